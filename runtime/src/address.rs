@@ -1,0 +1,321 @@
+//! How others reach a process.
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::call::Call;
+use crate::dead_letters::{DeadLetter, DeadReason, Recipient};
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+use crate::process::{Process, Refused};
+use crate::registry::LookupError;
+use crate::reply::Reply;
+use crate::signal::AnyProcess;
+use crate::system::{Shared, SystemHandle};
+
+/// Where messages of type `M` can be sent: to one process, or to whoever has a name.
+///
+/// An address of a process stays that process's: when it has ended, messages to it are dead letters. An address by name
+/// ([`SystemHandle::named`]) looks the name up at each send, so it survives a restart. Cheap to clone; it keeps no
+/// process alive.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{Address, Context, Reply, System};
+///
+/// enum Count {
+///     Add(u64),
+///     Get(Reply<u64>),
+/// }
+///
+/// let system = System::new("counting");
+/// let counter: Address<Count> = system.spawn(|mut ctx: Context<Count>| async move {
+///     let mut total = 0;
+///     loop {
+///         match ctx.receive_message().await {
+///             Count::Add(n) => total += n,
+///             Count::Get(reply) => reply.send(total),
+///         }
+///     }
+/// });
+/// counter.cast(Count::Add(2));
+/// let total = futures_lite::future::block_on(counter.call(Count::Get));
+/// assert_eq!(total, Ok(2));
+/// ```
+pub struct Address<M: Send + 'static> {
+    target: Target<M>,
+}
+
+enum Target<M> {
+    Process(Arc<Process<M>>),
+    Name(Arc<Named>),
+}
+
+struct Named {
+    name: Arc<str>,
+    system: Arc<Shared>,
+}
+
+/// A mailbox did not take the message at once; here it is again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<M> {
+    /// The mailbox has no room.
+    Full(M),
+    /// There is no such process, or no longer.
+    Closed(M),
+}
+
+/// The process has ended, or there is none; here the message is again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<M>(pub M);
+
+impl<M: Send + 'static> Address<M> {
+    pub(crate) fn of(process: Arc<Process<M>>) -> Self {
+        Address {
+            target: Target::Process(process),
+        }
+    }
+
+    fn by_name(name: &str, system: &SystemHandle) -> Self {
+        let named = Named {
+            name: name.into(),
+            system: system.shared.clone(),
+        };
+        Address {
+            target: Target::Name(Arc::new(named)),
+        }
+    }
+
+    /// The pid of the process that a message would go to now; `None` if nobody has the name.
+    pub fn pid(&self) -> Option<Pid> {
+        self.resolve().map(|process| process.pid)
+    }
+
+    /// Sends a message and never fails.
+    ///
+    /// What nobody can receive is a dead letter: the process has ended, or its bounded mailbox is full.
+    pub fn cast(&self, message: M) {
+        match self.offer(message) {
+            Ok(()) => {}
+            Err(Refused::Full(_)) => self.dead_letter(DeadReason::MailboxFull),
+            Err(Refused::Gone(_)) => match self.target {
+                Target::Process(_) => self.dead_letter(DeadReason::Exited),
+                Target::Name(_) => self.dead_letter(DeadReason::NoProcess),
+            },
+        }
+    }
+
+    /// Sends a message if there is room for it.
+    ///
+    /// # Errors
+    /// [`TrySendError::Full`] or [`TrySendError::Closed`], with the message.
+    pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        self.offer(message).map_err(|refused| match refused {
+            Refused::Full(message) => TrySendError::Full(message),
+            Refused::Gone(message) => TrySendError::Closed(message),
+        })
+    }
+
+    /// Sends a message, and waits for room if the mailbox is bounded and full.
+    ///
+    /// # Errors
+    /// [`SendError`] with the message, if there is no such process or it ends meanwhile.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it is ready, the message was not sent and is dropped with it.
+    pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
+        let mut message = message;
+        loop {
+            let Some(process) = self.resolve() else {
+                return Err(SendError(message));
+            };
+            let room = process.is_bounded.then(|| process.room.listen());
+            match process.push(message) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Gone(refused)) => return Err(SendError(refused)),
+                Err(Refused::Full(refused)) => message = refused,
+            }
+            if let Some(room) = room {
+                room.await;
+            }
+        }
+    }
+
+    /// Sends the request that `request` makes of a [`Reply`], and waits for the answer; 5 s unless
+    /// [`timeout`](Call::timeout) says otherwise, as OTP does.
+    ///
+    /// The server's end ends the wait at once.
+    ///
+    /// # Errors
+    /// See [`CallError`](crate::CallError).
+    ///
+    /// # Cancel safety
+    /// Nothing is sent before the first poll. Dropping the future later leaves the request with the server; a late answer
+    /// reaches nobody.
+    pub fn call<T: Send + 'static>(&self, request: impl FnOnce(Reply<T>) -> M) -> Call<'_, M, T> {
+        Call::new(self, request)
+    }
+
+    /// Waits until the process has ended, and tells why. By then its name is free and its state dropped.
+    ///
+    /// For an address by name, the process that has the name now; [`ExitReason::NoProcess`] if there is none.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    pub async fn exited(&self) -> ExitReason {
+        let Some(process) = self.resolve() else {
+            return ExitReason::NoProcess;
+        };
+        loop {
+            let ended = process.exited().listen();
+            if let Some(reason) = process.exit_reason() {
+                return reason;
+            }
+            ended.await;
+        }
+    }
+
+    pub(crate) fn resolve(&self) -> Option<Arc<Process<M>>> {
+        match &self.target {
+            Target::Process(process) => Some(process.clone()),
+            Target::Name(named) => downcast(named.system.registry.get(&named.name)?).ok(),
+        }
+    }
+
+    fn offer(&self, message: M) -> Result<(), Refused<M>> {
+        match &self.target {
+            Target::Process(process) => process.push(message),
+            Target::Name(_) => match self.resolve() {
+                Some(process) => process.push(message),
+                None => Err(Refused::Gone(message)),
+            },
+        }
+    }
+
+    fn dead_letter(&self, reason: DeadReason) {
+        match &self.target {
+            Target::Process(process) => process.dead_letter(reason),
+            Target::Name(named) => named.system.dead_letters.record(|| DeadLetter {
+                target: Recipient::Name(named.name.clone()),
+                message_type: type_name::<M>(),
+                reason,
+            }),
+        }
+    }
+}
+
+/// The process, if it takes messages of type `M`; otherwise the process again.
+fn downcast<M: Send + 'static>(
+    process: Arc<dyn AnyProcess>,
+) -> Result<Arc<Process<M>>, Arc<dyn AnyProcess>> {
+    if (&*process as &dyn Any).is::<Process<M>>() {
+        let any: Arc<dyn Any + Send + Sync> = process;
+        Ok(any.downcast().expect("its type was looked at"))
+    } else {
+        Err(process)
+    }
+}
+
+impl SystemHandle {
+    /// The address of the process that has the name now.
+    ///
+    /// It stays that process's address; one that follows the name is made by [`named`](Self::named).
+    ///
+    /// # Errors
+    /// If nobody has the name, or who has it takes messages of another type.
+    pub fn lookup<M: Send + 'static>(&self, name: &str) -> Result<Address<M>, LookupError> {
+        let Some(process) = self.shared.registry.get(name) else {
+            return Err(LookupError::NotRegistered { name: name.into() });
+        };
+        downcast(process)
+            .map(Address::of)
+            .map_err(|process| LookupError::OtherMessageType {
+                name: name.into(),
+                wanted: type_name::<M>(),
+                found: process.message_type(),
+            })
+    }
+
+    /// An address that goes to whoever has the name when a message is sent, so that it survives a restart.
+    ///
+    /// Nobody need have the name yet.
+    pub fn named<M: Send + 'static>(&self, name: &str) -> Address<M> {
+        Address::by_name(name, self)
+    }
+}
+
+impl<M: Send + 'static> Clone for Address<M> {
+    fn clone(&self) -> Self {
+        let target = match &self.target {
+            Target::Process(process) => Target::Process(process.clone()),
+            Target::Name(named) => Target::Name(named.clone()),
+        };
+        Address { target }
+    }
+}
+
+/// Two addresses are equal if they are of one process, or follow one name.
+impl<M: Send + 'static> PartialEq for Address<M> {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.target, &other.target) {
+            (Target::Process(a), Target::Process(b)) => Arc::ptr_eq(a, b),
+            (Target::Name(a), Target::Name(b)) => {
+                a.name == b.name && Arc::ptr_eq(&a.system, &b.system)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<M: Send + 'static> Eq for Address<M> {}
+
+impl<M: Send + 'static> fmt::Display for Address<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Target::Process(process) => write!(f, "{}", process.pid),
+            Target::Name(named) => write!(f, "{:?}", named.name),
+        }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Address<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
+    }
+}
+
+impl<M> fmt::Debug for TrySendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TrySendError::Full(_) => "Full(..)",
+            TrySendError::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<M> fmt::Display for TrySendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TrySendError::Full(_) => "the mailbox is full",
+            TrySendError::Closed(_) => "there is no such process",
+        })
+    }
+}
+
+impl<M> std::error::Error for TrySendError<M> {}
+
+impl<M> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendError(..)")
+    }
+}
+
+impl<M> fmt::Display for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no such process")
+    }
+}
+
+impl<M> std::error::Error for SendError<M> {}

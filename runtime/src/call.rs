@@ -1,0 +1,218 @@
+//! A request and the wait for its answer.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use event_listener::EventListener;
+
+use crate::address::Address;
+use crate::process::{Process, Refused};
+use crate::reply::{CallError, Reply};
+use crate::signal::AnyProcess;
+use crate::timers::Sleep;
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A call under way; made by [`Address::call`].
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Call<'a, M: Send + 'static, T: Send + 'static> {
+    address: &'a Address<M>,
+    /// The request, until the server's mailbox has it.
+    request: Option<M>,
+    answer: oneshot::AsyncReceiver<T>,
+    timeout: Option<Duration>,
+    server: Option<Server<M>>,
+    /// Waits for room in a bounded mailbox.
+    room: Option<EventListener>,
+    sleep: Option<Sleep>,
+}
+
+/// Who is to answer, and what tells that it cannot.
+struct Server<M> {
+    process: Arc<Process<M>>,
+    ended: Option<EventListener>,
+}
+
+// Nothing in it is pinned: what it waits for is boxed or pins nothing itself.
+impl<M: Send + 'static, T: Send + 'static> Unpin for Call<'_, M, T> {}
+
+impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
+    pub(crate) fn new(address: &'a Address<M>, request: impl FnOnce(Reply<T>) -> M) -> Self {
+        let (reply, answer) = Reply::channel();
+        let request = Some(request(reply));
+        Call {
+            address,
+            request,
+            answer,
+            timeout: Some(DEFAULT_TIMEOUT),
+            server: None,
+            room: None,
+            sleep: None,
+        }
+    }
+
+    /// Waits at most this long, room in a bounded mailbox included.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Waits for as long as it takes.
+    pub fn without_timeout(mut self) -> Self {
+        self.timeout = None;
+        self
+    }
+
+    /// Brings the request to the server; pending while a bounded mailbox has no room for it.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        let known = self.server.as_ref().map(|server| server.process.clone());
+        let Some(process) = known.or_else(|| self.address.resolve()) else {
+            return Poll::Ready(Err(self.no_process()));
+        };
+        if process.is_current() {
+            return Poll::Ready(Err(CallError::CallingSelf {
+                target: self.target(),
+            }));
+        }
+        self.server.get_or_insert_with(|| Server {
+            process: process.clone(),
+            ended: None,
+        });
+        while let Some(request) = self.request.take() {
+            let room = process.is_bounded.then(|| process.room.listen());
+            match process.push(request) {
+                Ok(()) => self.room = None,
+                Err(Refused::Gone(_)) => return Poll::Ready(Err(self.no_process())),
+                Err(Refused::Full(request)) => {
+                    self.request = Some(request);
+                    self.room = room;
+                }
+            }
+            if self
+                .room
+                .as_mut()
+                .is_some_and(|room| Pin::new(room).poll(cx).is_pending())
+            {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError>> {
+        match Pin::new(&mut self.answer).poll(cx) {
+            Poll::Ready(Ok(value)) => Poll::Ready(Ok(value)),
+            Poll::Ready(Err(_dropped)) => Poll::Ready(Err(self.unanswered())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// The reply may be with another process: the server's end ends the wait all the same.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let server = self.server.as_mut().expect("the request was sent to it");
+        loop {
+            let ended = server
+                .ended
+                .get_or_insert_with(|| server.process.exited().listen());
+            if server.process.exit_reason().is_some() {
+                return Poll::Ready(());
+            }
+            if Pin::new(ended).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            server.ended = None;
+        }
+    }
+
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError> {
+        let Some(timeout) = self.timeout else {
+            return Poll::Pending;
+        };
+        let sleep = match (&mut self.sleep, &self.server) {
+            (Some(sleep), _) => sleep,
+            (none, Some(server)) => {
+                let timers = &server.process.system.timers;
+                none.insert(timers.sleep_until(timers.after(timeout)))
+            }
+            (None, None) => return Poll::Pending,
+        };
+        Pin::new(sleep).poll(cx).map(|()| CallError::Timeout {
+            target: self.target(),
+            timeout,
+        })
+    }
+
+    fn unanswered(&self) -> CallError {
+        let reason = self
+            .server
+            .as_ref()
+            .and_then(|server| server.process.exit_reason());
+        match reason {
+            Some(reason) => CallError::Down {
+                target: self.target(),
+                reason,
+            },
+            None => CallError::Unanswered {
+                target: self.target(),
+            },
+        }
+    }
+
+    fn no_process(&self) -> CallError {
+        CallError::NoProcess {
+            target: self.target(),
+        }
+    }
+
+    fn target(&self) -> String {
+        self.address.to_string()
+    }
+}
+
+impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
+    type Output = Result<T, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.request.is_some() || this.server.is_none() {
+            match this.poll_send(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return this.poll_timeout(cx).map(Err),
+            }
+        }
+        if let Poll::Ready(answer) = this.poll_answer(cx) {
+            return Poll::Ready(answer);
+        }
+        if this.poll_end(cx).is_ready() {
+            // It may have answered and ended since the answer was looked for.
+            let last_look = this.poll_answer(cx);
+            return Poll::Ready(if let Poll::Ready(answer) = last_look {
+                answer
+            } else {
+                Err(this.unanswered())
+            });
+        }
+        let Poll::Ready(timeout) = this.poll_timeout(cx) else {
+            return Poll::Pending;
+        };
+        let last_look = this.poll_answer(cx);
+        Poll::Ready(if let Poll::Ready(answer) = last_look {
+            answer
+        } else {
+            Err(timeout)
+        })
+    }
+}
+
+impl<M: Send + 'static, T: Send + 'static> fmt::Debug for Call<'_, M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("address", self.address)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,231 @@
+//! Why a process ended.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// Any error that can travel between processes.
+pub type Cause = Arc<dyn Error + Send + Sync>;
+
+/// Why a process ended, or is told to end.
+///
+/// Any error becomes an exit reason with `?`, so a body that returns `Result<(), ExitReason>` lets it crash by default.
+/// Two reasons are equal when they are of the same kind and their causes read the same.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::ExitReason;
+///
+/// fn parse(text: &str) -> Result<u16, ExitReason> {
+///     Ok(text.parse()?)
+/// }
+///
+/// let reason = parse("70000").unwrap_err();
+/// assert_eq!(reason.to_string(), "number too large to fit in target type");
+/// assert!(!reason.is_normal());
+/// assert!(ExitReason::shutdown_with("deployed").is_normal());
+/// ```
+#[non_exhaustive]
+#[derive(Clone)]
+pub enum ExitReason {
+    /// The process had done its work. Through a link it does not end others, as in OTP.
+    Normal,
+    /// A supervisor, or the system, asked it to stop.
+    Shutdown,
+    /// It stopped on purpose and says why; OTP's `{shutdown, Term}`.
+    ShutdownWith(Cause),
+    /// The signal that cannot be trapped. Who is sent it ends as [`Killed`](ExitReason::Killed); a process that itself
+    /// ends with it tells its links `Kill`, which they may trap, as in OTP.
+    Kill,
+    /// It was killed.
+    Killed,
+    /// There was no such process.
+    NoProcess,
+    /// Its `init` decided that it need not run; OTP's `ignore`.
+    Ignore,
+    /// It panicked.
+    Panic(Panic),
+    /// It returned an error.
+    Error(Cause),
+}
+
+impl ExitReason {
+    /// An abnormal reason made of any error, or of a text.
+    pub fn error(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        ExitReason::Error(Arc::from(cause.into()))
+    }
+
+    /// A shutdown that says why; OTP's `{shutdown, Term}`.
+    pub fn shutdown_with(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        ExitReason::ShutdownWith(Arc::from(cause.into()))
+    }
+
+    /// Whether this is an orderly end: `Normal`, `Shutdown` or `ShutdownWith`.
+    ///
+    /// An orderly end makes no crash report, and a transient child that ends so is not restarted.
+    pub fn is_normal(&self) -> bool {
+        matches!(
+            self,
+            ExitReason::Normal | ExitReason::Shutdown | ExitReason::ShutdownWith(_)
+        )
+    }
+
+    /// The error behind this reason, where it is one of type `E`.
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        match self {
+            ExitReason::Error(cause) | ExitReason::ShutdownWith(cause) => cause.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
+    fn from(error: E) -> Self {
+        ExitReason::Error(Arc::new(error))
+    }
+}
+
+impl PartialEq for ExitReason {
+    fn eq(&self, other: &Self) -> bool {
+        use ExitReason::{Error, Panic, ShutdownWith};
+        match (self, other) {
+            (Error(a), Error(b)) | (ShutdownWith(a), ShutdownWith(b)) => {
+                a.to_string() == b.to_string()
+            }
+            (Panic(a), Panic(b)) => a.message() == b.message() && a.location() == b.location(),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+impl Eq for ExitReason {}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExitReason::Normal => f.write_str("normal"),
+            ExitReason::Shutdown => f.write_str("shutdown"),
+            ExitReason::ShutdownWith(cause) => write!(f, "shutdown: {cause}"),
+            ExitReason::Kill => f.write_str("kill"),
+            ExitReason::Killed => f.write_str("killed"),
+            ExitReason::NoProcess => f.write_str("no process"),
+            ExitReason::Ignore => f.write_str("ignore"),
+            ExitReason::Panic(panic) => write!(f, "{panic}"),
+            ExitReason::Error(cause) => write_chain(f, &**cause),
+        }
+    }
+}
+
+impl fmt::Debug for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExitReason::Normal => f.write_str("Normal"),
+            ExitReason::Shutdown => f.write_str("Shutdown"),
+            ExitReason::ShutdownWith(cause) => write!(f, "ShutdownWith({cause})"),
+            ExitReason::Kill => f.write_str("Kill"),
+            ExitReason::Killed => f.write_str("Killed"),
+            ExitReason::NoProcess => f.write_str("NoProcess"),
+            ExitReason::Ignore => f.write_str("Ignore"),
+            ExitReason::Panic(panic) => write!(f, "Panic({panic})"),
+            ExitReason::Error(_) => write!(f, "Error({self})"),
+        }
+    }
+}
+
+fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut source = error.source();
+    while let Some(error) = source {
+        write!(f, ": {error}")?;
+        source = error.source();
+    }
+    Ok(())
+}
+
+/// What a caught panic left behind.
+#[derive(Clone)]
+pub struct Panic(Arc<PanicDetails>);
+
+struct PanicDetails {
+    message: String,
+    location: Option<String>,
+    backtrace: Backtrace,
+}
+
+impl Panic {
+    pub(crate) fn new(message: String, location: Option<String>, backtrace: Backtrace) -> Self {
+        Panic(Arc::new(PanicDetails {
+            message,
+            location,
+            backtrace,
+        }))
+    }
+
+    /// What the panic said.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Where it happened, as `file:line:column`.
+    pub fn location(&self) -> Option<&str> {
+        self.0.location.as_deref()
+    }
+
+    /// The stack at the panic; captured if `RUST_BACKTRACE` (or `RUST_LIB_BACKTRACE`) asks for it, as std does.
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        Some(&self.0.backtrace).filter(|trace| trace.status() == BacktraceStatus::Captured)
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.location() {
+            Some(location) => write!(f, "panicked at {location}: {}", self.message()),
+            None => write!(f, "panicked: {}", self.message()),
+        }
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a process body may return: nothing, be it `()` or never, or a `Result` whose error is the exit reason.
+pub trait Outcome {
+    /// The reason with which the process ends.
+    fn into_reason(self) -> ExitReason;
+}
+
+impl Outcome for () {
+    fn into_reason(self) -> ExitReason {
+        ExitReason::Normal
+    }
+}
+
+impl Outcome for Result<(), ExitReason> {
+    fn into_reason(self) -> ExitReason {
+        self.err().unwrap_or(ExitReason::Normal)
+    }
+}
+
+/// A body that never returns, such as a `loop`.
+impl Outcome for Never {
+    fn into_reason(self) -> ExitReason {
+        self
+    }
+}
+
+/// The type `!`, which stable Rust lets nobody name but as what a function returns.
+type Never = <fn() -> ! as Returns>::Value;
+
+trait Returns {
+    type Value;
+}
+
+impl<T> Returns for fn() -> T {
+    type Value = T;
+}

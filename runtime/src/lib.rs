@@ -1,0 +1,91 @@
+//! Processes as Erlang has them, typed, on smol: the runtime below Proscenium's behaviours and supervisors.
+//!
+//! A [`System`] runs *processes*: async closures, each with a mailbox of its own that holds messages of one type, and
+//! nothing shared. They are spawned ([`SystemHandle::spawn`], [`Context::spawn_link`]), send each other messages
+//! ([`Address::cast`], [`Address::call`]), and learn of each other's end by links and monitors
+//! ([`Context::link`], [`Context::monitor`]). A process that fails takes nothing with it but those that linked to it.
+//!
+//! # What holds
+//!
+//! - **Order**: between two processes, the order of sending is the order of receiving, for messages, trapped exits and downs
+//!   alike.
+//! - **Conservation**: a message is received, given back to its sender, or a dead letter.
+//! - **The end comes once**: state dropped, name free, mailbox emptied, timers cancelled, then links and monitors told.
+//! - **A bound counts messages**: exits and downs always find room.
+//!
+//! # Examples
+//!
+//! ```
+//! use proscenium_runtime::{Context, System};
+//!
+//! let outcome = System::new("relay").run(|mut ctx: Context<u32>| async move {
+//!     let home = ctx.address();
+//!     ctx.spawn_link(move |mut ctx: Context<u32>| async move {
+//!         let n = ctx.receive_message().await;
+//!         home.cast(n * 2);
+//!     })
+//!     .cast(21);
+//!     assert_eq!(ctx.receive_message().await, 42);
+//! });
+//! assert_eq!(outcome, Ok(()));
+//! ```
+//!
+//! # Panics
+//!
+//! A panic in a process is caught, becomes its exit reason, and is reported through the system's logger; nothing is
+//! printed. This needs a program that unwinds: with `panic = "abort"` a panic ends the whole program.
+
+mod sync;
+
+mod clock;
+mod exit;
+mod pid;
+
+mod links;
+mod mailbox;
+mod reply;
+mod signal;
+mod timers;
+
+mod subscribers;
+
+mod dead_letters;
+mod info;
+mod panic;
+mod registry;
+mod report;
+mod stderr;
+mod table;
+
+mod scheduler;
+
+mod system;
+
+mod process;
+
+mod address;
+mod call;
+
+mod context;
+mod spawn;
+mod start;
+
+pub mod testing;
+
+pub use address::{Address, SendError, TrySendError};
+pub use call::Call;
+pub use context::Context;
+pub use dead_letters::{DeadLetter, DeadReason, Recipient};
+pub use exit::{Cause, ExitReason, Outcome, Panic};
+pub use info::ProcessInfo;
+pub use mailbox::Mailbox;
+pub use panic::catch_panic;
+pub use pid::{MonitorRef, Pid, TimerRef};
+pub use registry::{LookupError, RegisterError};
+pub use reply::{CallError, Reply};
+pub use report::{CrashReport, ErrorContext, Offender, ProgressReport, Report, SupervisorReport};
+pub use signal::{Down, Event, EventRef, Exit};
+pub use spawn::SpawnOptions;
+pub use start::{InitAck, Parent, StartError, StartOptions, start, start_link};
+pub use system::{Builder, System, SystemHandle};
+pub use timers::Sleep;

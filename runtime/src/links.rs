@@ -1,0 +1,261 @@
+//! What a process's lock guards beside its mailbox: its life, its links, its monitors.
+//!
+//! All of it is pure: a signal goes in, its effect comes out, and the caller acts once the lock is free. The rules are
+//! those of Erlang's reference manual, "Receiving Exit Signals".
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::exit::ExitReason;
+use crate::pid::{MonitorRef, Pid, TimerRef};
+use crate::signal::{Down, Exit, Notice, Signal};
+
+/// Where a process is in its life.
+#[derive(Debug, Default)]
+pub(crate) enum Life {
+    #[default]
+    Running,
+    /// A signal ended it; its body stops at its next await.
+    Doomed(ExitReason),
+    /// Nothing of it runs any more.
+    Closed(ExitReason),
+}
+
+/// What a signal leads to.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Nothing,
+    /// The receiver shall find this in its mailbox.
+    Queue(Notice),
+    /// The receiver must be woken to end.
+    End,
+    /// The receiver has ended already.
+    Gone,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    pub(crate) life: Life,
+    pub(crate) trap_exit: bool,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) label: Option<Arc<str>>,
+    /// Who started it and waits for its `init`; until that is acknowledged the link between them carries no exit.
+    pub(crate) starter: Option<Pid>,
+    pub(crate) links: BTreeSet<Pid>,
+    /// Who monitors this process.
+    pub(crate) watchers: BTreeMap<MonitorRef, Pid>,
+    /// Whom this process monitors.
+    pub(crate) watching: BTreeMap<MonitorRef, Pid>,
+    pub(crate) timers: BTreeSet<TimerRef>,
+}
+
+/// What must be told, released and cancelled when a process ends.
+#[derive(Debug)]
+pub(crate) struct Ties {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) starter: Option<Pid>,
+    pub(crate) links: BTreeSet<Pid>,
+    pub(crate) watchers: BTreeMap<MonitorRef, Pid>,
+    pub(crate) watching: BTreeMap<MonitorRef, Pid>,
+    pub(crate) timers: BTreeSet<TimerRef>,
+}
+
+impl Control {
+    /// Whether signals and messages still reach it.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.life, Life::Running)
+    }
+
+    /// Takes in `signal`. Links and monitors still count on a doomed process: it has yet to tell its end.
+    pub(crate) fn apply(&mut self, signal: Signal) -> Effect {
+        if let Life::Closed(_) = self.life {
+            return Effect::Gone;
+        }
+        match signal {
+            Signal::Exit(exit) => return self.exit(exit),
+            Signal::Down(down) => return self.down(down),
+            Signal::Link(pid) => drop(self.links.insert(pid)),
+            Signal::Unlink(pid) => drop(self.links.remove(&pid)),
+            Signal::Monitor { monitor, watcher } => drop(self.watchers.insert(monitor, watcher)),
+            Signal::Demonitor(monitor) => drop(self.watchers.remove(&monitor)),
+        }
+        Effect::Nothing
+    }
+
+    fn exit(&mut self, exit: Exit) -> Effect {
+        let inactive = exit.linked && !self.links.remove(&exit.pid);
+        if inactive || !self.is_running() {
+            return Effect::Nothing;
+        }
+        match exit.reason {
+            ExitReason::Kill if !exit.linked => self.doom(ExitReason::Killed),
+            _ if self.trap_exit => Effect::Queue(Notice::Exit(exit)),
+            ExitReason::Normal => Effect::Nothing,
+            reason => self.doom(reason),
+        }
+    }
+
+    fn down(&mut self, down: Down) -> Effect {
+        let expected = self.watching.remove(&down.monitor).is_some();
+        if expected && self.is_running() {
+            Effect::Queue(Notice::Down(down))
+        } else {
+            Effect::Nothing
+        }
+    }
+
+    /// Ends the process at its next await; the first reason stays.
+    pub(crate) fn doom(&mut self, reason: ExitReason) -> Effect {
+        if !self.is_running() {
+            return Effect::Nothing;
+        }
+        self.life = Life::Doomed(reason);
+        Effect::End
+    }
+
+    /// Ends the process for good and hands out what is left to do.
+    pub(crate) fn close(&mut self, reason: ExitReason) -> Ties {
+        let Control {
+            name,
+            label,
+            starter,
+            links,
+            watchers,
+            watching,
+            timers,
+            ..
+        } = std::mem::take(self);
+        self.life = Life::Closed(reason);
+        Ties {
+            name,
+            label,
+            starter,
+            links,
+            watchers,
+            watching,
+            timers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: Pid = Pid::new(7, 1);
+
+    fn linked(reason: ExitReason) -> Signal {
+        Signal::Exit(Exit {
+            pid: PEER,
+            reason,
+            linked: true,
+        })
+    }
+
+    fn sent(reason: ExitReason) -> Signal {
+        Signal::Exit(Exit {
+            pid: PEER,
+            reason,
+            linked: false,
+        })
+    }
+
+    /// What becomes of a process that gets `signal`: "lives", "traps REASON" or "ends REASON".
+    fn fate(trap_exit: bool, signal: Signal) -> String {
+        let mut control = Control {
+            trap_exit,
+            links: BTreeSet::from([PEER]),
+            ..Control::default()
+        };
+        match control.apply(signal) {
+            Effect::Queue(Notice::Exit(exit)) => format!("traps {}", exit.reason),
+            _ => match control.life {
+                Life::Doomed(reason) => format!("ends {reason}"),
+                _ => "lives".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn exit_signals_follow_the_table_of_the_reference_manual() {
+        use ExitReason::{Kill, Killed, Normal, Shutdown};
+        let table = [
+            // reason,  by link, not trapping; by link, trapping; sent, not trapping; sent, trapping
+            (Normal, ["lives", "traps normal", "lives", "traps normal"]),
+            (
+                Shutdown,
+                [
+                    "ends shutdown",
+                    "traps shutdown",
+                    "ends shutdown",
+                    "traps shutdown",
+                ],
+            ),
+            (
+                Killed,
+                ["ends killed", "traps killed", "ends killed", "traps killed"],
+            ),
+            (
+                Kill,
+                ["ends kill", "traps kill", "ends killed", "ends killed"],
+            ),
+        ];
+        for (reason, expected) in table {
+            let seen = [
+                fate(false, linked(reason.clone())),
+                fate(true, linked(reason.clone())),
+                fate(false, sent(reason.clone())),
+                fate(true, sent(reason.clone())),
+            ];
+            assert_eq!(seen, expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_exit_over_a_link_that_is_gone_is_dropped() {
+        let mut control = Control::default();
+        assert!(matches!(
+            control.apply(linked(ExitReason::Shutdown)),
+            Effect::Nothing
+        ));
+        assert!(control.is_running());
+    }
+
+    #[test]
+    fn a_second_exit_signal_changes_nothing() {
+        let mut control = Control::default();
+        assert!(matches!(
+            control.apply(sent(ExitReason::error("first"))),
+            Effect::End
+        ));
+        assert!(matches!(
+            control.apply(sent(ExitReason::Kill)),
+            Effect::Nothing
+        ));
+        assert!(
+            matches!(control.life, Life::Doomed(reason) if reason == ExitReason::error("first"))
+        );
+    }
+
+    #[test]
+    fn a_down_is_taken_once_and_only_while_the_monitor_stands() {
+        let monitor = MonitorRef(1);
+        let down = || {
+            Signal::Down(Down {
+                monitor,
+                pid: PEER,
+                reason: ExitReason::Normal,
+            })
+        };
+        let mut control = Control {
+            watching: BTreeMap::from([(monitor, PEER)]),
+            ..Control::default()
+        };
+        assert!(matches!(
+            control.apply(down()),
+            Effect::Queue(Notice::Down(_))
+        ));
+        assert!(matches!(control.apply(down()), Effect::Nothing));
+    }
+}

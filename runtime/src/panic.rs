@@ -1,0 +1,105 @@
+//! Panics of user code, caught.
+//!
+//! Rust calls the panic hook before it unwinds, and only the hook sees where a panic happened. Ours keeps what it sees
+//! for the code that catches the panic, and prints nothing; panics outside a process go to the hook that was there before.
+//! The hook belongs to the OS process, so this is the one thing that systems share.
+
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::pin::pin;
+use std::sync::Once;
+use std::task::Poll;
+
+use crate::exit::{ExitReason, Panic};
+
+thread_local! {
+    static CATCHING: Cell<u32> = const { Cell::new(0) };
+    static SEEN: RefCell<Option<Panic>> = const { RefCell::new(None) };
+}
+
+/// Runs `future` and turns a panic of its into the exit reason.
+///
+/// Behaviours use it to call `terminate` after a callback panicked; a plain process needs nothing of the kind.
+///
+/// # Errors
+/// [`ExitReason::Panic`] if `future` panicked.
+///
+/// # Cancel safety
+/// As cancel-safe as `future` itself.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{ExitReason, catch_panic};
+///
+/// # futures_lite::future::block_on(async {
+/// let outcome = catch_panic(async { panic!("out of cheese") }).await;
+/// let Err(ExitReason::Panic(panic)) = outcome else { unreachable!() };
+/// assert_eq!(panic.message(), "out of cheese");
+/// # });
+/// ```
+pub async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, ExitReason> {
+    install_hook();
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch(|| future.as_mut().poll(cx)) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Err(ExitReason::Panic(panic))),
+    })
+    .await
+}
+
+/// Runs `code`; a panic of its is an error and prints nothing.
+pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
+    CATCHING.set(CATCHING.get() + 1);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(code)).map_err(into_panic);
+    CATCHING.set(CATCHING.get() - 1);
+    outcome
+}
+
+fn into_panic(payload: Box<dyn Any + Send>) -> Panic {
+    // A panic resumed with `resume_unwind` passes no hook.
+    let unseen = || Panic::new(text(&*payload), None, Backtrace::disabled());
+    let panic = SEEN.take().unwrap_or_else(unseen);
+    // A payload may panic when it is dropped; what that one carries is forgotten, or this would never end.
+    if let Err(again) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+    }
+    panic
+}
+
+/// Drops `value`; should that panic, the panic ends here.
+pub(crate) fn drop_quietly<T>(value: T) -> Result<(), Panic> {
+    catch(move || drop(value))
+}
+
+pub(crate) fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if CATCHING.get() == 0 {
+                previous(info);
+            } else {
+                SEEN.set(Some(describe(info)));
+            }
+        }));
+    });
+}
+
+fn describe(info: &PanicHookInfo<'_>) -> Panic {
+    Panic::new(
+        text(info.payload()),
+        info.location().map(ToString::to_string),
+        Backtrace::capture(),
+    )
+}
+
+fn text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a text").to_owned()
+}

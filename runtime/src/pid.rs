@@ -1,0 +1,59 @@
+//! Who a process is.
+
+use std::fmt;
+
+/// The identity of a process, unique within its [`System`](crate::System) for as long as the system lives.
+///
+/// A pid names one incarnation: a restarted process has another one. It is a slot in the system's table and the slot's
+/// generation, and prints as Erlang's do: `<0.42.1>`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pid {
+    slot: u32,
+    generation: u32,
+}
+
+impl Pid {
+    pub(crate) const fn new(slot: u32, generation: u32) -> Self {
+        Pid { slot, generation }
+    }
+
+    pub(crate) const fn slot(self) -> u32 {
+        self.slot
+    }
+
+    pub(crate) const fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<0.{}.{}>", self.slot, self.generation)
+    }
+}
+
+impl fmt::Debug for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Names one monitor; unique within its system.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MonitorRef(pub(crate) u64);
+
+impl fmt::Debug for MonitorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Ref<{}>", self.0)
+    }
+}
+
+/// Names one timer; unique within its system.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimerRef(pub(crate) u64);
+
+impl fmt::Debug for TimerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Timer<{}>", self.0)
+    }
+}

@@ -1,0 +1,155 @@
+//! Answers to calls.
+//!
+//! A reply that is dropped unanswered tells its caller so, but not at once: the process that drops it may be about to
+//! end, and then the caller must hear why. So what is dropped while a process runs waits for the end of that poll.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::time::Duration;
+
+use crate::exit::ExitReason;
+
+/// The right to answer one call, once, from any process and at any later time.
+///
+/// It is the reply's only address: what arrives after the caller gave up reaches nobody. Dropping it unanswered ends the
+/// call with [`CallError::Unanswered`], or with [`CallError::Down`] if its process ends with it.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{Context, Reply, System};
+///
+/// enum Ask {
+///     Length(String, Reply<usize>),
+/// }
+///
+/// let system = System::new("replies");
+/// let meter = system.spawn(|mut ctx: Context<Ask>| async move {
+///     loop {
+///         let Ask::Length(text, reply) = ctx.receive_message().await;
+///         reply.send(text.len());
+///     }
+/// });
+/// let length = futures_lite::future::block_on(meter.call(|reply| Ask::Length("four".into(), reply)));
+/// assert_eq!(length, Ok(4));
+/// ```
+pub struct Reply<T: Send + 'static> {
+    sender: Option<oneshot::Sender<T>>,
+}
+
+impl<T: Send + 'static> Reply<T> {
+    pub(crate) fn channel() -> (Self, oneshot::AsyncReceiver<T>) {
+        let (sender, receiver) = oneshot::async_channel();
+        (
+            Reply {
+                sender: Some(sender),
+            },
+            receiver,
+        )
+    }
+
+    /// Answers the call. If the caller no longer waits, the value is dropped.
+    pub fn send(mut self, value: T) {
+        if let Some(sender) = self.sender.take() {
+            // A caller that gave up is no error of the one that answers.
+            let _ = sender.send(value);
+        }
+    }
+
+    /// Whether the caller still waits; work for one that does not may be left undone.
+    pub fn is_wanted(&self) -> bool {
+        self.sender
+            .as_ref()
+            .is_some_and(|sender| !sender.is_closed())
+    }
+}
+
+impl<T: Send + 'static> Drop for Reply<T> {
+    fn drop(&mut self) {
+        if let Some(sender) = self.sender.take() {
+            Unanswered::keep(sender);
+        }
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("wanted", &self.is_wanted())
+            .finish()
+    }
+}
+
+/// Replies dropped unanswered in the poll that runs on this thread; dropping it tells their callers.
+#[derive(Default)]
+pub(crate) struct Unanswered(Vec<Box<dyn Any>>);
+
+thread_local! {
+    static IN_THIS_POLL: RefCell<Option<Unanswered>> = const { RefCell::new(None) };
+}
+
+impl Unanswered {
+    /// From here to [`end`](Self::end), replies dropped on this thread are kept.
+    pub(crate) fn begin() -> Option<Self> {
+        IN_THIS_POLL.replace(Some(Unanswered::default()))
+    }
+
+    pub(crate) fn end(outer: Option<Self>) -> Self {
+        IN_THIS_POLL.replace(outer).unwrap_or_default()
+    }
+
+    fn keep(sender: impl Any) {
+        IN_THIS_POLL.with_borrow_mut(|kept| match kept {
+            Some(kept) => kept.0.push(Box::new(sender)),
+            None => drop(sender),
+        });
+    }
+}
+
+/// Why a call got no answer.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// No answer came in time. The request may still be handled; its answer will reach nobody.
+    #[error("call to {target} timed out after {timeout:?}")]
+    Timeout {
+        /// Who was called.
+        target: String,
+        /// How long the caller waited.
+        timeout: Duration,
+    },
+    /// The server ended before it answered.
+    #[error("call to {target} failed: it ended: {reason}")]
+    Down {
+        /// Who was called.
+        target: String,
+        /// Why it ended.
+        reason: ExitReason,
+    },
+    /// There is no such process, or nobody has that name.
+    #[error("call to {target} failed: no such process")]
+    NoProcess {
+        /// Who was called.
+        target: String,
+    },
+    /// The server dropped the [`Reply`] and lives on.
+    #[error("call to {target} failed: its reply was dropped unanswered")]
+    Unanswered {
+        /// Who was called.
+        target: String,
+    },
+    /// The process called itself, and would have waited for ever.
+    #[error("call to {target} failed: a process cannot call itself")]
+    CallingSelf {
+        /// Who was called.
+        target: String,
+    },
+}
+
+impl CallError {
+    /// Whether the request surely was not handled, because nobody was there to handle it.
+    pub fn is_no_process(&self) -> bool {
+        matches!(self, CallError::NoProcess { .. })
+    }
+}

@@ -1,0 +1,227 @@
+//! What a system has to say of itself: values first, log records second.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_channel::Receiver;
+use slog::Logger;
+
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+use crate::subscribers::Subscribers;
+
+/// Something that a person who runs the system may want to know.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// A process ended by itself with an abnormal reason; OTP's crash report.
+    Crash(Arc<CrashReport>),
+    /// A supervisor found or did something; OTP's supervisor report.
+    Supervisor(Arc<SupervisorReport>),
+    /// A supervisor started a child; OTP's progress report.
+    Progress(Arc<ProgressReport>),
+}
+
+/// A process ended by itself with an abnormal reason. Processes that a signal ends make none, as in OTP.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct CrashReport {
+    /// Who.
+    pub pid: Pid,
+    /// Its registered name.
+    pub name: Option<Arc<str>>,
+    /// What it called itself.
+    pub label: Option<Arc<str>>,
+    /// Who started it.
+    pub parent: Option<Pid>,
+    /// Why it ended; a panic's message, place and backtrace are in it.
+    pub reason: ExitReason,
+    /// The Rust type of its messages.
+    pub message_type: &'static str,
+    /// How many messages it left unreceived.
+    pub unreceived: usize,
+    /// Who was linked to it, and hears of this next.
+    pub links: Vec<Pid>,
+}
+
+/// A supervisor found or did something.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupervisorReport {
+    /// The supervisor.
+    pub supervisor: Pid,
+    /// The supervisor's registered name.
+    pub name: Option<Arc<str>>,
+    /// What happened.
+    pub context: ErrorContext,
+    /// Why.
+    pub reason: ExitReason,
+    /// The child it is about.
+    pub offender: Offender,
+}
+
+impl SupervisorReport {
+    /// A report of `supervisor` about `offender`.
+    pub fn new(
+        supervisor: Pid,
+        context: ErrorContext,
+        reason: ExitReason,
+        offender: Offender,
+    ) -> Self {
+        SupervisorReport {
+            supervisor,
+            name: None,
+            context,
+            reason,
+            offender,
+        }
+    }
+
+    /// Adds the supervisor's registered name.
+    #[must_use]
+    pub fn named(mut self, name: Option<Arc<str>>) -> Self {
+        self.name = name;
+        self
+    }
+}
+
+/// What a supervisor report is about; OTP's `errorContext`.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorContext {
+    /// A child did not start.
+    StartError,
+    /// A child ended by itself.
+    ChildTerminated,
+    /// The supervisor gives up: more restarts than its intensity allows.
+    Shutdown,
+    /// A child did not end as it was told to.
+    ShutdownError,
+    /// A child was killed and has not ended, because a callback of it never awaits; the supervisor waits no longer.
+    Abandoned,
+}
+
+impl fmt::Display for ErrorContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ErrorContext::StartError => "a child did not start",
+            ErrorContext::ChildTerminated => "a child terminated",
+            ErrorContext::Shutdown => "giving up: too many restarts",
+            ErrorContext::ShutdownError => "a child did not shut down in order",
+            ErrorContext::Abandoned => "a killed child never yields: abandoned",
+        })
+    }
+}
+
+/// The child that a supervisor report is about.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offender {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its pid, if it lived.
+    pub pid: Option<Pid>,
+}
+
+impl Offender {
+    /// The child `id`, which lived, or lives, as `pid`.
+    pub fn new(id: Arc<str>, pid: Option<Pid>) -> Self {
+        Offender { id, pid }
+    }
+}
+
+/// A supervisor started a child.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgressReport {
+    /// The supervisor.
+    pub supervisor: Pid,
+    /// The child's id.
+    pub id: Arc<str>,
+    /// The child.
+    pub child: Pid,
+    /// How long its start took.
+    pub took: Duration,
+}
+
+impl ProgressReport {
+    /// `supervisor` started `child` as `id`.
+    pub fn new(supervisor: Pid, id: Arc<str>, child: Pid, took: Duration) -> Self {
+        ProgressReport {
+            supervisor,
+            id,
+            child,
+            took,
+        }
+    }
+}
+
+/// A system's logger, and whoever wants its reports as values.
+#[derive(Debug)]
+pub(crate) struct Reports {
+    logger: Logger,
+    subscribers: Subscribers<Report>,
+}
+
+impl Reports {
+    pub(crate) fn new(logger: Logger) -> Self {
+        Reports {
+            logger,
+            subscribers: Subscribers::new(),
+        }
+    }
+
+    pub(crate) fn logger(&self) -> &Logger {
+        &self.logger
+    }
+
+    pub(crate) fn subscribe(&self) -> Receiver<Report> {
+        self.subscribers.subscribe()
+    }
+
+    pub(crate) fn publish(&self, report: Report) {
+        self.subscribers.publish(|| report.clone());
+        match report {
+            Report::Crash(crash) => log_crash(&self.logger, &crash),
+            Report::Supervisor(report) => log_supervisor(&self.logger, &report),
+            Report::Progress(progress) => log_progress(&self.logger, &progress),
+        }
+    }
+}
+
+fn log_crash(logger: &Logger, crash: &CrashReport) {
+    let backtrace = match &crash.reason {
+        ExitReason::Panic(panic) => panic.backtrace(),
+        _ => None,
+    };
+    slog::error!(logger, "process crashed";
+        "pid" => %crash.pid,
+        "name" => crash.name.as_deref(),
+        "label" => crash.label.as_deref(),
+        "parent" => crash.parent.map(|pid| pid.to_string()),
+        "reason" => %crash.reason,
+        "message_type" => crash.message_type,
+        "unreceived" => crash.unreceived,
+        "backtrace" => backtrace.map(|trace| trace.to_string()),
+    );
+}
+
+fn log_supervisor(logger: &Logger, report: &SupervisorReport) {
+    slog::error!(logger, "supervisor: {}", report.context;
+        "supervisor" => %report.supervisor,
+        "name" => report.name.as_deref(),
+        "child" => %report.offender.id,
+        "pid" => report.offender.pid.map(|pid| pid.to_string()),
+        "reason" => %report.reason,
+    );
+}
+
+fn log_progress(logger: &Logger, progress: &ProgressReport) {
+    slog::debug!(logger, "child started";
+        "supervisor" => %progress.supervisor,
+        "child" => %progress.id,
+        "pid" => %progress.child,
+        "took" => ?progress.took,
+    );
+}

@@ -1,0 +1,27 @@
+//! What runs processes: threads, or a seed.
+
+mod simulation;
+mod workers;
+
+use std::fmt;
+use std::pin::Pin;
+
+use event_listener::Event;
+
+pub(crate) use simulation::Simulation;
+pub(crate) use workers::Workers;
+
+/// A process's life as a future; or a service of the system.
+pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+pub(crate) trait Scheduler: fmt::Debug + Send + Sync {
+    /// Runs `task` to its end. After [`stop`](Self::stop) it is dropped instead.
+    fn spawn(&self, task: Task);
+
+    /// Lets tasks run until `done`, looked at whenever `changed` is notified, or until waiting for it is vain.
+    /// Returns whether it is done.
+    fn settle(&self, changed: &Event, done: &dyn Fn() -> bool) -> bool;
+
+    /// Runs nothing more; tasks that have not ended are dropped. If `wait`, no task runs after it returns.
+    fn stop(&self, wait: bool);
+}

@@ -1,0 +1,290 @@
+//! How processes come to be.
+
+use std::sync::Arc;
+
+use futures_lite::future;
+
+use crate::address::Address;
+use crate::context::Context;
+use crate::exit::{ExitReason, Outcome};
+use crate::links::{Control, Life};
+use crate::mailbox::Mailbox;
+use crate::pid::{MonitorRef, Pid};
+use crate::process::{Process, Running};
+use crate::registry::RegisterError;
+use crate::signal::{AnyProcess, Exit, Signal};
+use crate::system::{Shared, System, SystemHandle};
+
+/// What a process may be given at its birth, beside its body.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{Context, Mailbox, SpawnOptions, System, TrySendError};
+///
+/// let system = System::new("options");
+/// let options = SpawnOptions::new().name("gate").mailbox(Mailbox::bounded(1));
+/// let gate = system.spawn_with(options, |ctx: Context<u8>| async move {
+///     ctx.sleep(std::time::Duration::from_secs(60)).await;
+/// })?;
+/// assert_eq!(system.whereis("gate"), gate.pid());
+/// assert_eq!(gate.try_send(1), Ok(()));
+/// assert_eq!(gate.try_send(2), Err(TrySendError::Full(2)));
+/// # Ok::<(), proscenium_runtime::RegisterError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct SpawnOptions {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) mailbox: Mailbox,
+}
+
+impl SpawnOptions {
+    /// No name, no label, an unbounded mailbox.
+    pub fn new() -> Self {
+        SpawnOptions::default()
+    }
+
+    /// Registers the process under `name` before its body begins.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Says what the process is, in a few words; see [`Context::set_label`].
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Sets the mailbox; unbounded by default.
+    #[must_use]
+    pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
+        self.mailbox = mailbox;
+        self
+    }
+}
+
+/// How a new process and the one that spawns it hang together from its first moment on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tie {
+    None,
+    Link,
+    /// A link that carries no exit until the child's `init` is acknowledged.
+    Start,
+    Monitor(MonitorRef),
+}
+
+impl System {
+    /// Runs `body` as a process and blocks until it has ended, then shuts the system down in order.
+    ///
+    /// # Errors
+    /// The exit reason, if the process ended with any other than [`ExitReason::Normal`].
+    pub fn run<M, B, F>(self, body: B) -> Result<(), ExitReason>
+    where
+        M: Send + 'static,
+        B: FnOnce(Context<M>) -> F + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let main = self.spawn(body);
+        let reason = future::block_on(main.exited());
+        self.shutdown();
+        if reason == ExitReason::Normal {
+            Ok(())
+        } else {
+            Err(reason)
+        }
+    }
+}
+
+impl SystemHandle {
+    /// Starts a process that runs `body`, linked to nobody.
+    ///
+    /// It ends when `body` returns, panics, or is ended by a signal. In a system that ends, the process is killed at once.
+    pub fn spawn<M, B, F>(&self, body: B) -> Address<M>
+    where
+        M: Send + 'static,
+        B: FnOnce(Context<M>) -> F + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        self.spawn_with(SpawnOptions::new(), body)
+            .expect("no name, so none that is taken")
+    }
+
+    /// As [`spawn`](Self::spawn), with options.
+    ///
+    /// # Errors
+    /// If the name is taken. Then there is no process, and `body` was not called.
+    pub fn spawn_with<M, B, F>(
+        &self,
+        options: SpawnOptions,
+        body: B,
+    ) -> Result<Address<M>, RegisterError>
+    where
+        M: Send + 'static,
+        B: FnOnce(Context<M>) -> F + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        spawn(&self.shared, None, Tie::None, options, body)
+    }
+}
+
+impl<M: Send + 'static> Context<M> {
+    /// Starts a process whose parent is this one, linked to nobody.
+    pub fn spawn<N, B, F>(&mut self, body: B) -> Address<N>
+    where
+        N: Send + 'static,
+        B: FnOnce(Context<N>) -> F + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        self.spawn_tied(Tie::None, body)
+    }
+
+    /// Starts a process linked to this one. There is no moment at which it lives unlinked.
+    pub fn spawn_link<N, B, F>(&mut self, body: B) -> Address<N>
+    where
+        N: Send + 'static,
+        B: FnOnce(Context<N>) -> F + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        self.spawn_tied(Tie::Link, body)
+    }
+
+    /// Starts a process that this one monitors. There is no moment at which it lives unmonitored.
+    pub fn spawn_monitor<N, B, F>(&mut self, body: B) -> (Address<N>, MonitorRef)
+    where
+        N: Send + 'static,
+        B: FnOnce(Context<N>) -> F + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let monitor = self.system().shared.next_monitor();
+        (self.spawn_tied(Tie::Monitor(monitor), body), monitor)
+    }
+
+    /// As [`spawn_link`](Self::spawn_link), with options.
+    ///
+    /// # Errors
+    /// If the name is taken. Then there is no process, and `body` was not called.
+    pub fn spawn_link_with<N, B, F>(
+        &mut self,
+        options: SpawnOptions,
+        body: B,
+    ) -> Result<Address<N>, RegisterError>
+    where
+        N: Send + 'static,
+        B: FnOnce(Context<N>) -> F + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        spawn(
+            &self.system().shared,
+            Some(&**self.process()),
+            Tie::Link,
+            options,
+            body,
+        )
+    }
+
+    fn spawn_tied<N, B, F>(&mut self, tie: Tie, body: B) -> Address<N>
+    where
+        N: Send + 'static,
+        B: FnOnce(Context<N>) -> F + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        spawn(
+            &self.system().shared,
+            Some(&**self.process()),
+            tie,
+            SpawnOptions::new(),
+            body,
+        )
+        .expect("no name, so none that is taken")
+    }
+}
+
+/// Makes a process, ties it to its parent, names it, and only then lets it run.
+pub(crate) fn spawn<M, B, F>(
+    system: &Arc<Shared>,
+    parent: Option<&dyn AnyProcess>,
+    tie: Tie,
+    options: SpawnOptions,
+    body: B,
+) -> Result<Address<M>, RegisterError>
+where
+    M: Send + 'static,
+    B: FnOnce(Context<M>) -> F + Send + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let parent_pid = parent.map(AnyProcess::pid);
+    let SpawnOptions {
+        name,
+        label,
+        mailbox,
+    } = options;
+    let control = Control {
+        label,
+        ..tied_child(tie, parent_pid)
+    };
+    let process = system.table.insert(|pid| {
+        Arc::new(Process::new(
+            pid,
+            parent_pid,
+            system.clone(),
+            mailbox,
+            control,
+        ))
+    });
+    if let Some(name) = name {
+        let any: Arc<dyn AnyProcess> = process.clone();
+        if let Err(taken) = system.registry.register(&name, &any) {
+            process.finish(Some(ExitReason::Normal));
+            return Err(taken);
+        }
+    }
+    if let Some(parent) = parent {
+        tie_parent(parent, tie, &*process);
+    }
+    let context = Context::new(process.clone());
+    let life = Running::new(
+        process.clone(),
+        async move { body(context).await.into_reason() },
+    );
+    system.scheduler.spawn(Box::pin(life));
+    if system.is_halting() {
+        process.doom(ExitReason::Killed);
+    }
+    Ok(Address::of(process))
+}
+
+fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
+    let mut control = Control::default();
+    let Some(parent) = parent else { return control };
+    match tie {
+        Tie::None => {}
+        Tie::Link => drop(control.links.insert(parent)),
+        Tie::Start => {
+            control.links.insert(parent);
+            control.starter = Some(parent);
+        }
+        Tie::Monitor(monitor) => drop(control.watchers.insert(monitor, parent)),
+    }
+    control
+}
+
+fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
+    let mut parent_lives = true;
+    parent.with_control(&mut |control| match (&control.life, tie) {
+        (_, Tie::None) => {}
+        (Life::Closed(_), _) => parent_lives = false,
+        (_, Tie::Link | Tie::Start) => drop(control.links.insert(child.pid())),
+        (_, Tie::Monitor(monitor)) => drop(control.watching.insert(monitor, child.pid())),
+    });
+    if !parent_lives {
+        child.signal(Signal::Exit(Exit {
+            pid: parent.pid(),
+            reason: ExitReason::NoProcess,
+            linked: true,
+        }));
+    }
+}

@@ -1,0 +1,229 @@
+//! Starting a process and waiting until it says that it is ready; OTP's `proc_lib`.
+//!
+//! Invariants:
+//! - When a start returns an error, the process has ended, its name is free, and no exit or down of it will come.
+//! - Until the process is acknowledged, its parent's end ends it, but its own end is told by the start alone.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_lite::future;
+
+use crate::address::Address;
+use crate::context::Context;
+use crate::exit::{ExitReason, Outcome};
+use crate::registry::RegisterError;
+use crate::signal::AnyProcess;
+use crate::spawn::{SpawnOptions, Tie, spawn};
+use crate::system::SystemHandle;
+
+/// Why a process did not start.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// Its name is taken; OTP's `already_started`.
+    #[error("{0}")]
+    Name(RegisterError),
+    /// Its `init` decided that it need not run; OTP's `ignore`.
+    #[error("its init chose not to run")]
+    Ignored,
+    /// Its `init` failed, panicked, or was ended by a signal.
+    #[error("its init failed: {0}")]
+    Init(ExitReason),
+    /// Its `init` took too long, and it was killed.
+    #[error("its init timed out after {0:?}")]
+    Timeout(Duration),
+}
+
+/// What a start may be given beside the body.
+#[derive(Clone, Debug, Default)]
+pub struct StartOptions {
+    spawn: SpawnOptions,
+    init_timeout: Option<Duration>,
+}
+
+impl StartOptions {
+    /// No name, an unbounded mailbox, and as long for `init` as it takes.
+    pub fn new() -> Self {
+        StartOptions::default()
+    }
+
+    /// Sets name, label and mailbox.
+    #[must_use]
+    pub fn spawn(mut self, change: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
+        self.spawn = change(self.spawn);
+        self
+    }
+
+    /// Gives `init` this long; then the process is killed. Without it, as long as it takes, as in OTP.
+    #[must_use]
+    pub fn init_timeout(mut self, timeout: Duration) -> Self {
+        self.init_timeout = Some(timeout);
+        self
+    }
+}
+
+/// A process on whose behalf others are started; made by [`Context::as_parent`].
+#[derive(Clone)]
+pub struct Parent {
+    process: Arc<dyn AnyProcess>,
+    system: SystemHandle,
+}
+
+impl Parent {
+    /// Who it is.
+    pub fn pid(&self) -> crate::Pid {
+        self.process.pid()
+    }
+
+    /// The system it lives in.
+    pub fn system(&self) -> &SystemHandle {
+        &self.system
+    }
+}
+
+impl fmt::Debug for Parent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Parent").field(&self.pid()).finish()
+    }
+}
+
+impl<M: Send + 'static> Context<M> {
+    /// This process as the parent of those it starts, whatever its messages are.
+    pub fn as_parent(&self) -> Parent {
+        Parent {
+            process: self.process().clone(),
+            system: self.system().clone(),
+        }
+    }
+}
+
+/// A process tells with it, once, that its start has succeeded; OTP's `init_ack`.
+pub struct InitAck {
+    ready: oneshot::Sender<()>,
+    process: Arc<dyn AnyProcess>,
+}
+
+impl InitAck {
+    /// The process is ready: its start returns, and from here on its link to its parent carries exits.
+    pub fn ready(self) {
+        self.process
+            .with_control(&mut |control| control.starter = None);
+        // If nobody waits any more, the start was given up, and the process will be killed.
+        let _ = self.ready.send(());
+    }
+}
+
+impl fmt::Debug for InitAck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InitAck").field(&self.process.pid()).finish()
+    }
+}
+
+/// Starts a process without a parent, and waits until its body calls [`InitAck::ready`].
+///
+/// # Errors
+/// If the name is taken, or the process ends or takes too long before it is ready.
+///
+/// # Cancel safety
+/// Dropping the future before it is ready kills the process.
+pub async fn start<M, B, F>(
+    system: &SystemHandle,
+    options: StartOptions,
+    body: B,
+) -> Result<Address<M>, StartError>
+where
+    M: Send + 'static,
+    B: FnOnce(Context<M>, InitAck) -> F + Send + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    start_tied(system, None, Tie::None, options, body).await
+}
+
+/// Starts a process linked to `parent`, and waits until its body calls [`InitAck::ready`].
+///
+/// # Errors
+/// As [`start`]. A failed start sends the parent no exit signal.
+///
+/// # Cancel safety
+/// Dropping the future before it is ready kills the process.
+pub async fn start_link<M, B, F>(
+    parent: &Parent,
+    options: StartOptions,
+    body: B,
+) -> Result<Address<M>, StartError>
+where
+    M: Send + 'static,
+    B: FnOnce(Context<M>, InitAck) -> F + Send + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    start_tied(
+        &parent.system,
+        Some(&*parent.process),
+        Tie::Start,
+        options,
+        body,
+    )
+    .await
+}
+
+async fn start_tied<M, B, F>(
+    system: &SystemHandle,
+    parent: Option<&dyn AnyProcess>,
+    tie: Tie,
+    options: StartOptions,
+    body: B,
+) -> Result<Address<M>, StartError>
+where
+    M: Send + 'static,
+    B: FnOnce(Context<M>, InitAck) -> F + Send + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let (sender, ready) = oneshot::async_channel();
+    let with_ack = move |ctx: Context<M>| {
+        let ack = InitAck {
+            ready: sender,
+            process: ctx.process().clone(),
+        };
+        body(ctx, ack)
+    };
+    let address =
+        spawn(&system.shared, parent, tie, options.spawn, with_ack).map_err(StartError::Name)?;
+    let mut undo = KillOnDrop(Some(
+        address.resolve().expect("it is of a process, not a name"),
+    ));
+    let acknowledged = async { ready.await.is_ok() };
+    let outcome = match options.init_timeout {
+        None => Some(acknowledged.await),
+        Some(limit) => {
+            let late = async {
+                system.sleep(limit).await;
+                None
+            };
+            future::or(async { Some(acknowledged.await) }, late).await
+        }
+    };
+    if outcome == Some(true) {
+        undo.0 = None;
+        return Ok(address);
+    }
+    drop(undo);
+    let reason = address.exited().await;
+    Err(match (outcome, reason) {
+        (None, _) => StartError::Timeout(options.init_timeout.unwrap_or_default()),
+        (Some(_), ExitReason::Ignore) => StartError::Ignored,
+        (Some(_), reason) => StartError::Init(reason),
+    })
+}
+
+/// Kills the process of a start that was given up.
+struct KillOnDrop(Option<Arc<dyn AnyProcess>>);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        if let Some(process) = self.0.take() {
+            process.doom(ExitReason::Killed);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Whoever wants to hear of something, each with a channel of its own.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_channel::{Receiver, Sender};
+
+use crate::sync::Lock;
+
+/// How much a subscriber may leave unread; beyond it the oldest is dropped, so that it can neither hold up nor flood
+/// the system.
+const BACKLOG: usize = 4096;
+
+pub(crate) struct Subscribers<T> {
+    senders: Lock<Vec<Sender<T>>>,
+    count: AtomicUsize,
+}
+
+impl<T: Clone> Subscribers<T> {
+    pub(crate) fn new() -> Self {
+        Subscribers {
+            senders: Lock::new(Vec::new()),
+            count: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn subscribe(&self) -> Receiver<T> {
+        let (sender, receiver) = async_channel::bounded(BACKLOG);
+        let mut senders = self.senders.lock();
+        senders.push(sender);
+        self.count.store(senders.len(), Ordering::Release);
+        receiver
+    }
+
+    /// Sends every subscriber what `make` makes; nothing is made while there is none.
+    pub(crate) fn publish(&self, make: impl FnOnce() -> T) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let news = make();
+        let senders = self.senders.lock().clone();
+        let closed = senders
+            .iter()
+            .filter(|sender| sender.force_send(news.clone()).is_err())
+            .count();
+        if closed > 0 {
+            self.forget_closed();
+        }
+    }
+
+    fn forget_closed(&self) {
+        let mut senders = self.senders.lock();
+        senders.retain(|sender| !sender.is_closed());
+        self.count.store(senders.len(), Ordering::Release);
+    }
+}
+
+impl<T> fmt::Debug for Subscribers<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscribers")
+            .field("count", &self.count)
+            .finish()
+    }
+}

@@ -1,0 +1,465 @@
+//! A system owns everything that its processes share. There are no statics: two systems know nothing of each other.
+
+use std::array;
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_channel::Receiver;
+use event_listener::Event;
+use futures_lite::future;
+use slog::Logger;
+
+use crate::clock::Clock;
+use crate::dead_letters::{DeadLetter, DeadLetters};
+use crate::exit::ExitReason;
+use crate::info::{self, ProcessInfo};
+use crate::panic;
+use crate::pid::{MonitorRef, Pid};
+use crate::registry::{RegisterError, Registry};
+use crate::report::{Report, Reports};
+use crate::scheduler::{Scheduler, Workers};
+use crate::signal::{AnyProcess, Delivery, Exit, Signal};
+use crate::stderr;
+use crate::sync::Lock;
+use crate::table::Table;
+use crate::timers::{Sleep, Timers};
+
+/// Processes and all they share: workers, names, timers, reports. The system ends when this is dropped.
+///
+/// Systems have no statics: several may live in one OS process, may use the same names, and know nothing of each other.
+/// Everything that can be done from within as well is on [`SystemHandle`], to which this dereferences.
+///
+/// Dropping it kills the processes that are left and waits until they are gone; [`shutdown`](Self::shutdown) stops them in
+/// order first. A process whose code never awaits cannot be killed: the drop waits 5 s for it and then leaves its thread
+/// behind.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{Context, ExitReason, System};
+///
+/// let outcome = System::new("greeting").run(|mut ctx: Context<()>| async move {
+///     let child = ctx.spawn(|mut ctx: Context<&str>| async move {
+///         assert_eq!(ctx.receive_message().await, "hello");
+///     });
+///     child.cast("hello");
+///     assert_eq!(child.exited().await, ExitReason::Normal);
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
+pub struct System {
+    handle: SystemHandle,
+    shutdown_timeout: Duration,
+}
+
+impl System {
+    /// A system with one worker thread per processor, which logs warnings and errors to standard error.
+    ///
+    /// # Panics
+    /// If the operating system gives no threads; [`Builder::build`] returns that as an error.
+    pub fn new(name: &str) -> Self {
+        Builder::new(name)
+            .build()
+            .expect("the operating system gives a thread")
+    }
+
+    /// A system made to measure.
+    pub fn builder(name: &str) -> Builder {
+        Builder::new(name)
+    }
+
+    /// A system whose processes `scheduler` runs and whose time `timers` tells.
+    pub(crate) fn assemble(
+        name: &str,
+        logger: Logger,
+        timers: Arc<Timers>,
+        scheduler: Box<dyn Scheduler>,
+        shutdown_timeout: Duration,
+    ) -> Self {
+        panic::install_hook();
+        let shared = Shared {
+            name: name.into(),
+            timers,
+            table: Table::new(),
+            registry: Registry::default(),
+            dead_letters: DeadLetters::new(),
+            reports: Reports::new(logger),
+            scheduler,
+            references: AtomicU64::new(0),
+            link_locks: array::from_fn(|_| Lock::default()),
+            emptied: Event::new(),
+            halting: AtomicBool::new(false),
+        };
+        System {
+            handle: SystemHandle {
+                shared: Arc::new(shared),
+            },
+            shutdown_timeout,
+        }
+    }
+
+    /// Stops every process in order, then ends the system. Blocks meanwhile.
+    ///
+    /// Processes without a living parent are asked to exit with [`ExitReason::Shutdown`], the youngest first, one after
+    /// another, as OTP stops applications; a supervisor among them stops its children in turn. What is left when the
+    /// shutdown timeout is over (30 s unless the builder was told otherwise) is killed.
+    pub fn shutdown(self) {
+        future::block_on(self.stop_in_order());
+    }
+
+    pub(crate) async fn stop_in_order(&self) {
+        let shared = &self.handle.shared;
+        let deadline = shared.timers.after(self.shutdown_timeout);
+        while let Some(process) = shared.youngest_root() {
+            shared.exit(Pid::new(0, 0), process.pid(), ExitReason::Shutdown);
+            if !shared.wait_for_end(&*process, deadline).await {
+                break;
+            }
+        }
+    }
+}
+
+impl Deref for System {
+    type Target = SystemHandle;
+
+    fn deref(&self) -> &SystemHandle {
+        &self.handle
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.handle.shared.halt();
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System")
+            .field("name", &self.name())
+            .field("processes", &self.process_count())
+            .finish()
+    }
+}
+
+/// Options of a [`System`].
+#[derive(Debug)]
+pub struct Builder {
+    name: String,
+    workers: Option<NonZeroUsize>,
+    logger: Option<Logger>,
+    shutdown_timeout: Duration,
+}
+
+impl Builder {
+    fn new(name: &str) -> Self {
+        Builder {
+            name: name.to_owned(),
+            workers: None,
+            logger: None,
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// How many worker threads run its processes; one per processor by default.
+    ///
+    /// # Panics
+    /// If `count` is zero.
+    #[must_use]
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(NonZeroUsize::new(count).expect("a system needs a worker"));
+        self
+    }
+
+    /// Where reports and the processes' own records go; by default warnings and worse go to standard error.
+    #[must_use]
+    pub fn logger(mut self, logger: Logger) -> Self {
+        self.logger = Some(logger);
+        self
+    }
+
+    /// How long [`System::shutdown`] lets processes stop in order before it kills the rest; 30 s by default.
+    #[must_use]
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Starts the system.
+    ///
+    /// # Errors
+    /// If the operating system gives no threads.
+    pub fn build(self) -> io::Result<System> {
+        let timers = Arc::new(Timers::new(Clock::Real));
+        let count = self
+            .workers
+            .or_else(|| thread::available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get);
+        let workers = Workers::start(&self.name, count)?;
+        let driven = timers.clone();
+        workers.spawn(Box::pin(async move { driven.drive().await }));
+        let logger = self.logger.unwrap_or_else(|| stderr::logger(&self.name));
+        Ok(System::assemble(
+            &self.name,
+            logger,
+            timers,
+            Box::new(workers),
+            self.shutdown_timeout,
+        ))
+    }
+}
+
+/// A system as its processes see it; cheap to clone. It does not keep the system alive.
+#[derive(Clone)]
+pub struct SystemHandle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl SystemHandle {
+    /// The system's name.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Now, by the system's clock: the machine's, or a test's virtual one.
+    pub fn now(&self) -> Instant {
+        self.shared.timers.now()
+    }
+
+    /// Waits for `duration` of the system's time.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        self.shared
+            .timers
+            .sleep_until(self.shared.timers.after(duration))
+    }
+
+    /// The pids of all processes, oldest first.
+    pub fn processes(&self) -> Vec<Pid> {
+        self.shared
+            .table
+            .all()
+            .iter()
+            .map(|process| process.pid())
+            .collect()
+    }
+
+    /// How many processes there are.
+    pub fn process_count(&self) -> usize {
+        self.shared.table.len()
+    }
+
+    /// What can be told of a process; `None` if it has ended.
+    pub fn process_info(&self, pid: Pid) -> Option<ProcessInfo> {
+        info::of(&*self.shared.table.get(pid)?)
+    }
+
+    /// Whether the process lives. False as soon as a signal has ended it, though it may have yet to notice.
+    pub fn is_alive(&self, pid: Pid) -> bool {
+        self.process_info(pid).is_some_and(|info| !info.exiting)
+    }
+
+    /// Asks a process to exit; OTP's `exit/2`, without a sender.
+    ///
+    /// With [`ExitReason::Kill`] it ends at its next await, whatever it traps; with [`ExitReason::Normal`] nothing happens
+    /// unless it traps exits. See the book's table of exit signals.
+    pub fn exit(&self, pid: Pid, reason: ExitReason) {
+        self.shared.exit(Pid::new(0, 0), pid, reason);
+    }
+
+    /// Gives the process a name, by which others find it. The name is free again when the process ends, before anyone
+    /// is told of that.
+    ///
+    /// # Errors
+    /// If the name is taken, or the process has one already or has ended.
+    pub fn register(&self, name: &str, pid: Pid) -> Result<(), RegisterError> {
+        let name: Arc<str> = name.into();
+        match self.shared.table.get(pid) {
+            Some(process) => self.shared.registry.register(&name, &process),
+            None => Err(RegisterError::NoProcess { pid, name }),
+        }
+    }
+
+    /// Takes a name from whoever has it, and returns who that was.
+    pub fn unregister(&self, name: &str) -> Option<Pid> {
+        self.shared.registry.unregister(name)
+    }
+
+    /// Who has the name now.
+    pub fn whereis(&self, name: &str) -> Option<Pid> {
+        self.shared.registry.get(name).map(|process| process.pid())
+    }
+
+    /// All names in use, sorted.
+    pub fn registered(&self) -> Vec<Arc<str>> {
+        self.shared.registry.names()
+    }
+
+    /// How many messages have reached nobody so far.
+    pub fn dead_letter_count(&self) -> u64 {
+        self.shared.dead_letters.count()
+    }
+
+    /// Dead letters from now on. Whoever leaves 4,096 of them unread loses the oldest.
+    pub fn dead_letters(&self) -> Receiver<DeadLetter> {
+        self.shared.dead_letters.subscribe()
+    }
+
+    /// Reports from now on, as values; they are logged in any case. Whoever leaves 4,096 of them unread loses the oldest.
+    pub fn reports(&self) -> Receiver<Report> {
+        self.shared.reports.subscribe()
+    }
+
+    /// Logs a report and sends it to who subscribed; for behaviours and supervisors.
+    pub fn report(&self, report: Report) {
+        self.shared.reports.publish(report);
+    }
+
+    /// The system's logger.
+    pub fn logger(&self) -> &Logger {
+        self.shared.reports.logger()
+    }
+
+    /// How many timers are pending.
+    pub fn timer_count(&self) -> usize {
+        self.shared.timers.len()
+    }
+}
+
+impl fmt::Debug for SystemHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemHandle")
+            .field("name", &self.name())
+            .finish()
+    }
+}
+
+/// What the processes of a system share.
+pub(crate) struct Shared {
+    pub(crate) name: Arc<str>,
+    pub(crate) timers: Arc<Timers>,
+    pub(crate) table: Table,
+    pub(crate) registry: Registry,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) reports: Reports,
+    pub(crate) scheduler: Box<dyn Scheduler>,
+    references: AtomicU64,
+    link_locks: [Lock<()>; 64],
+    /// Notified when the last process has ended.
+    pub(crate) emptied: Event,
+    halting: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn is_halting(&self) -> bool {
+        self.halting.load(Ordering::SeqCst)
+    }
+
+    /// Sends `signal` to `pid`, if there is such a process.
+    pub(crate) fn signal(&self, pid: Pid, signal: Signal) -> Delivery {
+        self.table
+            .get(pid)
+            .map_or(Delivery::Gone, |process| process.signal(signal))
+    }
+
+    pub(crate) fn exit(&self, from: Pid, to: Pid, reason: ExitReason) {
+        self.signal(
+            to,
+            Signal::Exit(Exit {
+                pid: from,
+                reason,
+                linked: false,
+            }),
+        );
+    }
+
+    /// Links two processes. If `to` has ended, `from` gets the exit signal of a process that is not there.
+    pub(crate) fn link(&self, from: &dyn AnyProcess, to: Pid) {
+        if from.pid() == to {
+            return;
+        }
+        let delivery = self.change_link(from.pid(), to, || {
+            from.signal(Signal::Link(to));
+            self.signal(to, Signal::Link(from.pid()))
+        });
+        if delivery == Delivery::Gone {
+            from.signal(Signal::Exit(Exit {
+                pid: to,
+                reason: ExitReason::NoProcess,
+                linked: true,
+            }));
+        }
+    }
+
+    pub(crate) fn unlink(&self, from: &dyn AnyProcess, to: Pid) {
+        self.change_link(from.pid(), to, || {
+            from.signal(Signal::Unlink(to));
+            self.signal(to, Signal::Unlink(from.pid()))
+        });
+    }
+
+    /// Both ends of a link change in two steps, each under one process's lock. Without a lock for the pair, `a.link(b)`
+    /// beside `b.unlink(a)` could leave half a link.
+    fn change_link<T>(&self, a: Pid, b: Pid, change: impl FnOnce() -> T) -> T {
+        let number = (a.slot() ^ b.slot()) as usize % self.link_locks.len();
+        let _pair = self.link_locks[number].lock();
+        change()
+    }
+
+    pub(crate) fn next_monitor(&self) -> MonitorRef {
+        MonitorRef(self.references.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// The youngest process whose parent does not live, or that has none.
+    fn youngest_root(&self) -> Option<Arc<dyn AnyProcess>> {
+        let is_root = |process: &Arc<dyn AnyProcess>| {
+            process
+                .parent()
+                .is_none_or(|pid| self.table.get(pid).is_none())
+        };
+        self.table.all().into_iter().rev().find(is_root)
+    }
+
+    /// Returns whether the process has ended by `deadline`.
+    async fn wait_for_end(&self, process: &dyn AnyProcess, deadline: Instant) -> bool {
+        let ended = process.exited().listen();
+        if info::of(process).is_none() {
+            return true;
+        }
+        let in_time = async {
+            ended.await;
+            true
+        };
+        let too_late = async {
+            self.timers.sleep_until(deadline).await;
+            false
+        };
+        future::or(in_time, too_late).await
+    }
+
+    /// Kills every process, waits until they are gone, and stops.
+    fn halt(&self) {
+        self.halting.store(true, Ordering::SeqCst);
+        for process in self.table.all() {
+            process.doom(ExitReason::Killed);
+        }
+        let ended = self
+            .scheduler
+            .settle(&self.emptied, &|| self.table.len() == 0);
+        if !ended {
+            slog::warn!(self.reports.logger(), "processes that never yield are left behind"; "count" => self.table.len());
+        }
+        self.scheduler.stop(ended);
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("name", &self.name).finish()
+    }
+}
