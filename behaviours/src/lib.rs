@@ -1,1 +1,49 @@
-//! Placeholder.
+//! Generic behaviours: what every server shares is here, so that you write only what yours does.
+//!
+//! A behaviour is a loop over a process's mailbox that calls back into your code. [`GenServer`] is the one that most
+//! programs need: state, requests, and a start that its starter can wait for.
+//!
+//! # Examples
+//!
+//! ```
+//! use proscenium_behaviours::GenServer;
+//! use proscenium_runtime::{Context, ExitReason, Reply, System};
+//!
+//! enum Count {
+//!     Add(u64),
+//!     Get(Reply<u64>),
+//! }
+//!
+//! struct Counter {
+//!     total: u64,
+//! }
+//!
+//! impl GenServer for Counter {
+//!     type Args = u64;
+//!     type Message = Count;
+//!
+//!     async fn init(start: u64, _ctx: &mut Context<Count>) -> Result<Self, ExitReason> {
+//!         Ok(Counter { total: start })
+//!     }
+//!
+//!     async fn handle(&mut self, message: Count, _ctx: &mut Context<Count>) -> Result<(), ExitReason> {
+//!         match message {
+//!             Count::Add(n) => self.total += n,
+//!             Count::Get(reply) => reply.send(self.total),
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let outcome = System::new("counting").run(|mut ctx: Context<()>| async move {
+//!     let counter = Counter::start(40).link(&mut ctx).await?;
+//!     counter.cast(Count::Add(2));
+//!     assert_eq!(counter.call(Count::Get).await?, 42);
+//!     Ok(())
+//! });
+//! assert_eq!(outcome, Ok(()));
+//! ```
+
+mod gen_server;
+
+pub use gen_server::{GenServer, Info, Start};

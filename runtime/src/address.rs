@@ -207,9 +207,7 @@ impl<M: Send + 'static> Address<M> {
 }
 
 /// The process, if it takes messages of type `M`; otherwise the process again.
-fn downcast<M: Send + 'static>(
-    process: Arc<dyn AnyProcess>,
-) -> Result<Arc<Process<M>>, Arc<dyn AnyProcess>> {
+fn downcast<M: Send + 'static>(process: Arc<dyn AnyProcess>) -> Result<Arc<Process<M>>, Arc<dyn AnyProcess>> {
     if (&*process as &dyn Any).is::<Process<M>>() {
         let any: Arc<dyn Any + Send + Sync> = process;
         Ok(any.downcast().expect("its type was looked at"))
@@ -261,9 +259,7 @@ impl<M: Send + 'static> PartialEq for Address<M> {
     fn eq(&self, other: &Self) -> bool {
         match (&self.target, &other.target) {
             (Target::Process(a), Target::Process(b)) => Arc::ptr_eq(a, b),
-            (Target::Name(a), Target::Name(b)) => {
-                a.name == b.name && Arc::ptr_eq(&a.system, &b.system)
-            }
+            (Target::Name(a), Target::Name(b)) => a.name == b.name && Arc::ptr_eq(&a.system, &b.system),
             _ => false,
         }
     }

@@ -73,9 +73,7 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
             return Poll::Ready(Err(self.no_process()));
         };
         if process.is_current() {
-            return Poll::Ready(Err(CallError::CallingSelf {
-                target: self.target(),
-            }));
+            return Poll::Ready(Err(CallError::CallingSelf { target: self.target() }));
         }
         self.server.get_or_insert_with(|| Server {
             process: process.clone(),
@@ -114,9 +112,7 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let server = self.server.as_mut().expect("the request was sent to it");
         loop {
-            let ended = server
-                .ended
-                .get_or_insert_with(|| server.process.exited().listen());
+            let ended = server.ended.get_or_insert_with(|| server.process.exited().listen());
             if server.process.exit_reason().is_some() {
                 return Poll::Ready(());
             }
@@ -146,25 +142,18 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
     }
 
     fn unanswered(&self) -> CallError {
-        let reason = self
-            .server
-            .as_ref()
-            .and_then(|server| server.process.exit_reason());
+        let reason = self.server.as_ref().and_then(|server| server.process.exit_reason());
         match reason {
             Some(reason) => CallError::Down {
                 target: self.target(),
                 reason,
             },
-            None => CallError::Unanswered {
-                target: self.target(),
-            },
+            None => CallError::Unanswered { target: self.target() },
         }
     }
 
     fn no_process(&self) -> CallError {
-        CallError::NoProcess {
-            target: self.target(),
-        }
+        CallError::NoProcess { target: self.target() }
     }
 
     fn target(&self) -> String {

@@ -17,7 +17,7 @@ use crate::mailbox::{self, Item};
 use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::Process;
 use crate::registry::RegisterError;
-use crate::signal::{AnyProcess, Delivery, Down, Event, EventRef, Notice, Signal};
+use crate::signal::{AnyProcess, Delivery, Down, Event, EventRef, Exit, Notice, Signal};
 use crate::system::SystemHandle;
 use crate::timers::{Action, Sleep};
 
@@ -129,10 +129,7 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
-    pub async fn receive_matching(
-        &mut self,
-        mut wanted: impl FnMut(EventRef<'_, M>) -> bool,
-    ) -> Event<M> {
+    pub async fn receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
         let mut seen = 0;
         poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut wanted)).await
     }
@@ -171,9 +168,7 @@ impl<M: Send + 'static> Context<M> {
     /// Removes the link. After it returns, no exit over that link will be received, not even one that waits.
     pub fn unlink(&mut self, pid: Pid) {
         self.system.shared.unlink(&*self.process, pid);
-        self.discard(
-            |notice| matches!(notice, Notice::Exit(exit) if exit.linked && exit.pid == pid),
-        );
+        self.discard(|notice| matches!(notice, Notice::Exit(exit) if exit.linked && exit.pid == pid));
     }
 
     /// Monitors a process: exactly one [`Event::Down`] will be received when it has ended, also if it has already.
@@ -203,8 +198,7 @@ impl<M: Send + 'static> Context<M> {
             .with_control(&mut |control| target = control.watching.remove(&monitor));
         match target {
             Some(pid) => drop(self.system.shared.signal(pid, Signal::Demonitor(monitor))),
-            None => self
-                .discard(|notice| matches!(notice, Notice::Down(down) if down.monitor == monitor)),
+            None => self.discard(|notice| matches!(notice, Notice::Down(down) if down.monitor == monitor)),
         }
     }
 
@@ -241,38 +235,27 @@ impl<M: Send + 'static> Context<M> {
     pub fn send_after(&mut self, delay: Duration, message: M) -> TimerRef {
         let process = self.process.clone();
         let mut message = Some(message);
-        self.set_timer(
-            self.system.shared.timers.after(delay),
-            move |timer, _now| {
-                if let Some(message) = message.take() {
-                    process.push_from_timer(timer, true, || message);
-                }
-                None
-            },
-        )
+        self.set_timer(self.system.shared.timers.after(delay), move |timer, _now| {
+            if let Some(message) = message.take() {
+                process.push_from_timer(timer, true, || message);
+            }
+            None
+        })
     }
 
     /// Sends `message` to another process after `delay`. The timer ends with this process, not with the receiver; an
     /// address by name is looked up when it expires.
-    pub fn send_after_to<N: Send + 'static>(
-        &mut self,
-        delay: Duration,
-        to: &Address<N>,
-        message: N,
-    ) -> TimerRef {
+    pub fn send_after_to<N: Send + 'static>(&mut self, delay: Duration, to: &Address<N>, message: N) -> TimerRef {
         let process = self.process.clone();
         let mut letter = Some((to.clone(), message));
-        self.set_timer(
-            self.system.shared.timers.after(delay),
-            move |timer, _now| {
-                let mut pending = false;
-                process.with_control(&mut |control| pending = control.timers.remove(&timer));
-                if let Some((to, message)) = letter.take().filter(|_| pending) {
-                    to.cast(message);
-                }
-                None
-            },
-        )
+        self.set_timer(self.system.shared.timers.after(delay), move |timer, _now| {
+            let mut pending = false;
+            process.with_control(&mut |control| pending = control.timers.remove(&timer));
+            if let Some((to, message)) = letter.take().filter(|_| pending) {
+                to.cast(message);
+            }
+            None
+        })
     }
 
     /// Sends this process what `make` makes, every `period` from now on, until the timer is cancelled or the process
@@ -280,19 +263,13 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Panics
     /// If `period` is zero.
-    pub fn send_interval(
-        &mut self,
-        period: Duration,
-        mut make: impl FnMut() -> M + Send + 'static,
-    ) -> TimerRef {
+    pub fn send_interval(&mut self, period: Duration, mut make: impl FnMut() -> M + Send + 'static) -> TimerRef {
         assert!(!period.is_zero(), "an interval needs a period");
         let process = self.process.clone();
         let mut next = self.system.shared.timers.after(period);
         self.set_timer(next, move |timer, now| {
             next = after_missed(next, period, now);
-            process
-                .push_from_timer(timer, false, &mut make)
-                .then_some(next)
+            process.push_from_timer(timer, false, &mut make).then_some(next)
         })
     }
 
@@ -333,6 +310,17 @@ impl<M: Send + 'static> Context<M> {
         self.idle_timeout.take()
     }
 
+    /// For behaviours: from here on this process only cleans up. Calls that it leaves unanswered hear of its end, with the
+    /// reason, instead of a reply that was dropped.
+    pub fn begin_exit(&mut self) {
+        self.process.leave();
+    }
+
+    /// Whether `exit` comes from whoever started this process: its parent or, if it has none, the system that shuts down.
+    pub fn is_from_parent(&self, exit: &Exit) -> bool {
+        exit.pid == self.parent().unwrap_or(Pid::SYSTEM)
+    }
+
     pub(crate) fn process(&self) -> &Arc<Process<M>> {
         &self.process
     }
@@ -347,11 +335,7 @@ impl<M: Send + 'static> Context<M> {
         self.process.with_control(&mut |control| {
             control.timers.insert(timer);
         });
-        timers.set(
-            timer,
-            at,
-            Action::Call(Box::new(move |now| fire(timer, now))),
-        );
+        timers.set(timer, at, Action::Call(Box::new(move |now| fire(timer, now))));
         timer
     }
 
@@ -377,12 +361,7 @@ impl<M: Send + 'static> Context<M> {
             return Poll::Pending;
         }
         loop {
-            if let Some(found) = self
-                .batch
-                .iter()
-                .skip(*seen)
-                .position(|item| wanted(item.peek()))
-            {
+            if let Some(found) = self.batch.iter().skip(*seen).position(|item| wanted(item.peek())) {
                 return Poll::Ready(self.take(*seen + found));
             }
             *seen = self.batch.len();

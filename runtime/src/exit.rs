@@ -91,9 +91,7 @@ impl PartialEq for ExitReason {
     fn eq(&self, other: &Self) -> bool {
         use ExitReason::{Error, Panic, ShutdownWith};
         match (self, other) {
-            (Error(a), Error(b)) | (ShutdownWith(a), ShutdownWith(b)) => {
-                a.to_string() == b.to_string()
-            }
+            (Error(a), Error(b)) | (ShutdownWith(a), ShutdownWith(b)) => a.to_string() == b.to_string(),
             (Panic(a), Panic(b)) => a.message() == b.message() && a.location() == b.location(),
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
@@ -222,7 +220,9 @@ impl Outcome for Never {
 /// The type `!`, which stable Rust lets nobody name but as what a function returns.
 type Never = <fn() -> ! as Returns>::Value;
 
-trait Returns {
+/// What a function returns.
+pub trait Returns {
+    /// The type of it.
     type Value;
 }
 

@@ -185,21 +185,10 @@ mod tests {
             (Normal, ["lives", "traps normal", "lives", "traps normal"]),
             (
                 Shutdown,
-                [
-                    "ends shutdown",
-                    "traps shutdown",
-                    "ends shutdown",
-                    "traps shutdown",
-                ],
+                ["ends shutdown", "traps shutdown", "ends shutdown", "traps shutdown"],
             ),
-            (
-                Killed,
-                ["ends killed", "traps killed", "ends killed", "traps killed"],
-            ),
-            (
-                Kill,
-                ["ends kill", "traps kill", "ends killed", "ends killed"],
-            ),
+            (Killed, ["ends killed", "traps killed", "ends killed", "traps killed"]),
+            (Kill, ["ends kill", "traps kill", "ends killed", "ends killed"]),
         ];
         for (reason, expected) in table {
             let seen = [
@@ -215,27 +204,16 @@ mod tests {
     #[test]
     fn an_exit_over_a_link_that_is_gone_is_dropped() {
         let mut control = Control::default();
-        assert!(matches!(
-            control.apply(linked(ExitReason::Shutdown)),
-            Effect::Nothing
-        ));
+        assert!(matches!(control.apply(linked(ExitReason::Shutdown)), Effect::Nothing));
         assert!(control.is_running());
     }
 
     #[test]
     fn a_second_exit_signal_changes_nothing() {
         let mut control = Control::default();
-        assert!(matches!(
-            control.apply(sent(ExitReason::error("first"))),
-            Effect::End
-        ));
-        assert!(matches!(
-            control.apply(sent(ExitReason::Kill)),
-            Effect::Nothing
-        ));
-        assert!(
-            matches!(control.life, Life::Doomed(reason) if reason == ExitReason::error("first"))
-        );
+        assert!(matches!(control.apply(sent(ExitReason::error("first"))), Effect::End));
+        assert!(matches!(control.apply(sent(ExitReason::Kill)), Effect::Nothing));
+        assert!(matches!(control.life, Life::Doomed(reason) if reason == ExitReason::error("first")));
     }
 
     #[test]
@@ -252,10 +230,7 @@ mod tests {
             watching: BTreeMap::from([(monitor, PEER)]),
             ..Control::default()
         };
-        assert!(matches!(
-            control.apply(down()),
-            Effect::Queue(Notice::Down(_))
-        ));
+        assert!(matches!(control.apply(down()), Effect::Queue(Notice::Down(_))));
         assert!(matches!(control.apply(down()), Effect::Nothing));
     }
 }

@@ -13,6 +13,9 @@ pub struct Pid {
 }
 
 impl Pid {
+    /// The sender of what no process sends: an exit signal from outside, or the system's own at its shutdown.
+    pub const SYSTEM: Pid = Pid::new(0, 0);
+
     pub(crate) const fn new(slot: u32, generation: u32) -> Self {
         Pid { slot, generation }
     }

@@ -43,6 +43,8 @@ pub(crate) struct Process<M> {
     held: AtomicUsize,
     /// Set once a signal has ended it: what the lock knows, told without the lock.
     doomed: AtomicBool,
+    /// Set once its body only cleans up: callers it left unanswered shall hear of its end.
+    leaving: AtomicBool,
     exited: Event,
     /// Notified when a bounded mailbox has room again.
     pub(crate) room: Event,
@@ -62,13 +64,7 @@ pub(crate) enum Refused<M> {
 }
 
 impl<M: Send + 'static> Process<M> {
-    pub(crate) fn new(
-        pid: Pid,
-        parent: Option<Pid>,
-        system: Arc<Shared>,
-        mailbox: Mailbox,
-        control: Control,
-    ) -> Self {
+    pub(crate) fn new(pid: Pid, parent: Option<Pid>, system: Arc<Shared>, mailbox: Mailbox, control: Control) -> Self {
         Process {
             pid,
             parent,
@@ -82,6 +78,7 @@ impl<M: Send + 'static> Process<M> {
             }),
             held: AtomicUsize::new(0),
             doomed: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             exited: Event::new(),
             room: Event::new(),
         }
@@ -100,12 +97,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Delivers the message of one of the process's own timers, unless the timer was cancelled. It finds room in a
     /// full mailbox. If `once`, the timer is over with this. Returns whether it was delivered.
-    pub(crate) fn push_from_timer(
-        &self,
-        timer: TimerRef,
-        once: bool,
-        make: impl FnOnce() -> M,
-    ) -> bool {
+    pub(crate) fn push_from_timer(&self, timer: TimerRef, once: bool, make: impl FnOnce() -> M) -> bool {
         if !self.inner.lock().control.timers.contains(&timer) {
             return false;
         }
@@ -164,6 +156,10 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the code that asks runs in this process.
     pub(crate) fn is_current(&self) -> bool {
         CURRENT.get() == self.address()
@@ -202,9 +198,9 @@ impl<M: Send + 'static> Process<M> {
             self.system.timers.cancel(*timer);
         }
         if crashed {
-            self.system.reports.publish(Report::Crash(Arc::new(
-                self.crash_report(&reason, &ties, unreceived),
-            )));
+            self.system
+                .reports
+                .publish(Report::Crash(Arc::new(self.crash_report(&reason, &ties, unreceived))));
         }
         self.tell(&reason, ties);
         if was_last {
@@ -379,27 +375,14 @@ thread_local! {
     static CURRENT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// While it stands, this thread runs a body.
-struct Scope {
-    outer: usize,
-    outer_unanswered: Option<Unanswered>,
-}
-
-impl Scope {
-    fn enter<M: Send + 'static>(process: &Process<M>) -> Self {
-        Scope {
-            outer: CURRENT.replace(process.address()),
-            outer_unanswered: Unanswered::begin(),
-        }
-    }
-}
-
-impl Drop for Scope {
-    fn drop(&mut self) {
-        CURRENT.set(self.outer);
-        // Callers whose replies were dropped are told now: if the process ended, they find out why.
-        drop(Unanswered::end(self.outer_unanswered.take()));
-    }
+/// Marks this thread as running `process` while `code` runs; replies that are dropped meanwhile end in `unanswered`.
+fn within<M: Send + 'static, T>(process: &Process<M>, unanswered: &mut Unanswered, code: impl FnOnce() -> T) -> T {
+    let outer = CURRENT.replace(process.address());
+    let outer_unanswered = Unanswered::begin(std::mem::take(unanswered));
+    let result = code();
+    *unanswered = Unanswered::end(outer_unanswered);
+    CURRENT.set(outer);
+    result
 }
 
 pin_project! {
@@ -411,6 +394,7 @@ pin_project! {
     {
         process: Arc<Process<M>>,
         waker: Option<Waker>,
+        unanswered: Unanswered,
         // Taken away when the process ends.
         #[pin]
         body: Option<F>,
@@ -424,8 +408,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if this.body.is_some() {
-                let _scope = Scope::enter(this.process);
-                finish(this.process, this.body, None);
+                within(this.process, this.unanswered, || finish(this.process, this.body, None));
             }
         }
     }
@@ -436,6 +419,7 @@ impl<M: Send + 'static, F: Future<Output = ExitReason>> Running<M, F> {
         Running {
             process,
             waker: None,
+            unanswered: Unanswered::default(),
             body: Some(body),
         }
     }
@@ -446,35 +430,39 @@ impl<M: Send + 'static, F: Future<Output = ExitReason>> Future for Running<M, F>
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let _scope = Scope::enter(this.process);
-        let by_itself = if this.process.doomed.load(Ordering::Acquire) {
-            None
-        } else {
-            let body = this
-                .body
-                .as_mut()
-                .as_pin_mut()
-                .expect("a task that has ended is not polled");
-            match catch(|| body.poll(cx)) {
-                Ok(Poll::Ready(reason)) => Some(reason),
-                Err(panic) => Some(ExitReason::Panic(panic)),
-                Ok(Poll::Pending) if this.process.may_sleep(this.waker, cx.waker()) => {
-                    return Poll::Pending;
-                }
-                Ok(Poll::Pending) => None,
-            }
-        };
-        finish(this.process, this.body, by_itself);
-        Poll::Ready(())
+        let process = this.process;
+        let polled = within(process, this.unanswered, || {
+            run(process, this.body.as_mut(), this.waker, cx).map(|by_itself| finish(process, this.body, by_itself))
+        });
+        // Callers whose replies were dropped are told now: if the process has ended, they find out why.
+        if polled.is_ready() || !process.leaving.load(Ordering::Relaxed) {
+            *this.unanswered = Unanswered::default();
+        }
+        polled
+    }
+}
+
+/// Polls the body once. Ready if the process shall end, with the reason if that was the body's doing.
+fn run<M: Send + 'static, F: Future<Output = ExitReason>>(
+    process: &Process<M>,
+    body: Pin<&mut Option<F>>,
+    waker: &mut Option<Waker>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<ExitReason>> {
+    if process.doomed.load(Ordering::Acquire) {
+        return Poll::Ready(None);
+    }
+    let body = body.as_pin_mut().expect("a task that has ended is not polled");
+    match catch(|| body.poll(cx)) {
+        Ok(Poll::Ready(reason)) => Poll::Ready(Some(reason)),
+        Err(panic) => Poll::Ready(Some(ExitReason::Panic(panic))),
+        Ok(Poll::Pending) if process.may_sleep(waker, cx.waker()) => Poll::Pending,
+        Ok(Poll::Pending) => Poll::Ready(None),
     }
 }
 
 /// Drops the body, then ends the process: whatever the body owned is free before anyone is told.
-fn finish<M: Send + 'static, F>(
-    process: &Process<M>,
-    mut body: Pin<&mut Option<F>>,
-    by_itself: Option<ExitReason>,
-) {
+fn finish<M: Send + 'static, F>(process: &Process<M>, mut body: Pin<&mut Option<F>>, by_itself: Option<ExitReason>) {
     let by_itself = match (by_itself, catch(|| body.set(None))) {
         (Some(reason), Err(panic)) if reason.is_normal() => Some(ExitReason::Panic(panic)),
         (by_itself, _) => by_itself,

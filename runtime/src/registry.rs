@@ -69,11 +69,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// Gives `process` the name. A process that ends meanwhile does not keep it.
-    pub(crate) fn register(
-        &self,
-        name: &Arc<str>,
-        process: &Arc<dyn AnyProcess>,
-    ) -> Result<(), RegisterError> {
+    pub(crate) fn register(&self, name: &Arc<str>, process: &Arc<dyn AnyProcess>) -> Result<(), RegisterError> {
         self.reserve(name, process)?;
         let mut refusal = None;
         process.with_control(&mut |control| {
@@ -124,10 +120,7 @@ impl Registry {
     /// Frees the name if `owner` has it.
     pub(crate) fn release(&self, name: &str, owner: Pid) {
         let mut names = self.names.lock();
-        let process = names
-            .get(name)
-            .filter(|process| process.pid() == owner)
-            .cloned();
+        let process = names.get(name).filter(|process| process.pid() == owner).cloned();
         if process.is_some() {
             names.remove(name);
         }

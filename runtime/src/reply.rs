@@ -1,7 +1,8 @@
 //! Answers to calls.
 //!
 //! A reply that is dropped unanswered tells its caller so, but not at once: the process that drops it may be about to
-//! end, and then the caller must hear why. So what is dropped while a process runs waits for the end of that poll.
+//! end, and then the caller must hear why. So what is dropped while a process runs waits for the end of that poll, or,
+//! once the process only cleans up after itself, for its end.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -41,12 +42,7 @@ pub struct Reply<T: Send + 'static> {
 impl<T: Send + 'static> Reply<T> {
     pub(crate) fn channel() -> (Self, oneshot::AsyncReceiver<T>) {
         let (sender, receiver) = oneshot::async_channel();
-        (
-            Reply {
-                sender: Some(sender),
-            },
-            receiver,
-        )
+        (Reply { sender: Some(sender) }, receiver)
     }
 
     /// Answers the call. If the caller no longer waits, the value is dropped.
@@ -59,9 +55,7 @@ impl<T: Send + 'static> Reply<T> {
 
     /// Whether the caller still waits; work for one that does not may be left undone.
     pub fn is_wanted(&self) -> bool {
-        self.sender
-            .as_ref()
-            .is_some_and(|sender| !sender.is_closed())
+        self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
     }
 }
 
@@ -75,31 +69,29 @@ impl<T: Send + 'static> Drop for Reply<T> {
 
 impl<T: Send + 'static> fmt::Debug for Reply<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply")
-            .field("wanted", &self.is_wanted())
-            .finish()
+        f.debug_struct("Reply").field("wanted", &self.is_wanted()).finish()
     }
 }
 
 /// Replies dropped unanswered in the poll that runs on this thread; dropping it tells their callers.
 #[derive(Default)]
-pub(crate) struct Unanswered(Vec<Box<dyn Any>>);
+pub(crate) struct Unanswered(Vec<Box<dyn Any + Send>>);
 
 thread_local! {
     static IN_THIS_POLL: RefCell<Option<Unanswered>> = const { RefCell::new(None) };
 }
 
 impl Unanswered {
-    /// From here to [`end`](Self::end), replies dropped on this thread are kept.
-    pub(crate) fn begin() -> Option<Self> {
-        IN_THIS_POLL.replace(Some(Unanswered::default()))
+    /// From here to [`end`](Self::end), replies dropped on this thread are kept with `earlier` ones.
+    pub(crate) fn begin(earlier: Self) -> Option<Self> {
+        IN_THIS_POLL.replace(Some(earlier))
     }
 
     pub(crate) fn end(outer: Option<Self>) -> Self {
         IN_THIS_POLL.replace(outer).unwrap_or_default()
     }
 
-    fn keep(sender: impl Any) {
+    fn keep(sender: impl Any + Send) {
         IN_THIS_POLL.with_borrow_mut(|kept| match kept {
             Some(kept) => kept.0.push(Box::new(sender)),
             None => drop(sender),

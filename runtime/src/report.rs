@@ -63,12 +63,7 @@ pub struct SupervisorReport {
 
 impl SupervisorReport {
     /// A report of `supervisor` about `offender`.
-    pub fn new(
-        supervisor: Pid,
-        context: ErrorContext,
-        reason: ExitReason,
-        offender: Offender,
-    ) -> Self {
+    pub fn new(supervisor: Pid, context: ErrorContext, reason: ExitReason, offender: Offender) -> Self {
         SupervisorReport {
             supervisor,
             name: None,

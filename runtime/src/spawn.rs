@@ -117,11 +117,7 @@ impl SystemHandle {
     ///
     /// # Errors
     /// If the name is taken. Then there is no process, and `body` was not called.
-    pub fn spawn_with<M, B, F>(
-        &self,
-        options: SpawnOptions,
-        body: B,
-    ) -> Result<Address<M>, RegisterError>
+    pub fn spawn_with<M, B, F>(&self, options: SpawnOptions, body: B) -> Result<Address<M>, RegisterError>
     where
         M: Send + 'static,
         B: FnOnce(Context<M>) -> F + Send + 'static,
@@ -167,23 +163,13 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Errors
     /// If the name is taken. Then there is no process, and `body` was not called.
-    pub fn spawn_link_with<N, B, F>(
-        &mut self,
-        options: SpawnOptions,
-        body: B,
-    ) -> Result<Address<N>, RegisterError>
+    pub fn spawn_link_with<N, B, F>(&mut self, options: SpawnOptions, body: B) -> Result<Address<N>, RegisterError>
     where
         N: Send + 'static,
         B: FnOnce(Context<N>) -> F + Send + 'static,
         F: Future<Output: Outcome> + Send + 'static,
     {
-        spawn(
-            &self.system().shared,
-            Some(&**self.process()),
-            Tie::Link,
-            options,
-            body,
-        )
+        spawn(&self.system().shared, Some(&**self.process()), Tie::Link, options, body)
     }
 
     fn spawn_tied<N, B, F>(&mut self, tie: Tie, body: B) -> Address<N>
@@ -217,24 +203,14 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let parent_pid = parent.map(AnyProcess::pid);
-    let SpawnOptions {
-        name,
-        label,
-        mailbox,
-    } = options;
+    let SpawnOptions { name, label, mailbox } = options;
     let control = Control {
         label,
         ..tied_child(tie, parent_pid)
     };
-    let process = system.table.insert(|pid| {
-        Arc::new(Process::new(
-            pid,
-            parent_pid,
-            system.clone(),
-            mailbox,
-            control,
-        ))
-    });
+    let process = system
+        .table
+        .insert(|pid| Arc::new(Process::new(pid, parent_pid, system.clone(), mailbox, control)));
     if let Some(name) = name {
         let any: Arc<dyn AnyProcess> = process.clone();
         if let Err(taken) = system.registry.register(&name, &any) {
@@ -246,10 +222,7 @@ where
         tie_parent(parent, tie, &*process);
     }
     let context = Context::new(process.clone());
-    let life = Running::new(
-        process.clone(),
-        async move { body(context).await.into_reason() },
-    );
+    let life = Running::new(process.clone(), async move { body(context).await.into_reason() });
     system.scheduler.spawn(Box::pin(life));
     if system.is_halting() {
         process.doom(ExitReason::Killed);

@@ -108,8 +108,7 @@ pub struct InitAck {
 impl InitAck {
     /// The process is ready: its start returns, and from here on its link to its parent carries exits.
     pub fn ready(self) {
-        self.process
-            .with_control(&mut |control| control.starter = None);
+        self.process.with_control(&mut |control| control.starter = None);
         // If nobody waits any more, the start was given up, and the process will be killed.
         let _ = self.ready.send(());
     }
@@ -128,11 +127,7 @@ impl fmt::Debug for InitAck {
 ///
 /// # Cancel safety
 /// Dropping the future before it is ready kills the process.
-pub async fn start<M, B, F>(
-    system: &SystemHandle,
-    options: StartOptions,
-    body: B,
-) -> Result<Address<M>, StartError>
+pub async fn start<M, B, F>(system: &SystemHandle, options: StartOptions, body: B) -> Result<Address<M>, StartError>
 where
     M: Send + 'static,
     B: FnOnce(Context<M>, InitAck) -> F + Send + 'static,
@@ -148,24 +143,13 @@ where
 ///
 /// # Cancel safety
 /// Dropping the future before it is ready kills the process.
-pub async fn start_link<M, B, F>(
-    parent: &Parent,
-    options: StartOptions,
-    body: B,
-) -> Result<Address<M>, StartError>
+pub async fn start_link<M, B, F>(parent: &Parent, options: StartOptions, body: B) -> Result<Address<M>, StartError>
 where
     M: Send + 'static,
     B: FnOnce(Context<M>, InitAck) -> F + Send + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    start_tied(
-        &parent.system,
-        Some(&*parent.process),
-        Tie::Start,
-        options,
-        body,
-    )
-    .await
+    start_tied(&parent.system, Some(&*parent.process), Tie::Start, options, body).await
 }
 
 async fn start_tied<M, B, F>(
@@ -188,11 +172,8 @@ where
         };
         body(ctx, ack)
     };
-    let address =
-        spawn(&system.shared, parent, tie, options.spawn, with_ack).map_err(StartError::Name)?;
-    let mut undo = KillOnDrop(Some(
-        address.resolve().expect("it is of a process, not a name"),
-    ));
+    let address = spawn(&system.shared, parent, tie, options.spawn, with_ack).map_err(StartError::Name)?;
+    let mut undo = KillOnDrop(Some(address.resolve().expect("it is of a process, not a name")));
     let acknowledged = async { ready.await.is_ok() };
     let outcome = match options.init_timeout {
         None => Some(acknowledged.await),

@@ -25,19 +25,14 @@ impl Drain for Plain {
 }
 
 fn line(record: &Record<'_>, context: &OwnedKVList) -> String {
-    let mut line = Line(format!(
-        "{} {}",
-        record.level().as_short_str(),
-        record.msg()
-    ));
+    let mut line = Line(format!("{} {}", record.level().as_short_str(), record.msg()));
     // What comes nearest to the event first: its own fields, then its logger's.
     let written = record
         .kv()
         .serialize(record, &mut line)
         .and_then(|()| context.serialize(record, &mut line));
     if let Err(error) = written {
-        line.0
-            .push_str(&format!(" (a field could not be written: {error})"));
+        line.0.push_str(&format!(" (a field could not be written: {error})"));
     }
     line.0.push('\n');
     line.0
@@ -76,6 +71,9 @@ mod tests {
             ),
             &context,
         );
-        assert_eq!(written, "ERRO process crashed unreceived=3 pid=\"<0.1.1>\" system=\"shop\"\n");
+        assert_eq!(
+            written,
+            "ERRO process crashed unreceived=3 pid=\"<0.1.1>\" system=\"shop\"\n"
+        );
     }
 }

@@ -57,8 +57,6 @@ impl<T: Clone> Subscribers<T> {
 
 impl<T> fmt::Debug for Subscribers<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscribers")
-            .field("count", &self.count)
-            .finish()
+        f.debug_struct("Subscribers").field("count", &self.count).finish()
     }
 }

@@ -64,9 +64,7 @@ impl System {
     /// # Panics
     /// If the operating system gives no threads; [`Builder::build`] returns that as an error.
     pub fn new(name: &str) -> Self {
-        Builder::new(name)
-            .build()
-            .expect("the operating system gives a thread")
+        Builder::new(name).build().expect("the operating system gives a thread")
     }
 
     /// A system made to measure.
@@ -117,7 +115,7 @@ impl System {
         let shared = &self.handle.shared;
         let deadline = shared.timers.after(self.shutdown_timeout);
         while let Some(process) = shared.youngest_root() {
-            shared.exit(Pid::new(0, 0), process.pid(), ExitReason::Shutdown);
+            shared.exit(Pid::SYSTEM, process.pid(), ExitReason::Shutdown);
             if !shared.wait_for_end(&*process, deadline).await {
                 break;
             }
@@ -234,19 +232,12 @@ impl SystemHandle {
 
     /// Waits for `duration` of the system's time.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        self.shared
-            .timers
-            .sleep_until(self.shared.timers.after(duration))
+        self.shared.timers.sleep_until(self.shared.timers.after(duration))
     }
 
     /// The pids of all processes, oldest first.
     pub fn processes(&self) -> Vec<Pid> {
-        self.shared
-            .table
-            .all()
-            .iter()
-            .map(|process| process.pid())
-            .collect()
+        self.shared.table.all().iter().map(|process| process.pid()).collect()
     }
 
     /// How many processes there are.
@@ -269,7 +260,7 @@ impl SystemHandle {
     /// With [`ExitReason::Kill`] it ends at its next await, whatever it traps; with [`ExitReason::Normal`] nothing happens
     /// unless it traps exits. See the book's table of exit signals.
     pub fn exit(&self, pid: Pid, reason: ExitReason) {
-        self.shared.exit(Pid::new(0, 0), pid, reason);
+        self.shared.exit(Pid::SYSTEM, pid, reason);
     }
 
     /// Gives the process a name, by which others find it. The name is free again when the process ends, before anyone
@@ -333,9 +324,7 @@ impl SystemHandle {
 
 impl fmt::Debug for SystemHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SystemHandle")
-            .field("name", &self.name())
-            .finish()
+        f.debug_struct("SystemHandle").field("name", &self.name()).finish()
     }
 }
 
@@ -417,11 +406,7 @@ impl Shared {
 
     /// The youngest process whose parent does not live, or that has none.
     fn youngest_root(&self) -> Option<Arc<dyn AnyProcess>> {
-        let is_root = |process: &Arc<dyn AnyProcess>| {
-            process
-                .parent()
-                .is_none_or(|pid| self.table.get(pid).is_none())
-        };
+        let is_root = |process: &Arc<dyn AnyProcess>| process.parent().is_none_or(|pid| self.table.get(pid).is_none());
         self.table.all().into_iter().rev().find(is_root)
     }
 
@@ -448,9 +433,7 @@ impl Shared {
         for process in self.table.all() {
             process.doom(ExitReason::Killed);
         }
-        let ended = self
-            .scheduler
-            .settle(&self.emptied, &|| self.table.len() == 0);
+        let ended = self.scheduler.settle(&self.emptied, &|| self.table.len() == 0);
         if !ended {
             slog::warn!(self.reports.logger(), "processes that never yield are left behind"; "count" => self.table.len());
         }

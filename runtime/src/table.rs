@@ -47,10 +47,7 @@ impl Table {
         let index = shard.free.pop().unwrap_or_else(|| shard.grow());
         let slot = &mut shard.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
-        let process = make(Pid::new(
-            index * SHARDS as u32 + number as u32,
-            slot.generation,
-        ));
+        let process = make(Pid::new(index * SHARDS as u32 + number as u32, slot.generation));
         slot.process = Some(process.clone());
         self.len.fetch_add(1, Ordering::Relaxed);
         process
@@ -91,13 +88,7 @@ impl Table {
     pub(crate) fn all(&self) -> Vec<Arc<dyn AnyProcess>> {
         let mut all = Vec::with_capacity(self.len());
         for shard in &self.shards {
-            all.extend(
-                shard
-                    .lock()
-                    .slots
-                    .iter()
-                    .filter_map(|slot| slot.process.clone()),
-            );
+            all.extend(shard.lock().slots.iter().filter_map(|slot| slot.process.clone()));
         }
         all.sort_by_key(|process| (process.started_at(), process.pid()));
         all

@@ -59,13 +59,7 @@ impl TestSystem {
         let timers = Arc::new(Timers::new(Clock::Virtual(clock.clone())));
         let simulation = Simulation::new(seed);
         let scheduler = Box::new(simulation.clone());
-        let system = System::assemble(
-            "test",
-            logger,
-            timers.clone(),
-            scheduler,
-            Duration::from_secs(30),
-        );
+        let system = System::assemble("test", logger, timers.clone(), scheduler, Duration::from_secs(30));
         TestSystem {
             seed,
             clock,
@@ -190,9 +184,7 @@ impl fmt::Debug for TestSystem {
 /// # Panics
 /// If `test` does.
 pub fn for_each_seed(count: u64, test: impl Fn(&TestSystem)) {
-    let alone = env::var("PROSCENIUM_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
+    let alone = env::var("PROSCENIUM_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = alone.map_or(0..count, |seed| seed..seed + 1);
     for seed in seeds {
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| test(&TestSystem::new(seed))));

@@ -176,9 +176,7 @@ impl Timers {
 
 impl fmt::Debug for Timers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timers")
-            .field("pending", &self.len())
-            .finish()
+        f.debug_struct("Timers").field("pending", &self.len()).finish()
     }
 }
 
@@ -267,8 +265,7 @@ mod tests {
         }
 
         fn advance(&self, millis: u64) -> Vec<u32> {
-            self.clock
-                .move_to(self.clock.now() + Duration::from_millis(millis));
+            self.clock.move_to(self.clock.now() + Duration::from_millis(millis));
             self.timers.fire_due();
             std::mem::take(&mut *self.fired.lock())
         }

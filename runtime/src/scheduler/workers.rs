@@ -47,9 +47,7 @@ impl Workers {
         for number in 0..count {
             let shared = workers.shared.clone();
             let name = format!("{system}-{number}");
-            let thread = thread::Builder::new()
-                .name(name)
-                .spawn(move || shared.work())?;
+            let thread = thread::Builder::new().name(name).spawn(move || shared.work())?;
             workers.ids.push(thread.thread().id());
             workers.threads.lock().push(thread);
         }
@@ -117,8 +115,6 @@ impl Drop for Workers {
 
 impl fmt::Debug for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Workers")
-            .field("count", &self.ids.len())
-            .finish()
+        f.debug_struct("Workers").field("count", &self.ids.len()).finish()
     }
 }
