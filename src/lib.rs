@@ -1,1 +1,77 @@
-//! Placeholder.
+//! Programs that heal themselves: Erlang/OTP's processes, supervision trees and behaviours, with Rust's types, on smol.
+//!
+//! A program is a tree of processes. Each runs alone, shares nothing, and may fail; a supervisor above it starts it again.
+//!
+//! | you want | you use |
+//! |---|---|
+//! | something that runs by itself | a process: [`SystemHandle::spawn`], [`Context::spawn_link`] |
+//! | state that others ask | a [`GenServer`] |
+//! | something that is there again after it failed | a [`Supervisor`] with a [`ChildSpec`] |
+//! | to know of another process's end | [`Context::link`], [`Context::monitor`] |
+//! | to test it without waiting | [`testing::TestSystem`] |
+//!
+//! # Examples
+//!
+//! ```
+//! use proscenium::prelude::*;
+//!
+//! enum Count {
+//!     Add(u64),
+//!     Get(Reply<u64>),
+//! }
+//!
+//! struct Counter {
+//!     total: u64,
+//! }
+//!
+//! impl GenServer for Counter {
+//!     type Args = u64;
+//!     type Message = Count;
+//!
+//!     async fn init(start: u64, _ctx: &mut Context<Count>) -> Result<Self, ExitReason> {
+//!         Ok(Counter { total: start })
+//!     }
+//!
+//!     async fn handle(&mut self, message: Count, _ctx: &mut Context<Count>) -> Result<(), ExitReason> {
+//!         match message {
+//!             Count::Add(n) => self.total += n,
+//!             Count::Get(reply) => reply.send(self.total),
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), ExitReason> {
+//!     System::new("counting").run(|mut ctx: Context<()>| async move {
+//!         Supervisor::one_for_one()
+//!             .child(ChildSpec::new("counter", Counter::start(0).name("counter")))
+//!             .start_link(&mut ctx)
+//!             .await?;
+//!         let counter: Address<Count> = ctx.system().lookup("counter")?;
+//!         counter.cast(Count::Add(2));
+//!         assert_eq!(counter.call(Count::Get).await?, 2);
+//!         Ok(())
+//!     })
+//! }
+//! ```
+
+pub use proscenium_behaviours::{GenServer, Info, Start};
+pub use proscenium_runtime::{
+    Address, Builder, Call, CallError, Cause, Context, CrashReport, DeadLetter, DeadReason, Down, ErrorContext, Event,
+    EventRef, Exit, ExitReason, InitAck, LookupError, Mailbox, MonitorRef, Offender, Outcome, Panic, Parent, Pid,
+    ProcessInfo, ProgressReport, Recipient, RegisterError, Reply, Report, SendError, Sleep, SpawnOptions, StartError,
+    StartOptions, SupervisorReport, System, SystemHandle, TimerRef, TrySendError, catch_panic, start, start_link,
+    testing,
+};
+pub use proscenium_supervisor::{
+    ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart, Shutdown,
+    SpecError, StartChild, Starting, Supervisor, SupervisorRef, process,
+};
+
+/// What most programs need: `use proscenium::prelude::*`.
+pub mod prelude {
+    pub use crate::{
+        Address, CallError, ChildSpec, Context, Down, Event, Exit, ExitReason, GenServer, Info, Mailbox, Pid, Reply,
+        Restart, Shutdown, Supervisor, SupervisorRef, System, SystemHandle, process,
+    };
+}

@@ -129,18 +129,17 @@ pub trait GenServer: Sized + Send + 'static {
     /// Cleans up. After a panic the state may be half changed: `reason` tells.
     ///
     /// Not called if a signal ends the server: one that must clean up when its supervisor stops it traps exits in `init`.
-    fn terminate(
-        &mut self,
-        reason: &ExitReason,
-        ctx: &mut Context<Self::Message>,
-    ) -> impl Future<Output = ()> + Send {
+    fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self::Message>) -> impl Future<Output = ()> + Send {
         let _ = (reason, ctx);
         async {}
     }
 
     /// A start of this server with `args`, to be given options and then carried out, by you or by a supervisor.
     fn start(args: Self::Args) -> Start<Self> {
-        Start { args, options: StartOptions::new() }
+        Start {
+            args,
+            options: StartOptions::new(),
+        }
     }
 }
 
@@ -226,13 +225,18 @@ impl<S: GenServer> Start<S> {
 
 impl<S: GenServer<Args: Clone>> Clone for Start<S> {
     fn clone(&self) -> Self {
-        Start { args: self.args.clone(), options: self.options.clone() }
+        Start {
+            args: self.args.clone(),
+            options: self.options.clone(),
+        }
     }
 }
 
 impl<S: GenServer> fmt::Debug for Start<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Start").field("server", &std::any::type_name::<S>()).finish_non_exhaustive()
+        f.debug_struct("Start")
+            .field("server", &std::any::type_name::<S>())
+            .finish_non_exhaustive()
     }
 }
 

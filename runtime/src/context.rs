@@ -1,10 +1,10 @@
 //! What a process body holds: its mailbox, and all it can do as itself.
 
-use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ pub struct Context<M: Send + 'static> {
     /// Taken from the mailbox, not received yet.
     batch: VecDeque<Item<M>>,
     budget: u32,
-    logger: OnceCell<Logger>,
+    logger: OnceLock<Logger>,
     continuation: Option<M>,
     idle_timeout: Option<Duration>,
 }
@@ -63,7 +63,7 @@ impl<M: Send + 'static> Context<M> {
             process,
             batch: VecDeque::new(),
             budget: BUDGET,
-            logger: OnceCell::new(),
+            logger: OnceLock::new(),
             continuation: None,
             idle_timeout: None,
         }
@@ -134,6 +134,13 @@ impl<M: Send + 'static> Context<M> {
         poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut wanted)).await
     }
 
+    /// Takes the first that matches out of what is there already.
+    pub fn try_receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Option<Event<M>> {
+        self.process.take_into(&mut self.batch, None);
+        let found = self.batch.iter().position(|item| wanted(item.peek()))?;
+        Some(self.take(found))
+    }
+
     /// Receives what comes next, or `None` if nothing comes within `timeout`. With a zero timeout it takes what is there.
     ///
     /// # Cancel safety
@@ -163,6 +170,14 @@ impl<M: Send + 'static> Context<M> {
     /// [`ExitReason::NoProcess`].
     pub fn link(&mut self, pid: Pid) {
         self.system.shared.link(&*self.process, pid);
+    }
+
+    /// Whether a link to that process stands: false once its exit signal has arrived.
+    pub fn is_linked(&self, pid: Pid) -> bool {
+        let mut linked = false;
+        self.process
+            .with_control(&mut |control| linked = control.links.contains(&pid));
+        linked
     }
 
     /// Removes the link. After it returns, no exit over that link will be received, not even one that waits.
@@ -382,7 +397,7 @@ impl<M: Send + 'static> Context<M> {
     }
 
     fn refill(&mut self, cx: &task::Context<'_>) -> bool {
-        let refilled = self.process.take_into(&mut self.batch, cx.waker());
+        let refilled = self.process.take_into(&mut self.batch, Some(cx.waker()));
         if !refilled {
             self.budget = BUDGET;
         }
@@ -391,7 +406,7 @@ impl<M: Send + 'static> Context<M> {
 
     fn take(&mut self, index: usize) -> Event<M> {
         let item = self.batch.remove(index).expect("the caller found it there");
-        self.budget -= 1;
+        self.budget = self.budget.saturating_sub(1);
         self.process.received(item.is_message(), self.batch.len());
         item.into()
     }

@@ -120,11 +120,11 @@ impl<M: Send + 'static> Process<M> {
         true
     }
 
-    /// Moves what waits into `batch`; if there is nothing, `waker` is woken when something comes.
-    pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> bool {
+    /// Moves what waits into `batch`; if there is nothing, `waker`, if given, is woken when something comes.
+    pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: Option<&Waker>) -> bool {
         let mut inner = self.inner.lock();
         let taken = inner.queue.take_into(batch);
-        if !taken {
+        if let Some(waker) = waker.filter(|_| !taken) {
             inner.queue.wait(waker);
         }
         taken

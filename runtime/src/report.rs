@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_channel::Receiver;
 use slog::Logger;
@@ -136,19 +135,12 @@ pub struct ProgressReport {
     pub id: Arc<str>,
     /// The child.
     pub child: Pid,
-    /// How long its start took.
-    pub took: Duration,
 }
 
 impl ProgressReport {
     /// `supervisor` started `child` as `id`.
-    pub fn new(supervisor: Pid, id: Arc<str>, child: Pid, took: Duration) -> Self {
-        ProgressReport {
-            supervisor,
-            id,
-            child,
-            took,
-        }
+    pub fn new(supervisor: Pid, id: Arc<str>, child: Pid) -> Self {
+        ProgressReport { supervisor, id, child }
     }
 }
 
@@ -217,6 +209,5 @@ fn log_progress(logger: &Logger, progress: &ProgressReport) {
         "supervisor" => %progress.supervisor,
         "child" => %progress.id,
         "pid" => %progress.child,
-        "took" => ?progress.took,
     );
 }

@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Supervisors: processes that start, watch, restart and stop other processes, as OTP's do.
+//!
+//! A [`Supervisor`] is built from [`ChildSpec`]s and started under a process or a system. Its decisions are made by a pure
+//! state machine; the process around it only carries them out.
+
+mod child_spec;
+mod children;
+mod decide;
+mod error;
+mod intensity;
+mod shutdown;
+mod strategy;
+mod supervisor;
+
+pub use child_spec::{ChildKind, ChildSpec, Process, Restart, Shutdown, StartChild, Starting, process};
+pub use children::ChildState;
+pub use error::{ChildError, FailedToStart, SpecError};
+pub use supervisor::{ChildCount, ChildInfo, Supervisor, SupervisorRef};

@@ -1,0 +1,228 @@
+//! What a supervisor knows of a child before it lives.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proscenium_behaviours::{GenServer, Start};
+use proscenium_runtime::{Context, InitAck, Mailbox, Outcome, Parent, Pid, StartError, StartOptions, start_link};
+
+/// A child: its id, how it is started, when it is restarted, how it is stopped.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use proscenium_runtime::Context;
+/// use proscenium_supervisor::{ChildSpec, Restart, Shutdown, process};
+///
+/// let spec = ChildSpec::new("clock", process(|ctx: Context<()>| async move {
+///     loop {
+///         ctx.sleep(Duration::from_secs(1)).await;
+///     }
+/// }))
+/// .restart(Restart::Transient)
+/// .shutdown(Shutdown::BrutalKill);
+/// assert_eq!(spec.id(), "clock");
+/// ```
+#[derive(Clone)]
+pub struct ChildSpec {
+    pub(crate) id: Arc<str>,
+    pub(crate) start: Arc<dyn StartChild>,
+    pub(crate) restart: Restart,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// When a child that has ended by itself is started again; OTP's `restart`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restart {
+    /// Always. The default.
+    #[default]
+    Permanent,
+    /// Only if its reason is abnormal: neither `Normal` nor `Shutdown` nor `ShutdownWith`.
+    Transient,
+    /// Never. Its spec goes with it.
+    Temporary,
+}
+
+/// How a child is stopped; OTP's `shutdown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// It is killed.
+    BrutalKill,
+    /// It is asked to shut down, and killed if it has not ended after that time. Workers get 5 s by default.
+    Timeout(Duration),
+    /// It is asked to shut down and given as long as it takes. The default of supervisors, which have children to stop.
+    Infinity,
+}
+
+/// Whether a child is itself a supervisor; OTP's `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildKind {
+    /// Any process but a supervisor.
+    Worker,
+    /// A supervisor.
+    Supervisor,
+}
+
+impl ChildSpec {
+    /// A permanent child. Workers have 5 s to shut down, supervisors as long as it takes.
+    ///
+    /// `start` is a server's [`Start`], a [`Supervisor`](crate::Supervisor), a [`process`], or a closure that returns a
+    /// `Start` where its arguments must be made anew each time.
+    pub fn new(id: &str, start: impl StartChild) -> Self {
+        let shutdown = match start.kind() {
+            ChildKind::Worker => Shutdown::Timeout(Duration::from_secs(5)),
+            ChildKind::Supervisor => Shutdown::Infinity,
+        };
+        ChildSpec {
+            id: id.into(),
+            start: Arc::new(start),
+            restart: Restart::Permanent,
+            shutdown,
+        }
+    }
+
+    /// Sets when it is restarted; always by default.
+    #[must_use]
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// Sets how it is stopped.
+    #[must_use]
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.shutdown = shutdown;
+        self
+    }
+
+    /// Its id, unique among its siblings.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether it is a supervisor.
+    pub fn kind(&self) -> ChildKind {
+        self.start.kind()
+    }
+}
+
+impl fmt::Debug for ChildSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("id", &self.id)
+            .field("restart", &self.restart)
+            .field("shutdown", &self.shutdown)
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A start under way.
+pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Pid, StartError>> + Send + 'a>>;
+
+/// How a child is started, any number of times.
+#[diagnostic::on_unimplemented(
+    message = "a supervisor cannot start `{Self}`",
+    note = "give it `Server::start(args)` with args that are `Clone + Sync`, a closure that returns that, a `Supervisor`, \
+            or `process(body)`"
+)]
+pub trait StartChild: Send + Sync + 'static {
+    /// Starts it, linked to `parent`, and waits until it is ready.
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a>;
+
+    /// Whether it is a supervisor; a worker by default.
+    fn kind(&self) -> ChildKind {
+        ChildKind::Worker
+    }
+}
+
+impl<S: GenServer<Args: Clone + Sync>> StartChild for Start<S> {
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        link(self.clone(), parent)
+    }
+}
+
+impl<F, S> StartChild for F
+where
+    F: Fn() -> Start<S> + Send + Sync + 'static,
+    S: GenServer,
+{
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        Box::pin(async move { link(self(), parent).await })
+    }
+}
+
+fn link<S: GenServer>(start: Start<S>, parent: &Parent) -> Starting<'_> {
+    Box::pin(async move {
+        let address = start.link_to(parent).await?;
+        Ok(address.pid().expect("it is the address of a process"))
+    })
+}
+
+/// A plain process as a child: it counts as started as soon as it runs.
+pub fn process<M, B, F>(body: B) -> Process<M, B>
+where
+    M: Send + 'static,
+    B: Fn(Context<M>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    Process {
+        body,
+        options: StartOptions::new(),
+        message: PhantomData,
+    }
+}
+
+/// The start of a plain process; made by [`process`].
+pub struct Process<M, B> {
+    body: B,
+    options: StartOptions,
+    message: PhantomData<fn(M)>,
+}
+
+impl<M, B> Process<M, B> {
+    /// Registers the process under `name` before its body begins.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.options = self.options.spawn(|options| options.name(name));
+        self
+    }
+
+    /// Sets the mailbox; unbounded by default.
+    #[must_use]
+    pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
+        self.options = self.options.spawn(|options| options.mailbox(mailbox));
+        self
+    }
+}
+
+impl<M, B, F> StartChild for Process<M, B>
+where
+    M: Send + 'static,
+    B: Fn(Context<M>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        let body = self.body.clone();
+        let ready = move |ctx, ack: InitAck| {
+            ack.ready();
+            body(ctx)
+        };
+        Box::pin(async move {
+            let address = start_link(parent, self.options.clone(), ready).await?;
+            Ok(address.pid().expect("it is the address of a process"))
+        })
+    }
+}
+
+impl<M, B> fmt::Debug for Process<M, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! What can go wrong between a supervisor and who asks something of it.
+
+use std::sync::Arc;
+
+use proscenium_runtime::{CallError, Pid, StartError};
+
+/// A child did not start; OTP's `failed_to_start_child`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("child {id:?} did not start: {error}")]
+pub struct FailedToStart {
+    /// The child.
+    pub id: Arc<str>,
+    /// Why.
+    pub error: StartError,
+}
+
+/// A supervisor cannot be what it was asked to be.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Two children have one id.
+    #[error("two children have the id {id:?}")]
+    DuplicateId {
+        /// The id.
+        id: Arc<str>,
+    },
+    /// A period of no time holds no restarts.
+    #[error("the period of the restart intensity is zero")]
+    NoPeriod,
+}
+
+/// A supervisor did not do what it was asked.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChildError {
+    /// It has no child of that id.
+    #[error("there is no child {id:?}")]
+    NotFound {
+        /// The id.
+        id: Arc<str>,
+    },
+    /// The child lives.
+    #[error("child {id:?} is running as {pid}")]
+    Running {
+        /// The child.
+        id: Arc<str>,
+        /// Its pid.
+        pid: Pid,
+    },
+    /// The child's restart failed and will be tried again.
+    #[error("child {id:?} is restarting")]
+    Restarting {
+        /// The child.
+        id: Arc<str>,
+    },
+    /// A child of that id lives.
+    #[error("child {id:?} is started already, as {pid}")]
+    AlreadyStarted {
+        /// The child.
+        id: Arc<str>,
+        /// Its pid.
+        pid: Pid,
+    },
+    /// A child of that id is there, though it does not live.
+    #[error("child {id:?} is present already")]
+    AlreadyPresent {
+        /// The child.
+        id: Arc<str>,
+    },
+    /// The child did not start.
+    #[error("{0}")]
+    Start(FailedToStart),
+    /// The supervisor did not answer.
+    #[error("{0}")]
+    Call(#[from] CallError),
+}
