@@ -55,6 +55,8 @@
 //! }
 //! ```
 
+#![warn(clippy::print_stdout, clippy::unwrap_used)]
+
 pub use proscenium_behaviours::{GenServer, Info, Start};
 pub use proscenium_runtime::{
     Address, Builder, Call, CallError, Cause, Context, CrashReport, DeadLetter, DeadReason, Down, ErrorContext, Event,

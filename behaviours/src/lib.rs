@@ -44,6 +44,8 @@
 //! assert_eq!(outcome, Ok(()));
 //! ```
 
+#![warn(clippy::print_stdout, clippy::unwrap_used)]
+
 mod gen_server;
 
 pub use gen_server::{GenServer, Info, Start};

@@ -35,6 +35,8 @@
 //! A panic in a process is caught, becomes its exit reason, and is reported through the system's logger; nothing is
 //! printed. This needs a program that unwinds: with `panic = "abort"` a panic ends the whole program.
 
+#![warn(clippy::print_stdout, clippy::unwrap_used)]
+
 mod sync;
 
 mod clock;

@@ -43,10 +43,10 @@ pub(crate) enum Event {
 /// What a supervisor can be asked to change.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
-    StartChild(ChildSpec),
-    TerminateChild(Arc<str>),
-    RestartChild(Arc<str>),
-    DeleteChild(Arc<str>),
+    Start(ChildSpec),
+    Terminate(Arc<str>),
+    Restart(Arc<str>),
+    Delete(Arc<str>),
 }
 
 /// How a stop went.
@@ -258,7 +258,7 @@ impl Decide {
     /// The step that a request needs, if any.
     fn plan_for(&mut self, request: Request) -> Result<Option<Step>, ChildError> {
         match request {
-            Request::StartChild(spec) => {
+            Request::Start(spec) => {
                 let id = spec.id.clone();
                 match self.children.add(spec) {
                     Ok(key) => Ok(Some(Step::Start(key))),
@@ -268,9 +268,9 @@ impl Decide {
                     }),
                 }
             }
-            Request::TerminateChild(id) => self.find(&id).map(|(key, _)| Some(Step::Stop(key))),
-            Request::RestartChild(id) => self.find_stopped(id).map(|key| Some(Step::Start(key))),
-            Request::DeleteChild(id) => {
+            Request::Terminate(id) => self.find(&id).map(|(key, _)| Some(Step::Stop(key))),
+            Request::Restart(id) => self.find_stopped(id).map(|key| Some(Step::Start(key))),
+            Request::Delete(id) => {
                 let key = self.find_stopped(id)?;
                 self.children.remove(key);
                 Ok(None)

@@ -3,6 +3,8 @@
 //! A [`Supervisor`] is built from [`ChildSpec`]s and started under a process or a system. Its decisions are made by a pure
 //! state machine; the process around it only carries them out.
 
+#![warn(clippy::print_stdout, clippy::unwrap_used)]
+
 mod child_spec;
 mod children;
 mod decide;

@@ -221,7 +221,7 @@ impl SupervisorRef {
     /// # Errors
     /// If a child has that id, or it does not start; then its spec is forgotten.
     pub async fn start_child(&self, spec: ChildSpec) -> Result<Option<Pid>, ChildError> {
-        self.request(Request::StartChild(spec)).await
+        self.request(Request::Start(spec)).await
     }
 
     /// Stops a child as its spec says. The spec stays, unless it is temporary. A child that does not run is no error.
@@ -229,7 +229,7 @@ impl SupervisorRef {
     /// # Errors
     /// If there is no such child.
     pub async fn terminate_child(&self, id: &str) -> Result<(), ChildError> {
-        self.request(Request::TerminateChild(id.into())).await.map(drop)
+        self.request(Request::Terminate(id.into())).await.map(drop)
     }
 
     /// Starts a child that does not run. `None` if its `init` chose not to.
@@ -237,7 +237,7 @@ impl SupervisorRef {
     /// # Errors
     /// If there is no such child, it runs or is being restarted, or it does not start.
     pub async fn restart_child(&self, id: &str) -> Result<Option<Pid>, ChildError> {
-        self.request(Request::RestartChild(id.into())).await
+        self.request(Request::Restart(id.into())).await
     }
 
     /// Forgets a child that does not run.
@@ -245,7 +245,7 @@ impl SupervisorRef {
     /// # Errors
     /// If there is no such child, or it runs or is being restarted.
     pub async fn delete_child(&self, id: &str) -> Result<(), ChildError> {
-        self.request(Request::DeleteChild(id.into())).await.map(drop)
+        self.request(Request::Delete(id.into())).await.map(drop)
     }
 
     /// Its children, the youngest first.
