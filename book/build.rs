@@ -17,9 +17,6 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         )?;
         writeln!(modules, "mod r#{name} {{}}")?;
     }
-    fs::write(
-        Path::new(&env::var("OUT_DIR")?).join("chapters.rs"),
-        modules,
-    )?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("chapters.rs"), modules)?;
     Ok(())
 }

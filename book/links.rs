@@ -73,9 +73,7 @@ pub fn broken(chapters: &BTreeMap<String, String>, is_file: impl Fn(&str) -> boo
         .map(|(file, text)| (file.as_str(), Page::read(text)))
         .collect();
     let find = |chapter: &str, link: &str| -> Result<(), Missing> {
-        let (path, fragment) = link
-            .split_once('#')
-            .map_or((link, None), |(path, id)| (path, Some(id)));
+        let (path, fragment) = link.split_once('#').map_or((link, None), |(path, id)| (path, Some(id)));
         let file = resolve(chapter, path).ok_or(Missing::File)?;
         match pages.get(file.as_str()) {
             Some(page) if fragment.is_none_or(|id| page.headings.contains(id)) => Ok(()),
@@ -104,8 +102,7 @@ pub fn broken(chapters: &BTreeMap<String, String>, is_file: impl Fn(&str) -> boo
 
 /// The text of the file; its name is in the error.
 fn read(file: &Path) -> io::Result<String> {
-    fs::read_to_string(file)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
+    fs::read_to_string(file).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
 }
 
 /// What matters of a chapter here.
@@ -125,9 +122,7 @@ impl Page {
                 Event::Start(Tag::Heading { id: Some(id), .. }) => {
                     page.headings.insert(id.to_string());
                 }
-                Event::Start(Tag::Heading { id: None, .. } | Tag::DefinitionListTitle) => {
-                    title = Some(String::new())
-                }
+                Event::Start(Tag::Heading { id: None, .. } | Tag::DefinitionListTitle) => title = Some(String::new()),
                 Event::Text(part) | Event::Code(part) => {
                     if let Some(title) = &mut title {
                         title.push_str(&part);
@@ -135,20 +130,15 @@ impl Page {
                 }
                 Event::End(TagEnd::Heading(_) | TagEnd::DefinitionListTitle) => {
                     if let Some(title) = title.take() {
-                        page.headings
-                            .insert(unused_id(&heading_id(&title), &mut generated));
+                        page.headings.insert(unused_id(&heading_id(&title), &mut generated));
                     }
                 }
                 Event::Start(
                     Tag::Link {
-                        link_type,
-                        dest_url,
-                        ..
+                        link_type, dest_url, ..
                     }
                     | Tag::Image {
-                        link_type,
-                        dest_url,
-                        ..
+                        link_type, dest_url, ..
                     },
                 ) if link_type != LinkType::Email && !leads_out(&dest_url) => {
                     let line = 1 + text[..range.start].matches('\n').count();
@@ -197,9 +187,7 @@ fn leads_out(link: &str) -> bool {
     let scheme = link.split_once(':').map_or("", |(scheme, _)| scheme);
     link.starts_with("//")
         || scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
 /// The file that `path` names when it stands in `chapter`; none if that is outside the book.
@@ -282,10 +270,7 @@ mod tests {
     #[test]
     fn a_fragment_without_its_heading_is_reported() {
         assert_eq!(
-            complaints(&[
-                ("a.md", "# A\n[b](b.md#a), [self](#b)\n"),
-                ("b.md", "# B\n")
-            ]),
+            complaints(&[("a.md", "# A\n[b](b.md#a), [self](#b)\n"), ("b.md", "# B\n")]),
             [
                 "src/a.md:2: link `b.md#a` leads to no heading of the book",
                 "src/a.md:2: link `#b` leads to no heading of the book",

@@ -29,9 +29,6 @@ fn main() -> Result<ExitCode> {
 
     let book = MDBook::load(folder)?;
     book.build()?;
-    println!(
-        "{}",
-        book.build_dir_for("html").join("index.html").display()
-    );
+    println!("{}", book.build_dir_for("html").join("index.html").display());
     Ok(ExitCode::SUCCESS)
 }

@@ -77,3 +77,7 @@ pub mod prelude {
         Restart, Shutdown, Supervisor, SupervisorRef, System, SystemHandle, process,
     };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

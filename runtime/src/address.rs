@@ -4,14 +4,12 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::call::Call;
+use crate::any_process::AnyProcess;
 use crate::dead_letters::{DeadLetter, DeadReason, Recipient};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::process::{Process, Refused};
 use crate::registry::LookupError;
-use crate::reply::Reply;
-use crate::signal::AnyProcess;
 use crate::system::{Shared, SystemHandle};
 
 /// Where messages of type `M` can be sent: to one process, or to whoever has a name.
@@ -141,21 +139,6 @@ impl<M: Send + 'static> Address<M> {
                 room.await;
             }
         }
-    }
-
-    /// Sends the request that `request` makes of a [`Reply`], and waits for the answer; 5 s unless
-    /// [`timeout`](Call::timeout) says otherwise, as OTP does.
-    ///
-    /// The server's end ends the wait at once.
-    ///
-    /// # Errors
-    /// See [`CallError`](crate::CallError).
-    ///
-    /// # Cancel safety
-    /// Nothing is sent before the first poll. Dropping the future later leaves the request with the server; a late answer
-    /// reaches nobody.
-    pub fn call<T: Send + 'static>(&self, request: impl FnOnce(Reply<T>) -> M) -> Call<'_, M, T> {
-        Call::new(self, request)
     }
 
     /// Waits until the process has ended, and tells why. By then its name is free and its state dropped.

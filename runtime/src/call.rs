@@ -9,12 +9,29 @@ use std::time::Duration;
 use event_listener::EventListener;
 
 use crate::address::Address;
+use crate::any_process::AnyProcess;
 use crate::process::{Process, Refused};
 use crate::reply::{CallError, Reply};
-use crate::signal::AnyProcess;
 use crate::timers::Sleep;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl<M: Send + 'static> Address<M> {
+    /// Sends the request that `request` makes of a [`Reply`], and waits for the answer; 5 s unless
+    /// [`timeout`](Call::timeout) says otherwise, as OTP does.
+    ///
+    /// The server's end ends the wait at once.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    ///
+    /// # Cancel safety
+    /// Nothing is sent before the first poll. Dropping the future later leaves the request with the server; a late answer
+    /// reaches nobody.
+    pub fn call<T: Send + 'static>(&self, request: impl FnOnce(Reply<T>) -> M) -> Call<'_, M, T> {
+        Call::new(self, request)
+    }
+}
 
 /// A call under way; made by [`Address::call`].
 #[must_use = "futures do nothing unless they are awaited"]

@@ -12,12 +12,13 @@ use futures_lite::future;
 use slog::{Logger, o};
 
 use crate::address::Address;
+use crate::any_process::{AnyProcess, Delivery};
 use crate::exit::ExitReason;
 use crate::mailbox::{self, Item};
 use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::Process;
 use crate::registry::RegisterError;
-use crate::signal::{AnyProcess, Delivery, Down, Event, EventRef, Exit, Notice, Signal};
+use crate::signal::{Down, Event, EventRef, Exit, Notice, Signal};
 use crate::system::SystemHandle;
 use crate::timers::{Action, Sleep};
 

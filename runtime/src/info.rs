@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::any_process::AnyProcess;
 use crate::links::{Control, Life};
 use crate::pid::Pid;
-use crate::signal::AnyProcess;
 
 /// A process as it was when asked; OTP's `process_info`.
 #[non_exhaustive]

@@ -43,20 +43,21 @@ mod clock;
 mod exit;
 mod pid;
 
-mod links;
-mod mailbox;
 mod reply;
 mod signal;
+
+mod links;
+mod mailbox;
 mod timers;
 
-mod subscribers;
-
+mod any_process;
 mod dead_letters;
 mod info;
 mod panic;
 mod registry;
 mod report;
 mod stderr;
+mod subscribers;
 mod table;
 
 mod scheduler;

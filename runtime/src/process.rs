@@ -19,6 +19,7 @@ use std::time::Instant;
 use event_listener::Event;
 use pin_project_lite::pin_project;
 
+use crate::any_process::{AnyProcess, Delivery};
 use crate::dead_letters::{DeadLetter, DeadReason, Recipient};
 use crate::exit::ExitReason;
 use crate::links::{Control, Effect, Life, Ties};
@@ -27,7 +28,7 @@ use crate::panic::{catch, drop_quietly};
 use crate::pid::{Pid, TimerRef};
 use crate::reply::Unanswered;
 use crate::report::{CrashReport, Report};
-use crate::signal::{AnyProcess, Delivery, Down, Exit, Notice, Signal};
+use crate::signal::{Down, Exit, Notice, Signal};
 use crate::sync::Lock;
 use crate::system::Shared;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::any_process::AnyProcess;
 use crate::pid::Pid;
-use crate::signal::AnyProcess;
 use crate::sync::Lock;
 
 /// Why a name was not registered.

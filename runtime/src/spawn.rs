@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_lite::future;
 
 use crate::address::Address;
+use crate::any_process::AnyProcess;
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
 use crate::links::{Control, Life};
@@ -12,7 +13,7 @@ use crate::mailbox::Mailbox;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::{Process, Running};
 use crate::registry::RegisterError;
-use crate::signal::{AnyProcess, Exit, Signal};
+use crate::signal::{Exit, Signal};
 use crate::system::{Shared, System, SystemHandle};
 
 /// What a process may be given at its birth, beside its body.

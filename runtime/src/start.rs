@@ -11,10 +11,11 @@ use std::time::Duration;
 use futures_lite::future;
 
 use crate::address::Address;
+use crate::any_process::AnyProcess;
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
+use crate::pid::Pid;
 use crate::registry::RegisterError;
-use crate::signal::AnyProcess;
 use crate::spawn::{SpawnOptions, Tie, spawn};
 use crate::system::SystemHandle;
 
@@ -73,7 +74,7 @@ pub struct Parent {
 
 impl Parent {
     /// Who it is.
-    pub fn pid(&self) -> crate::Pid {
+    pub fn pid(&self) -> Pid {
         self.process.pid()
     }
 

@@ -15,6 +15,7 @@ use event_listener::Event;
 use futures_lite::future;
 use slog::Logger;
 
+use crate::any_process::{AnyProcess, Delivery};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::exit::ExitReason;
@@ -24,7 +25,7 @@ use crate::pid::{MonitorRef, Pid};
 use crate::registry::{RegisterError, Registry};
 use crate::report::{Report, Reports};
 use crate::scheduler::{Scheduler, Workers};
-use crate::signal::{AnyProcess, Delivery, Exit, Signal};
+use crate::signal::{Exit, Signal};
 use crate::stderr;
 use crate::sync::Lock;
 use crate::table::Table;

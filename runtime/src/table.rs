@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::any_process::AnyProcess;
 use crate::pid::Pid;
-use crate::signal::AnyProcess;
 use crate::sync::Lock;
 
 const SHARDS: usize = 16;
