@@ -107,6 +107,7 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive(&mut self) -> Event<M> {
+        self.pause_if_spent().await;
         poll_fn(|cx| self.poll_receive(cx)).await
     }
 
@@ -131,6 +132,7 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
+        self.pause_if_spent().await;
         let mut seen = 0;
         poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut wanted)).await
     }
@@ -147,6 +149,8 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive_timeout(&mut self, timeout: Duration) -> Option<Event<M>> {
+        // Before the race: a process that pauses has not found its mailbox empty.
+        self.pause_if_spent().await;
         let late = self.sleep(timeout);
         let received = async { Some(self.receive().await) };
         future::or(received, async {
@@ -361,7 +365,7 @@ impl<M: Send + 'static> Context<M> {
     }
 
     fn poll_receive(&mut self, cx: &mut task::Context<'_>) -> Poll<Event<M>> {
-        if self.is_spent(cx) || (self.batch.is_empty() && !self.refill(cx)) {
+        if self.batch.is_empty() && !self.refill(cx) {
             return Poll::Pending;
         }
         Poll::Ready(self.take(0))
@@ -373,9 +377,6 @@ impl<M: Send + 'static> Context<M> {
         seen: &mut usize,
         wanted: &mut impl FnMut(EventRef<'_, M>) -> bool,
     ) -> Poll<Event<M>> {
-        if self.is_spent(cx) {
-            return Poll::Pending;
-        }
         loop {
             if let Some(found) = self.batch.iter().skip(*seen).position(|item| wanted(item.peek())) {
                 return Poll::Ready(self.take(*seen + found));
@@ -387,14 +388,12 @@ impl<M: Send + 'static> Context<M> {
         }
     }
 
-    /// Whether the process must let others run before it receives more.
-    fn is_spent(&mut self, cx: &task::Context<'_>) -> bool {
-        let spent = self.budget == 0;
-        if spent {
+    /// Lets others run, if this process has received a budget of messages without a pause.
+    async fn pause_if_spent(&mut self) {
+        if self.budget == 0 {
             self.budget = BUDGET;
-            cx.waker().wake_by_ref();
+            future::yield_now().await;
         }
-        spent
     }
 
     fn refill(&mut self, cx: &task::Context<'_>) -> bool {
