@@ -4,12 +4,13 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::any_process::AnyProcess;
+use crate::any_process::{AnyProcess, wait_for_end};
 use crate::dead_letters::{DeadLetter, DeadReason, Recipient};
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::process::{Process, Refused};
 use crate::registry::LookupError;
+use crate::sending::Sending;
 use crate::system::{Shared, SystemHandle};
 
 /// Where messages of type `M` can be sent: to one process, or to whoever has a name.
@@ -116,7 +117,7 @@ impl<M: Send + 'static> Address<M> {
         })
     }
 
-    /// Sends a message, and waits for room if the mailbox is bounded and full.
+    /// Sends a message, and waits for room if the mailbox is bounded and full. Who has waited longest is served first.
     ///
     /// # Errors
     /// [`SendError`] with the message, if there is no such process or it ends meanwhile.
@@ -124,24 +125,14 @@ impl<M: Send + 'static> Address<M> {
     /// # Cancel safety
     /// If the future is dropped before it is ready, the message was not sent and is dropped with it.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
-        let mut message = message;
-        loop {
-            let Some(process) = self.resolve() else {
-                return Err(SendError(message));
-            };
-            let room = process.is_bounded.then(|| process.room.listen());
-            match process.push(message) {
-                Ok(()) => return Ok(()),
-                Err(Refused::Gone(refused)) => return Err(SendError(refused)),
-                Err(Refused::Full(refused)) => message = refused,
-            }
-            if let Some(room) = room {
-                room.await;
-            }
-        }
+        let Some(process) = self.resolve() else {
+            return Err(SendError(message));
+        };
+        Sending::new(process, message).await.map_err(SendError)
     }
 
-    /// Waits until the process has ended, and tells why. By then its name is free and its state dropped.
+    /// Waits until the process has ended, and tells why. By then its state is dropped, its name free, and who was linked to
+    /// it or monitored it has been told.
     ///
     /// For an address by name, the process that has the name now; [`ExitReason::NoProcess`] if there is none.
     ///
@@ -151,13 +142,8 @@ impl<M: Send + 'static> Address<M> {
         let Some(process) = self.resolve() else {
             return ExitReason::NoProcess;
         };
-        loop {
-            let ended = process.exited().listen();
-            if let Some(reason) = process.exit_reason() {
-                return reason;
-            }
-            ended.await;
-        }
+        wait_for_end(&*process).await;
+        process.exit_reason().expect("it has ended")
     }
 
     pub(crate) fn resolve(&self) -> Option<Arc<Process<M>>> {

@@ -1,7 +1,6 @@
 //! A process as others see it that do not know its message type.
 
 use std::any::Any;
-use std::time::Instant;
 
 use event_listener::Event;
 
@@ -21,15 +20,27 @@ pub(crate) enum Delivery {
 pub(crate) trait AnyProcess: Any + Send + Sync {
     fn pid(&self) -> Pid;
     fn parent(&self) -> Option<Pid>;
-    fn started_at(&self) -> Instant;
     fn message_type(&self) -> &'static str;
     /// Messages that wait to be received.
     fn queue_len(&self) -> usize;
     /// Notified when the process has ended.
     fn exited(&self) -> &Event;
+    /// Whether all is released and all are told.
+    fn has_ended(&self) -> bool;
     fn signal(&self, signal: Signal) -> Delivery;
     /// Ends the process on the system's behalf, whether it traps exits or not.
     fn doom(&self, reason: ExitReason);
     /// Reads or changes what the process's lock guards.
     fn with_control(&self, act: &mut dyn FnMut(&mut Control));
+}
+
+/// Waits until all that `process` had is released and all are told.
+pub(crate) async fn wait_for_end(process: &dyn AnyProcess) {
+    loop {
+        let ended = process.exited().listen();
+        if process.has_ended() {
+            return;
+        }
+        ended.await;
+    }
 }

@@ -10,8 +10,9 @@ use event_listener::EventListener;
 
 use crate::address::Address;
 use crate::any_process::AnyProcess;
-use crate::process::{Process, Refused};
+use crate::process::Process;
 use crate::reply::{CallError, Reply};
+use crate::sending::Sending;
 use crate::timers::Sleep;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,20 +38,24 @@ impl<M: Send + 'static> Address<M> {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Call<'a, M: Send + 'static, T: Send + 'static> {
     address: &'a Address<M>,
-    /// The request, until the server's mailbox has it.
+    /// The request, until it is on its way.
     request: Option<M>,
     answer: oneshot::AsyncReceiver<T>,
     timeout: Option<Duration>,
     server: Option<Server<M>>,
-    /// Waits for room in a bounded mailbox.
-    room: Option<EventListener>,
     sleep: Option<Sleep>,
 }
 
 /// Who is to answer, and what tells that it cannot.
-struct Server<M> {
-    process: Arc<Process<M>>,
+struct Server<M: Send + 'static> {
+    sending: Sending<M>,
     ended: Option<EventListener>,
+}
+
+impl<M: Send + 'static> Server<M> {
+    fn process(&self) -> &Arc<Process<M>> {
+        self.sending.process()
+    }
 }
 
 // Nothing in it is pinned: what it waits for is boxed or pins nothing itself.
@@ -66,7 +71,6 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
             answer,
             timeout: Some(DEFAULT_TIMEOUT),
             server: None,
-            room: None,
             sleep: None,
         }
     }
@@ -85,36 +89,24 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
 
     /// Brings the request to the server; pending while a bounded mailbox has no room for it.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        let known = self.server.as_ref().map(|server| server.process.clone());
-        let Some(process) = known.or_else(|| self.address.resolve()) else {
-            return Poll::Ready(Err(self.no_process()));
-        };
-        if process.is_current() {
-            return Poll::Ready(Err(CallError::CallingSelf { target: self.target() }));
-        }
-        self.server.get_or_insert_with(|| Server {
-            process: process.clone(),
-            ended: None,
-        });
-        while let Some(request) = self.request.take() {
-            let room = process.is_bounded.then(|| process.room.listen());
-            match process.push(request) {
-                Ok(()) => self.room = None,
-                Err(Refused::Gone(_)) => return Poll::Ready(Err(self.no_process())),
-                Err(Refused::Full(request)) => {
-                    self.request = Some(request);
-                    self.room = room;
-                }
+        if let Some(request) = self.request.take() {
+            let Some(process) = self.address.resolve() else {
+                return Poll::Ready(Err(self.no_process()));
+            };
+            if process.is_current() {
+                return Poll::Ready(Err(CallError::CallingSelf { target: self.target() }));
             }
-            if self
-                .room
-                .as_mut()
-                .is_some_and(|room| Pin::new(room).poll(cx).is_pending())
-            {
-                return Poll::Pending;
-            }
+            self.server = Some(Server {
+                sending: Sending::new(process, request),
+                ended: None,
+            });
         }
-        Poll::Ready(Ok(()))
+        let server = self.server.as_mut().expect("the request is on its way to it");
+        match Pin::new(&mut server.sending).poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(_request)) => Poll::Ready(Err(self.no_process())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError>> {
@@ -127,16 +119,16 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
 
     /// The reply may be with another process: the server's end ends the wait all the same.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let server = self.server.as_mut().expect("the request was sent to it");
+        let Server { sending, ended } = self.server.as_mut().expect("the request was sent to it");
         loop {
-            let ended = server.ended.get_or_insert_with(|| server.process.exited().listen());
-            if server.process.exit_reason().is_some() {
+            let listener = ended.get_or_insert_with(|| sending.process().exited().listen());
+            if sending.process().has_ended() {
                 return Poll::Ready(());
             }
-            if Pin::new(ended).poll(cx).is_pending() {
+            if Pin::new(listener).poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            server.ended = None;
+            *ended = None;
         }
     }
 
@@ -147,7 +139,7 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
         let sleep = match (&mut self.sleep, &self.server) {
             (Some(sleep), _) => sleep,
             (none, Some(server)) => {
-                let timers = &server.process.system.timers;
+                let timers = &server.process().system.timers;
                 none.insert(timers.sleep_until(timers.after(timeout)))
             }
             (None, None) => return Poll::Pending,
@@ -159,7 +151,7 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
     }
 
     fn unanswered(&self) -> CallError {
-        let reason = self.server.as_ref().and_then(|server| server.process.exit_reason());
+        let reason = self.server.as_ref().and_then(|server| server.process().exit_reason());
         match reason {
             Some(reason) => CallError::Down {
                 target: self.target(),
@@ -183,12 +175,10 @@ impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.request.is_some() || this.server.is_none() {
-            match this.poll_send(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return this.poll_timeout(cx).map(Err),
-            }
+        match this.poll_send(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => return this.poll_timeout(cx).map(Err),
         }
         if let Poll::Ready(answer) = this.poll_answer(cx) {
             return Poll::Ready(answer);

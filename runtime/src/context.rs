@@ -151,13 +151,19 @@ impl<M: Send + 'static> Context<M> {
     pub async fn receive_timeout(&mut self, timeout: Duration) -> Option<Event<M>> {
         // Before the race: a process that pauses has not found its mailbox empty.
         self.pause_if_spent().await;
+        let budget = self.budget;
         let late = self.sleep(timeout);
         let received = async { Some(self.receive().await) };
-        future::or(received, async {
+        let event = future::or(received, async {
             late.await;
             None
         })
-        .await
+        .await;
+        if event.is_none() {
+            // Who looks in again and again without waiting must let others run, too.
+            self.budget = budget - 1;
+        }
+        event
     }
 
     /// From now on, exit signals are received as [`Event::Exit`] instead of ending the process; `false` undoes it.
@@ -360,7 +366,7 @@ impl<M: Send + 'static> Context<M> {
     }
 
     fn discard(&mut self, unwanted: impl Fn(&Notice) -> bool + Copy) {
-        mailbox::discard(&mut self.batch, unwanted);
+        drop(mailbox::discard(&mut self.batch, unwanted));
         self.process.discard(unwanted);
     }
 

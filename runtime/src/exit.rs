@@ -72,6 +72,14 @@ impl ExitReason {
         )
     }
 
+    /// `Ignore` is a word between `init` and who started it; to everybody else the process ended normally.
+    pub(crate) fn to_others(&self) -> Self {
+        match self {
+            ExitReason::Ignore => ExitReason::Normal,
+            reason => reason.clone(),
+        }
+    }
+
     /// The error behind this reason, where it is one of type `E`.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         match self {

@@ -41,9 +41,11 @@ mod sync;
 
 mod clock;
 mod exit;
+mod panic;
 mod pid;
 
 mod reply;
+mod room;
 mod signal;
 
 mod links;
@@ -53,7 +55,6 @@ mod timers;
 mod any_process;
 mod dead_letters;
 mod info;
-mod panic;
 mod registry;
 mod report;
 mod stderr;
@@ -65,6 +66,7 @@ mod scheduler;
 mod system;
 
 mod process;
+mod sending;
 
 mod address;
 mod call;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Panic};
 use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::signal::{Down, Exit, Notice, Signal};
 
@@ -15,7 +15,7 @@ use crate::signal::{Down, Exit, Notice, Signal};
 pub(crate) enum Life {
     #[default]
     Running,
-    /// A signal ended it; its body stops at its next await.
+    /// A signal ended it, and its body stops at its next await; or it has stopped, and nobody was told yet.
     Doomed(ExitReason),
     /// Nothing of it runs any more.
     Closed(ExitReason),
@@ -36,10 +36,14 @@ pub(crate) enum Effect {
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     pub(crate) life: Life,
+    /// Whether code of its own ended it, though not its body.
+    crashed: bool,
+    /// Whether its body has stopped for good.
+    pub(crate) stopped: bool,
     pub(crate) trap_exit: bool,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) label: Option<Arc<str>>,
-    /// Who started it and waits for its `init`; until that is acknowledged the link between them carries no exit.
+    /// Who started it and waits for its `init`; until its start has returned the link between them carries no exit.
     pub(crate) starter: Option<Pid>,
     pub(crate) links: BTreeSet<Pid>,
     /// Who monitors this process.
@@ -49,16 +53,25 @@ pub(crate) struct Control {
     pub(crate) timers: BTreeSet<TimerRef>,
 }
 
-/// What must be told, released and cancelled when a process ends.
+/// Why a process ends, and what it has to release before anyone is told.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) reason: ExitReason,
+    /// Whether code of its own, not a signal, ended it abnormally.
+    pub(crate) crashed: bool,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) timers: BTreeSet<TimerRef>,
+    /// What `reason` has overruled, to be dropped once the lock is free: a reason may hold what user code made.
+    pub(crate) _before: Life,
+}
+
+/// Who must be told when a process has ended.
 #[derive(Debug)]
 pub(crate) struct Ties {
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) label: Option<Arc<str>>,
     pub(crate) starter: Option<Pid>,
     pub(crate) links: BTreeSet<Pid>,
     pub(crate) watchers: BTreeMap<MonitorRef, Pid>,
     pub(crate) watching: BTreeMap<MonitorRef, Pid>,
-    pub(crate) timers: BTreeSet<TimerRef>,
 }
 
 impl Control {
@@ -68,38 +81,38 @@ impl Control {
     }
 
     /// Takes in `signal`. Links and monitors still count on a doomed process: it has yet to tell its end.
-    pub(crate) fn apply(&mut self, signal: Signal) -> Effect {
+    pub(crate) fn apply(&mut self, signal: &Signal) -> Effect {
         if let Life::Closed(_) = self.life {
             return Effect::Gone;
         }
         match signal {
             Signal::Exit(exit) => return self.exit(exit),
             Signal::Down(down) => return self.down(down),
-            Signal::Link(pid) => drop(self.links.insert(pid)),
-            Signal::Unlink(pid) => drop(self.links.remove(&pid)),
-            Signal::Monitor { monitor, watcher } => drop(self.watchers.insert(monitor, watcher)),
-            Signal::Demonitor(monitor) => drop(self.watchers.remove(&monitor)),
+            Signal::Link(pid) => drop(self.links.insert(*pid)),
+            Signal::Unlink(pid) => drop(self.links.remove(pid)),
+            Signal::Monitor { monitor, watcher } => drop(self.watchers.insert(*monitor, *watcher)),
+            Signal::Demonitor(monitor) => drop(self.watchers.remove(monitor)),
         }
         Effect::Nothing
     }
 
-    fn exit(&mut self, exit: Exit) -> Effect {
+    fn exit(&mut self, exit: &Exit) -> Effect {
         let inactive = exit.linked && !self.links.remove(&exit.pid);
         if inactive || !self.is_running() {
             return Effect::Nothing;
         }
-        match exit.reason {
+        match &exit.reason {
             ExitReason::Kill if !exit.linked => self.doom(ExitReason::Killed),
-            _ if self.trap_exit => Effect::Queue(Notice::Exit(exit)),
+            _ if self.trap_exit => Effect::Queue(Notice::Exit(exit.clone())),
             ExitReason::Normal => Effect::Nothing,
-            reason => self.doom(reason),
+            reason => self.doom(reason.clone()),
         }
     }
 
-    fn down(&mut self, down: Down) -> Effect {
+    fn down(&mut self, down: &Down) -> Effect {
         let expected = self.watching.remove(&down.monitor).is_some();
         if expected && self.is_running() {
-            Effect::Queue(Notice::Down(down))
+            Effect::Queue(Notice::Down(down.clone()))
         } else {
             Effect::Nothing
         }
@@ -114,27 +127,43 @@ impl Control {
         Effect::End
     }
 
-    /// Ends the process for good and hands out what is left to do.
+    /// As [`doom`](Self::doom), for a fault of the process's own.
+    pub(crate) fn crash(&mut self, panic: Panic) -> Effect {
+        self.crashed |= self.is_running();
+        self.doom(ExitReason::Panic(panic))
+    }
+
+    /// The body has stopped: by itself, with a reason of its own, or because a signal ended it.
+    pub(crate) fn begin_exit(&mut self, by_itself: Option<ExitReason>) -> Ending {
+        self.stopped = true;
+        let before = std::mem::take(&mut self.life);
+        let (reason, crashed) = match (by_itself, &before) {
+            (Some(reason), _) => {
+                let crashed = !reason.is_normal() && reason != ExitReason::Ignore;
+                (reason, crashed)
+            }
+            (None, Life::Doomed(reason)) => (reason.clone(), self.crashed),
+            // The executor went away, and the process with it.
+            (None, Life::Running | Life::Closed(_)) => (ExitReason::Killed, false),
+        };
+        self.life = Life::Doomed(reason.clone());
+        Ending {
+            reason,
+            crashed,
+            name: self.name.take(),
+            timers: std::mem::take(&mut self.timers),
+            _before: before,
+        }
+    }
+
+    /// Ends the process for good and hands out who must be told.
     pub(crate) fn close(&mut self, reason: ExitReason) -> Ties {
-        let Control {
-            name,
-            label,
-            starter,
-            links,
-            watchers,
-            watching,
-            timers,
-            ..
-        } = std::mem::take(self);
         self.life = Life::Closed(reason);
         Ties {
-            name,
-            label,
-            starter,
-            links,
-            watchers,
-            watching,
-            timers,
+            starter: self.starter.take(),
+            links: std::mem::take(&mut self.links),
+            watchers: std::mem::take(&mut self.watchers),
+            watching: std::mem::take(&mut self.watching),
         }
     }
 }
@@ -168,7 +197,7 @@ mod tests {
             links: BTreeSet::from([PEER]),
             ..Control::default()
         };
-        match control.apply(signal) {
+        match control.apply(&signal) {
             Effect::Queue(Notice::Exit(exit)) => format!("traps {}", exit.reason),
             _ => match control.life {
                 Life::Doomed(reason) => format!("ends {reason}"),
@@ -204,15 +233,15 @@ mod tests {
     #[test]
     fn an_exit_over_a_link_that_is_gone_is_dropped() {
         let mut control = Control::default();
-        assert!(matches!(control.apply(linked(ExitReason::Shutdown)), Effect::Nothing));
+        assert!(matches!(control.apply(&linked(ExitReason::Shutdown)), Effect::Nothing));
         assert!(control.is_running());
     }
 
     #[test]
     fn a_second_exit_signal_changes_nothing() {
         let mut control = Control::default();
-        assert!(matches!(control.apply(sent(ExitReason::error("first"))), Effect::End));
-        assert!(matches!(control.apply(sent(ExitReason::Kill)), Effect::Nothing));
+        assert!(matches!(control.apply(&sent(ExitReason::error("first"))), Effect::End));
+        assert!(matches!(control.apply(&sent(ExitReason::Kill)), Effect::Nothing));
         assert!(matches!(control.life, Life::Doomed(reason) if reason == ExitReason::error("first")));
     }
 
@@ -230,7 +259,7 @@ mod tests {
             watching: BTreeMap::from([(monitor, PEER)]),
             ..Control::default()
         };
-        assert!(matches!(control.apply(down()), Effect::Queue(Notice::Down(_))));
-        assert!(matches!(control.apply(down()), Effect::Nothing));
+        assert!(matches!(control.apply(&down()), Effect::Queue(Notice::Down(_))));
+        assert!(matches!(control.apply(&down()), Effect::Nothing));
     }
 }

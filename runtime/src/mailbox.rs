@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::task::Waker;
 
+use crate::room::{Room, Turn};
 use crate::signal::{Event, EventRef, Notice};
 
 /// How many messages a mailbox takes.
@@ -41,6 +42,10 @@ impl Mailbox {
 
     pub(crate) fn is_bounded(self) -> bool {
         self.bound.is_some()
+    }
+
+    fn room(self) -> Option<Box<Room>> {
+        self.bound.map(|capacity| Box::new(Room::new(capacity)))
     }
 }
 
@@ -78,9 +83,8 @@ impl<M> From<Item<M>> for Event<M> {
 
 pub(crate) struct Queue<M> {
     items: VecDeque<Item<M>>,
-    /// Messages that were pushed and not yet received, also those in the consumer's batch; kept for a bound only.
-    messages: usize,
-    bound: Option<NonZeroUsize>,
+    /// Of a bounded mailbox; boxed, so that the others are small.
+    room: Option<Box<Room>>,
     consumer: Option<Waker>,
 }
 
@@ -88,29 +92,49 @@ impl<M> Queue<M> {
     pub(crate) fn new(mailbox: Mailbox) -> Self {
         Queue {
             items: VecDeque::new(),
-            messages: 0,
-            bound: mailbox.bound,
+            room: mailbox.room(),
             consumer: None,
         }
     }
 
     /// Adds a message if there is room, and says whom to wake.
     pub(crate) fn push(&mut self, message: M) -> Result<Option<Waker>, M> {
-        if self.bound.is_some_and(|bound| self.messages >= bound.get()) {
-            return Err(message);
+        if self.room.as_mut().is_none_or(|room| room.take()) {
+            Ok(self.add(Item::Message(message)))
+        } else {
+            Err(message)
         }
-        Ok(self.push_past_bound(message))
+    }
+
+    /// As [`push`](Self::push); but if there is no room, the sender waits in the line, and `sender` is woken when it is
+    /// its turn.
+    pub(crate) fn push_in_turn(
+        &mut self,
+        message: M,
+        turn: &mut Option<Turn>,
+        sender: &Waker,
+    ) -> Result<Option<Waker>, M> {
+        if self.room.as_mut().is_none_or(|room| room.take_in_turn(turn, sender)) {
+            Ok(self.add(Item::Message(message)))
+        } else {
+            Err(message)
+        }
     }
 
     /// Adds a message whether there is room or not.
     pub(crate) fn push_past_bound(&mut self, message: M) -> Option<Waker> {
-        self.messages += usize::from(self.bound.is_some());
-        self.items.push_back(Item::Message(message));
-        self.consumer.take()
+        if let Some(room) = &mut self.room {
+            room.take_past_capacity();
+        }
+        self.add(Item::Message(message))
     }
 
     pub(crate) fn push_notice(&mut self, notice: Notice) -> Option<Waker> {
-        self.items.push_back(Item::Notice(Box::new(notice)));
+        self.add(Item::Notice(Box::new(notice)))
+    }
+
+    fn add(&mut self, item: Item<M>) -> Option<Waker> {
+        self.items.push_back(item);
         self.consumer.take()
     }
 
@@ -127,9 +151,14 @@ impl<M> Queue<M> {
         true
     }
 
-    /// A message was received: a bounded mailbox has room for another.
-    pub(crate) fn received(&mut self) {
-        self.messages -= 1;
+    /// A message was received: a bounded mailbox has room for another. Returns the sender whose turn it is.
+    pub(crate) fn received(&mut self) -> Option<Waker> {
+        self.room.as_mut()?.give_back()
+    }
+
+    /// A sender waits no longer. Returns the one whose turn it is then.
+    pub(crate) fn leave_line(&mut self, turn: Turn) -> Option<Waker> {
+        self.room.as_mut()?.leave(turn)
     }
 
     /// Puts a batch that was taken but not received back in front.
@@ -146,15 +175,18 @@ impl<M> Queue<M> {
         }
     }
 
-    /// Removes the news that `unwanted` picks.
-    pub(crate) fn discard(&mut self, unwanted: impl Fn(&Notice) -> bool) {
-        discard(&mut self.items, unwanted);
+    /// Removes the news that `unwanted` picks, for the caller to drop.
+    pub(crate) fn discard(&mut self, unwanted: impl Fn(&Notice) -> bool) -> Vec<Item<M>> {
+        discard(&mut self.items, unwanted)
     }
 
-    pub(crate) fn drain(&mut self) -> VecDeque<Item<M>> {
-        self.messages = 0;
-        self.consumer = None;
-        std::mem::take(&mut self.items)
+    /// Takes out what is left. Nothing may be pushed any more.
+    pub(crate) fn close(&mut self) -> Left<M> {
+        Left {
+            items: std::mem::take(&mut self.items),
+            senders: self.room.as_mut().map(|room| room.close()).unwrap_or_default(),
+            _consumer: self.consumer.take(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -162,8 +194,21 @@ impl<M> Queue<M> {
     }
 }
 
-pub(crate) fn discard<M>(items: &mut VecDeque<Item<M>>, unwanted: impl Fn(&Notice) -> bool) {
-    items.retain(|item| !matches!(item, Item::Notice(notice) if unwanted(notice)));
+/// What a queue leaves behind, to be woken or dropped once its lock is free.
+pub(crate) struct Left<M> {
+    pub(crate) items: VecDeque<Item<M>>,
+    /// Senders that waited for room in vain.
+    pub(crate) senders: Vec<Waker>,
+    pub(crate) _consumer: Option<Waker>,
+}
+
+pub(crate) fn discard<M>(items: &mut VecDeque<Item<M>>, unwanted: impl Fn(&Notice) -> bool) -> Vec<Item<M>> {
+    let is_unwanted = |item: &Item<M>| matches!(item, Item::Notice(notice) if unwanted(notice));
+    let mut removed = Vec::new();
+    while let Some(index) = items.iter().position(is_unwanted) {
+        removed.extend(items.remove(index));
+    }
+    removed
 }
 
 #[cfg(test)]
@@ -211,7 +256,7 @@ mod tests {
         queue.push_notice(exit());
         assert_eq!(receive_all(&mut queue), ["exit", "1", "exit"]);
         assert_eq!(queue.push(3).unwrap_err(), 3, "taken is not yet received");
-        queue.received();
+        assert!(queue.received().is_none());
         queue.push(3).unwrap();
     }
 

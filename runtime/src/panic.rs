@@ -55,15 +55,19 @@ pub async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, ExitRe
 /// Runs `code`; a panic of its is an error and prints nothing.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
     CATCHING.set(CATCHING.get() + 1);
+    // This may be called by what another panic drops on its way out: what was seen of that one is kept.
+    let outer = SEEN.take();
     let outcome = panic::catch_unwind(AssertUnwindSafe(code)).map_err(into_panic);
+    SEEN.set(outer);
     CATCHING.set(CATCHING.get() - 1);
     outcome
 }
 
 fn into_panic(payload: Box<dyn Any + Send>) -> Panic {
-    // A panic resumed with `resume_unwind` passes no hook.
-    let unseen = || Panic::new(text(&*payload), None, Backtrace::disabled());
-    let panic = SEEN.take().unwrap_or_else(unseen);
+    let message = text(&*payload);
+    // A panic resumed with `resume_unwind` passes no hook, and what was seen last may be another that user code caught.
+    let seen = SEEN.take().filter(|seen| seen.message() == message);
+    let panic = seen.unwrap_or_else(|| Panic::new(message, None, Backtrace::disabled()));
     // A payload may panic when it is dropped; what that one carries is forgotten, or this would never end.
     if let Err(again) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(again);

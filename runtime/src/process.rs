@@ -3,7 +3,8 @@
 //! Invariants:
 //! - `finish` runs exactly once, whatever ends the body: return, panic, signal, or a dropped future.
 //! - After it, no code of the process runs.
-//! - Names are released before links are told, so a supervisor may restart under the same name at once.
+//! - Names are released before links are told, so a supervisor may restart under the same name at once. Whoever finds out
+//!   otherwise that the process is gone, finds its name free, too.
 //! - One lock guards the mailbox and the relations of a process. Nobody holds two of them, or runs user code under one.
 
 use std::any::type_name;
@@ -14,7 +15,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use event_listener::Event;
 use pin_project_lite::pin_project;
@@ -22,12 +22,13 @@ use pin_project_lite::pin_project;
 use crate::any_process::{AnyProcess, Delivery};
 use crate::dead_letters::{DeadLetter, DeadReason, Recipient};
 use crate::exit::ExitReason;
-use crate::links::{Control, Effect, Life, Ties};
-use crate::mailbox::{Item, Mailbox, Queue};
+use crate::links::{Control, Effect, Ending, Life, Ties};
+use crate::mailbox::{Item, Left, Mailbox, Queue};
 use crate::panic::{catch, drop_quietly};
 use crate::pid::{Pid, TimerRef};
 use crate::reply::Unanswered;
 use crate::report::{CrashReport, Report};
+use crate::room::Turn;
 use crate::signal::{Down, Exit, Notice, Signal};
 use crate::sync::Lock;
 use crate::system::Shared;
@@ -37,8 +38,7 @@ pub(crate) struct Process<M> {
     pub(crate) pid: Pid,
     pub(crate) parent: Option<Pid>,
     pub(crate) system: Arc<Shared>,
-    pub(crate) is_bounded: bool,
-    started_at: Instant,
+    is_bounded: bool,
     inner: Lock<Inner<M>>,
     /// How much its body has taken out of the queue and not received yet.
     held: AtomicUsize,
@@ -46,9 +46,9 @@ pub(crate) struct Process<M> {
     doomed: AtomicBool,
     /// Set once its body only cleans up: callers it left unanswered shall hear of its end.
     leaving: AtomicBool,
+    /// Set when all is released and all are told.
+    ended: AtomicBool,
     exited: Event,
-    /// Notified when a bounded mailbox has room again.
-    pub(crate) room: Event,
 }
 
 struct Inner<M> {
@@ -70,7 +70,6 @@ impl<M: Send + 'static> Process<M> {
             pid,
             parent,
             is_bounded: mailbox.is_bounded(),
-            started_at: system.timers.now(),
             system,
             inner: Lock::new(Inner {
                 queue: Queue::new(mailbox),
@@ -80,8 +79,8 @@ impl<M: Send + 'static> Process<M> {
             held: AtomicUsize::new(0),
             doomed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             exited: Event::new(),
-            room: Event::new(),
         }
     }
 
@@ -96,14 +95,37 @@ impl<M: Send + 'static> Process<M> {
         Ok(())
     }
 
+    pub(crate) fn push_in_turn(&self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Result<(), Refused<M>> {
+        let mut inner = self.inner.lock();
+        if !inner.control.is_running() {
+            return Err(Refused::Gone(message));
+        }
+        let waker = inner.queue.push_in_turn(message, turn, sender).map_err(Refused::Full)?;
+        drop(inner);
+        wake(waker);
+        Ok(())
+    }
+
+    pub(crate) fn leave_line(&self, turn: Turn) {
+        let next = self.inner.lock().queue.leave_line(turn);
+        wake(next);
+    }
+
     /// Delivers the message of one of the process's own timers, unless the timer was cancelled. It finds room in a
-    /// full mailbox. If `once`, the timer is over with this. Returns whether it was delivered.
+    /// full mailbox. If `once`, the timer is over with this. Returns whether it was delivered; a panic of `make` ends
+    /// the process.
     pub(crate) fn push_from_timer(&self, timer: TimerRef, once: bool, make: impl FnOnce() -> M) -> bool {
         if !self.inner.lock().control.timers.contains(&timer) {
             return false;
         }
         // Making the message may run user code: not under the lock.
-        let message = make();
+        let message = match catch(make) {
+            Ok(message) => message,
+            Err(panic) => {
+                self.apply(|control| control.crash(panic));
+                return false;
+            }
+        };
         let mut inner = self.inner.lock();
         let pending = if once {
             inner.control.timers.remove(&timer)
@@ -135,22 +157,35 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn received(&self, was_message: bool, held: usize) {
         self.held.store(held, Ordering::Relaxed);
         if was_message && self.is_bounded {
-            self.inner.lock().queue.received();
-            self.room.notify_additional(1);
+            let next = self.inner.lock().queue.received();
+            wake(next);
         }
     }
 
-    /// Takes back what the body held when it was dropped.
+    /// Takes back what the body held when its context was dropped. If the context has outlived the process, it is too
+    /// late for that.
     pub(crate) fn put_back(&self, batch: VecDeque<Item<M>>) {
         self.held.store(0, Ordering::Relaxed);
-        self.inner.lock().queue.put_back(batch);
+        let mut inner = self.inner.lock();
+        if inner.control.stopped {
+            drop(inner);
+            self.bury(batch);
+        } else {
+            inner.queue.put_back(batch);
+        }
     }
 
     pub(crate) fn discard(&self, unwanted: impl Fn(&Notice) -> bool) {
-        self.inner.lock().queue.discard(unwanted);
+        let discarded = self.inner.lock().queue.discard(unwanted);
+        // Exit reasons may hold what user code made: they are dropped here, not under the lock.
+        drop(discarded);
     }
 
+    /// Why it has ended, once all is released and all are told.
     pub(crate) fn exit_reason(&self) -> Option<ExitReason> {
+        if !self.has_ended() {
+            return None;
+        }
         match &self.inner.lock().control.life {
             Life::Closed(reason) => Some(reason.clone()),
             Life::Running | Life::Doomed(_) => None,
@@ -184,45 +219,41 @@ impl<M: Send + 'static> Process<M> {
 
     /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands.
     pub(crate) fn finish(&self, by_itself: Option<ExitReason>) {
-        let crashed = by_itself
-            .as_ref()
-            .is_some_and(|reason| !reason.is_normal() && *reason != ExitReason::Ignore);
-        let (reason, ties, items) = self.close(by_itself);
-        if let Some(name) = &ties.name {
+        let (ending, left) = self.begin_exit(by_itself);
+        if let Some(name) = &ending.name {
             self.system.registry.release(name, self.pid);
         }
+        let unreceived = self.bury(left.items);
+        for sender in left.senders {
+            sender.wake();
+        }
+        for timer in &ending.timers {
+            // What a timer would have sent is dropped with it.
+            let _ = catch(|| self.system.timers.cancel(*timer));
+        }
+        if ending.crashed {
+            self.report_crash(&ending, unreceived);
+        }
+        // Only now, or who finds no such process could find its name taken.
         let was_last = self.system.table.remove(self.pid);
-        let unreceived = self.bury(items);
+        let ties = self.inner.lock().control.close(ending.reason.clone());
+        self.tell(&ending.reason, ties);
+        self.ended.store(true, Ordering::Release);
         self.exited.notify(usize::MAX);
-        self.room.notify(usize::MAX);
-        for timer in &ties.timers {
-            self.system.timers.cancel(*timer);
-        }
-        if crashed {
-            self.system
-                .reports
-                .publish(Report::Crash(Arc::new(self.crash_report(&reason, &ties, unreceived))));
-        }
-        self.tell(&reason, ties);
         if was_last {
             self.system.emptied.notify(usize::MAX);
         }
     }
 
-    fn close(&self, by_itself: Option<ExitReason>) -> (ExitReason, Ties, VecDeque<Item<M>>) {
+    /// From here on it takes neither messages nor a name, but links and monitors still count.
+    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Left<M>) {
         let mut inner = self.inner.lock();
-        let doom = match &inner.control.life {
-            Life::Doomed(reason) => reason.clone(),
-            // The executor went away, and the process with it.
-            Life::Running | Life::Closed(_) => ExitReason::Killed,
-        };
-        let reason = by_itself.unwrap_or(doom);
-        let ties = inner.control.close(reason.clone());
-        let items = inner.queue.drain();
+        let ending = inner.control.begin_exit(by_itself);
+        let left = inner.queue.close();
         let task = inner.task.take();
         drop(inner);
         drop(task);
-        (reason, ties, items)
+        (ending, left)
     }
 
     /// Drops what was not received, each message a dead letter; a panic in one's drop harms nobody.
@@ -247,27 +278,28 @@ impl<M: Send + 'static> Process<M> {
         });
     }
 
-    fn crash_report(&self, reason: &ExitReason, ties: &Ties, unreceived: usize) -> CrashReport {
-        CrashReport {
+    fn report_crash(&self, ending: &Ending, unreceived: usize) {
+        let mut report = CrashReport {
             pid: self.pid,
-            name: ties.name.clone(),
-            label: ties.label.clone(),
+            name: ending.name.clone(),
+            label: None,
             parent: self.parent,
-            reason: reason.clone(),
+            reason: ending.reason.clone(),
             message_type: type_name::<M>(),
             unreceived,
-            links: ties.links.iter().copied().collect(),
-        }
+            links: Vec::new(),
+        };
+        self.with_control(&mut |control| {
+            report.label = control.label.clone();
+            report.links = control.links.iter().copied().collect();
+        });
+        // A fault of the logger's must not keep links and monitors from hearing.
+        let _ = catch(|| self.system.reports.publish(Report::Crash(Arc::new(report))));
     }
 
     /// Tells links and monitors; last, so that who hears of it finds everything else done.
     fn tell(&self, reason: &ExitReason, ties: Ties) {
-        // `Ignore` is a word between `init` and who started it; to everybody else the process ended normally.
-        let reason = if *reason == ExitReason::Ignore {
-            &ExitReason::Normal
-        } else {
-            reason
-        };
+        let reason = reason.to_others();
         for (monitor, target) in ties.watching {
             self.system.signal(target, Signal::Demonitor(monitor));
         }
@@ -311,10 +343,6 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.parent
     }
 
-    fn started_at(&self) -> Instant {
-        self.started_at
-    }
-
     fn message_type(&self) -> &'static str {
         type_name::<M>()
     }
@@ -327,27 +355,16 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         &self.exited
     }
 
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     fn signal(&self, signal: Signal) -> Delivery {
-        let mut inner = self.inner.lock();
-        let waker = match inner.control.apply(signal) {
-            Effect::Nothing => None,
-            Effect::Queue(notice) => inner.queue.push_notice(notice),
-            Effect::End => self.end(&mut inner),
-            Effect::Gone => return Delivery::Gone,
-        };
-        drop(inner);
-        wake(waker);
-        Delivery::Done
+        self.apply(|control| control.apply(&signal))
     }
 
     fn doom(&self, reason: ExitReason) {
-        let mut inner = self.inner.lock();
-        let waker = match inner.control.doom(reason) {
-            Effect::End => self.end(&mut inner),
-            _ => None,
-        };
-        drop(inner);
-        wake(waker);
+        self.apply(|control| control.doom(reason));
     }
 
     fn with_control(&self, act: &mut dyn FnMut(&mut Control)) {
@@ -356,10 +373,21 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 }
 
 impl<M> Process<M> {
-    /// A signal has ended the process: returns whom to wake, so that it notices.
-    fn end(&self, inner: &mut Inner<M>) -> Option<Waker> {
-        self.doomed.store(true, Ordering::Release);
-        inner.task.clone()
+    /// Changes what the lock guards, and carries out the effect.
+    fn apply(&self, act: impl FnOnce(&mut Control) -> Effect) -> Delivery {
+        let mut inner = self.inner.lock();
+        let waker = match act(&mut inner.control) {
+            Effect::Nothing => None,
+            Effect::Queue(notice) => inner.queue.push_notice(notice),
+            Effect::End => {
+                self.doomed.store(true, Ordering::Release);
+                inner.task.clone()
+            }
+            Effect::Gone => return Delivery::Gone,
+        };
+        drop(inner);
+        wake(waker);
+        Delivery::Done
     }
 }
 

@@ -91,11 +91,17 @@ impl Unanswered {
         IN_THIS_POLL.replace(outer).unwrap_or_default()
     }
 
-    fn keep(sender: impl Any + Send) {
-        IN_THIS_POLL.with_borrow_mut(|kept| match kept {
-            Some(kept) => kept.0.push(Box::new(sender)),
-            None => drop(sender),
+    fn keep<T: Send + 'static>(sender: oneshot::Sender<T>) {
+        let mut sender = Some(sender);
+        // A thread that is being torn down keeps nothing any more.
+        let _ = IN_THIS_POLL.try_with(|kept| {
+            if let Some(kept) = &mut *kept.borrow_mut() {
+                let sender = sender.take().map(|sender| Box::new(sender) as Box<dyn Any + Send>);
+                kept.0.extend(sender);
+            }
         });
+        // To drop it wakes the caller, which may run at once: not while what this poll keeps is borrowed.
+        drop(sender);
     }
 }
 

@@ -205,10 +205,8 @@ where
 {
     let parent_pid = parent.map(AnyProcess::pid);
     let SpawnOptions { name, label, mailbox } = options;
-    let control = Control {
-        label,
-        ..tied_child(tie, parent_pid)
-    };
+    let mut control = tied_child(tie, parent_pid);
+    control.label = label;
     let process = system
         .table
         .insert(|pid| Arc::new(Process::new(pid, parent_pid, system.clone(), mailbox, control)));

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - When a start returns an error, the process has ended, its name is free, and no exit or down of it will come.
-//! - Until the process is acknowledged, its parent's end ends it, but its own end is told by the start alone.
+//! - Until the start has returned, the parent's end ends the process, but its own end is told by the start alone: whether
+//!   it was ready in time is known to nobody else.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +12,13 @@ use std::time::Duration;
 use futures_lite::future;
 
 use crate::address::Address;
-use crate::any_process::AnyProcess;
+use crate::any_process::{AnyProcess, wait_for_end};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
+use crate::links::Life;
 use crate::pid::Pid;
 use crate::registry::RegisterError;
+use crate::signal::{Exit, Signal};
 use crate::spawn::{SpawnOptions, Tie, spawn};
 use crate::system::SystemHandle;
 
@@ -103,13 +106,12 @@ impl<M: Send + 'static> Context<M> {
 /// A process tells with it, once, that its start has succeeded; OTP's `init_ack`.
 pub struct InitAck {
     ready: oneshot::Sender<()>,
-    process: Arc<dyn AnyProcess>,
+    pid: Pid,
 }
 
 impl InitAck {
-    /// The process is ready: its start returns, and from here on its link to its parent carries exits.
+    /// The process is ready: its start returns, and from then on its link to its parent carries exits.
     pub fn ready(self) {
-        self.process.with_control(&mut |control| control.starter = None);
         // If nobody waits any more, the start was given up, and the process will be killed.
         let _ = self.ready.send(());
     }
@@ -117,7 +119,7 @@ impl InitAck {
 
 impl fmt::Debug for InitAck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("InitAck").field(&self.process.pid()).finish()
+        f.debug_tuple("InitAck").field(&self.pid).finish()
     }
 }
 
@@ -169,12 +171,13 @@ where
     let with_ack = move |ctx: Context<M>| {
         let ack = InitAck {
             ready: sender,
-            process: ctx.process().clone(),
+            pid: ctx.pid(),
         };
         body(ctx, ack)
     };
     let address = spawn(&system.shared, parent, tie, options.spawn, with_ack).map_err(StartError::Name)?;
-    let mut undo = KillOnDrop(Some(address.resolve().expect("it is of a process, not a name")));
+    let process = address.resolve().expect("it is of a process, not a name");
+    let mut undo = KillOnDrop(Some(process.clone()));
     let acknowledged = async { ready.await.is_ok() };
     let outcome = match options.init_timeout {
         None => Some(acknowledged.await),
@@ -188,6 +191,7 @@ where
     };
     if outcome == Some(true) {
         undo.0 = None;
+        hand_over(&*process, parent).await;
         return Ok(address);
     }
     drop(undo);
@@ -197,6 +201,26 @@ where
         (Some(_), ExitReason::Ignore) => StartError::Ignored,
         (Some(_), reason) => StartError::Init(reason),
     })
+}
+
+/// From here on the link carries exits; one that it should have carried since the process was ready is made up for.
+async fn hand_over(process: &dyn AnyProcess, parent: Option<&dyn AnyProcess>) {
+    let mut ended = None;
+    process.with_control(&mut |control| match &control.life {
+        Life::Closed(reason) => ended = Some(reason.clone()),
+        Life::Running | Life::Doomed(_) => control.starter = None,
+    });
+    let (Some(parent), Some(reason)) = (parent, ended) else {
+        return;
+    };
+    // Its end unlinks it from the parent: not after us.
+    wait_for_end(process).await;
+    parent.signal(Signal::Link(process.pid()));
+    parent.signal(Signal::Exit(Exit {
+        pid: process.pid(),
+        reason: reason.to_others(),
+        linked: true,
+    }));
 }
 
 /// Kills the process of a start that was given up.

@@ -1,6 +1,7 @@
 //! A system owns everything that its processes share. There are no statics: two systems know nothing of each other.
 
 use std::array;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
@@ -15,7 +16,7 @@ use event_listener::Event;
 use futures_lite::future;
 use slog::Logger;
 
-use crate::any_process::{AnyProcess, Delivery};
+use crate::any_process::{AnyProcess, Delivery, wait_for_end};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::exit::ExitReason;
@@ -24,7 +25,7 @@ use crate::panic;
 use crate::pid::{MonitorRef, Pid};
 use crate::registry::{RegisterError, Registry};
 use crate::report::{Report, Reports};
-use crate::scheduler::{Scheduler, Workers};
+use crate::scheduler::{Scheduler, Settled, Workers};
 use crate::signal::{Exit, Signal};
 use crate::stderr;
 use crate::sync::Lock;
@@ -38,7 +39,7 @@ use crate::timers::{Sleep, Timers};
 ///
 /// Dropping it kills the processes that are left and waits until they are gone; [`shutdown`](Self::shutdown) stops them in
 /// order first. A process whose code never awaits cannot be killed: the drop waits 5 s for it and then leaves its thread
-/// behind.
+/// behind. Dropped by a process of its own, it waits for nothing: that process ends at its next await, as do the others.
 ///
 /// # Examples
 ///
@@ -109,16 +110,29 @@ impl System {
     /// another, as OTP stops applications; a supervisor among them stops its children in turn. What is left when the
     /// shutdown timeout is over (30 s unless the builder was told otherwise) is killed.
     pub fn shutdown(self) {
-        future::block_on(self.stop_in_order());
+        // By the machine's clock, not our timers: processes that never yield may keep those from expiring.
+        let late = async {
+            async_io::Timer::after(self.shutdown_timeout).await;
+        };
+        future::block_on(future::or(self.stop_in_order(), late));
+    }
+
+    pub(crate) fn shutdown_timeout(&self) -> Duration {
+        self.shutdown_timeout
     }
 
     pub(crate) async fn stop_in_order(&self) {
         let shared = &self.handle.shared;
-        let deadline = shared.timers.after(self.shutdown_timeout);
-        while let Some(process) = shared.youngest_root() {
-            shared.exit(Pid::SYSTEM, process.pid(), ExitReason::Shutdown);
-            if !shared.wait_for_end(&*process, deadline).await {
-                break;
+        loop {
+            let mut families = shared.families();
+            let Some(mut roots) = families.remove(&None) else {
+                return;
+            };
+            while let Some(process) = roots.pop() {
+                shared.exit(Pid::SYSTEM, process.pid(), ExitReason::Shutdown);
+                wait_for_end(&*process).await;
+                // What it leaves behind are orphans now, and younger than all roots that are left.
+                roots.extend(families.remove(&Some(process.pid())).unwrap_or_default());
             }
         }
     }
@@ -374,8 +388,14 @@ impl Shared {
             return;
         }
         let delivery = self.change_link(from.pid(), to, || {
-            from.signal(Signal::Link(to));
-            self.signal(to, Signal::Link(from.pid()))
+            let mut is_new = false;
+            from.with_control(&mut |control| is_new = control.links.insert(to));
+            // If there is a link, its exit signal may be on its way, with the reason: it must not be overtaken.
+            if is_new {
+                self.signal(to, Signal::Link(from.pid()))
+            } else {
+                Delivery::Done
+            }
         });
         if delivery == Delivery::Gone {
             from.signal(Signal::Exit(Exit {
@@ -405,40 +425,33 @@ impl Shared {
         MonitorRef(self.references.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// The youngest process whose parent does not live, or that has none.
-    fn youngest_root(&self) -> Option<Arc<dyn AnyProcess>> {
-        let is_root = |process: &Arc<dyn AnyProcess>| process.parent().is_none_or(|pid| self.table.get(pid).is_none());
-        self.table.all().into_iter().rev().find(is_root)
+    /// Every process by its parent, oldest first; by `None` those without a parent, or whose parent has ended.
+    fn families(&self) -> BTreeMap<Option<Pid>, Vec<Arc<dyn AnyProcess>>> {
+        let all = self.table.all();
+        let living: BTreeSet<Pid> = all.iter().map(|process| process.pid()).collect();
+        let mut families = BTreeMap::<_, Vec<_>>::new();
+        for process in all {
+            let parent = process.parent().filter(|pid| living.contains(pid));
+            families.entry(parent).or_default().push(process);
+        }
+        families
     }
 
-    /// Returns whether the process has ended by `deadline`.
-    async fn wait_for_end(&self, process: &dyn AnyProcess, deadline: Instant) -> bool {
-        let ended = process.exited().listen();
-        if info::of(process).is_none() {
-            return true;
+    pub(crate) fn kill_all(&self) {
+        for process in self.table.all() {
+            process.doom(ExitReason::Killed);
         }
-        let in_time = async {
-            ended.await;
-            true
-        };
-        let too_late = async {
-            self.timers.sleep_until(deadline).await;
-            false
-        };
-        future::or(in_time, too_late).await
     }
 
     /// Kills every process, waits until they are gone, and stops.
     fn halt(&self) {
         self.halting.store(true, Ordering::SeqCst);
-        for process in self.table.all() {
-            process.doom(ExitReason::Killed);
-        }
-        let ended = self.scheduler.settle(&self.emptied, &|| self.table.len() == 0);
-        if !ended {
+        self.kill_all();
+        let settled = self.scheduler.settle(&self.emptied, &|| self.table.len() == 0);
+        if settled == Settled::TooLate {
             slog::warn!(self.reports.logger(), "processes that never yield are left behind"; "count" => self.table.len());
         }
-        self.scheduler.stop(ended);
+        self.scheduler.stop(settled == Settled::Done);
     }
 }
 

@@ -14,7 +14,8 @@ const SHARDS: usize = 16;
 /// The processes of a system that have not ended.
 pub(crate) struct Table {
     shards: [Lock<Shard>; SHARDS],
-    next_shard: AtomicUsize,
+    /// How many processes there have been.
+    births: AtomicUsize,
     len: AtomicUsize,
 }
 
@@ -28,6 +29,8 @@ struct Shard {
 #[derive(Default)]
 struct Slot {
     generation: u32,
+    /// How many there had been before its process.
+    birth: usize,
     process: Option<Arc<dyn AnyProcess>>,
 }
 
@@ -35,18 +38,20 @@ impl Table {
     pub(crate) fn new() -> Self {
         Table {
             shards: array::from_fn(|_| Lock::default()),
-            next_shard: AtomicUsize::new(1),
+            births: AtomicUsize::new(1),
             len: AtomicUsize::new(0),
         }
     }
 
     /// Adds the process that `make` builds around its pid.
     pub(crate) fn insert<P: AnyProcess>(&self, make: impl FnOnce(Pid) -> Arc<P>) -> Arc<P> {
-        let number = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        let birth = self.births.fetch_add(1, Ordering::Relaxed);
+        let number = birth % SHARDS;
         let mut shard = self.shards[number].lock();
         let index = shard.free.pop().unwrap_or_else(|| shard.grow());
         let slot = &mut shard.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
+        slot.birth = birth;
         let process = make(Pid::new(index * SHARDS as u32 + number as u32, slot.generation));
         slot.process = Some(process.clone());
         self.len.fetch_add(1, Ordering::Relaxed);
@@ -88,10 +93,15 @@ impl Table {
     pub(crate) fn all(&self) -> Vec<Arc<dyn AnyProcess>> {
         let mut all = Vec::with_capacity(self.len());
         for shard in &self.shards {
-            all.extend(shard.lock().slots.iter().filter_map(|slot| slot.process.clone()));
+            let shard = shard.lock();
+            let born = shard
+                .slots
+                .iter()
+                .filter_map(|slot| Some((slot.birth, slot.process.clone()?)));
+            all.extend(born);
         }
-        all.sort_by_key(|process| (process.started_at(), process.pid()));
-        all
+        all.sort_by_key(|(birth, _)| *birth);
+        all.into_iter().map(|(_, process)| process).collect()
     }
 }
 

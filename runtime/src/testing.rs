@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use futures_lite::future;
 use slog::{Discard, Logger, o};
 
 use crate::clock::{Clock, VirtualClock};
@@ -142,9 +143,13 @@ impl TestSystem {
         self.clock.move_to(end);
     }
 
-    /// Stops every process in order, as [`System::shutdown`] does.
+    /// Stops every process in order, as [`System::shutdown`] does, and kills what is left after its timeout, which is 30 s.
+    /// The system itself lives on.
     pub fn shutdown(&self) {
-        self.block_on(self.system.stop_in_order());
+        let late = self.system.sleep(self.system.shutdown_timeout());
+        self.block_on(future::or(self.system.stop_in_order(), late));
+        self.system.shared.kill_all();
+        self.run_until_idle();
     }
 
     fn move_to_next_timer(&self) -> bool {

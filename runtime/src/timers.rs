@@ -16,6 +16,7 @@ use event_listener::Event;
 use futures_lite::future;
 
 use crate::clock::Clock;
+use crate::panic::catch;
 use crate::pid::TimerRef;
 use crate::sync::Lock;
 
@@ -31,6 +32,8 @@ pub(crate) enum Action {
 struct Store {
     by_time: BTreeMap<(Instant, TimerRef), Action>,
     expiry_of: BTreeMap<TimerRef, Instant>,
+    /// The one that fires now and may want to be set again; `None` once it is cancelled.
+    firing: Option<TimerRef>,
     last: u64,
 }
 
@@ -46,6 +49,7 @@ impl Store {
     }
 
     fn remove(&mut self, timer: TimerRef) -> Option<(Instant, Action)> {
+        self.firing = self.firing.filter(|firing| *firing != timer);
         let at = self.expiry_of.remove(&timer)?;
         let action = self
             .by_time
@@ -62,7 +66,17 @@ impl Store {
         }
         let action = entry.remove();
         self.expiry_of.remove(&timer);
+        self.firing = Some(timer);
         Some((timer, action))
+    }
+
+    /// Sets a timer that has just fired again, unless it was cancelled meanwhile; then its action is given back.
+    fn insert_again(&mut self, timer: TimerRef, at: Instant, action: Action) -> Option<Action> {
+        if self.firing != Some(timer) {
+            return Some(action);
+        }
+        self.insert(timer, at, action);
+        None
     }
 
     fn next_expiry(&self) -> Option<Instant> {
@@ -137,12 +151,18 @@ impl Timers {
         loop {
             let due = self.store.lock().pop_due(now);
             let Some((timer, action)) = due else { return };
-            match action {
-                Action::Wake(waker) => waker.wake(),
-                Action::Call(mut call) => {
-                    if let Some(at) = call(now) {
-                        self.set(timer, at, Action::Call(call));
-                    }
+            // What fires may drop what user code made, and a panic of that must not stop the other timers.
+            let _ = catch(|| self.fire(timer, action, now));
+        }
+    }
+
+    fn fire(&self, timer: TimerRef, action: Action, now: Instant) {
+        match action {
+            Action::Wake(waker) => waker.wake(),
+            Action::Call(mut call) => {
+                if let Some(at) = call(now) {
+                    let cancelled = self.store.lock().insert_again(timer, at, Action::Call(call));
+                    drop(cancelled);
                 }
             }
         }

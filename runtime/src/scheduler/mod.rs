@@ -19,9 +19,18 @@ pub(crate) trait Scheduler: fmt::Debug + Send + Sync {
     fn spawn(&self, task: Task);
 
     /// Lets tasks run until `done`, looked at whenever `changed` is notified, or until waiting for it is vain.
-    /// Returns whether it is done.
-    fn settle(&self, changed: &Event, done: &dyn Fn() -> bool) -> bool;
+    fn settle(&self, changed: &Event, done: &dyn Fn() -> bool) -> Settled;
 
     /// Runs nothing more; tasks that have not ended are dropped. If `wait`, no task runs after it returns.
     fn stop(&self, wait: bool);
+}
+
+/// How it was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    Done,
+    /// There are tasks that do not yield.
+    TooLate,
+    /// It is a task that waits here, and what it waits for may be its own end.
+    FromWithin,
 }

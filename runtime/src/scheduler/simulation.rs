@@ -7,7 +7,7 @@ use async_task::Runnable;
 use event_listener::Event;
 use fastrand::Rng;
 
-use super::{Scheduler, Task};
+use super::{Scheduler, Settled, Task};
 use crate::sync::Lock;
 
 #[derive(Clone)]
@@ -66,9 +66,13 @@ impl Scheduler for Simulation {
         runnable.schedule();
     }
 
-    fn settle(&self, _changed: &Event, done: &dyn Fn() -> bool) -> bool {
-        while !done() && self.step() {}
-        done()
+    fn settle(&self, _changed: &Event, done: &dyn Fn() -> bool) -> Settled {
+        while !done() {
+            if !self.step() {
+                return Settled::FromWithin;
+            }
+        }
+        Settled::Done
     }
 
     fn stop(&self, _wait: bool) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use event_listener::{Event, Listener};
 use smol::Executor;
 
-use super::{Scheduler, Task};
+use super::{Scheduler, Settled, Task};
 use crate::sync::Lock;
 
 /// How long the end of a system waits for processes that were killed. One that takes longer never yields.
@@ -79,16 +79,21 @@ impl Scheduler for Workers {
         }
     }
 
-    fn settle(&self, changed: &Event, done: &dyn Fn() -> bool) -> bool {
-        let deadline = Instant::now() + PATIENCE;
+    fn settle(&self, changed: &Event, done: &dyn Fn() -> bool) -> Settled {
         // A worker that waits here would not run what it waits for.
-        while !self.is_own_thread() {
+        if self.is_own_thread() {
+            return Settled::FromWithin;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
             let listener = changed.listen();
-            if done() || listener.wait_deadline(deadline).is_none() {
-                break;
+            if done() {
+                return Settled::Done;
+            }
+            if listener.wait_deadline(deadline).is_none() {
+                return Settled::TooLate;
             }
         }
-        done()
     }
 
     fn stop(&self, wait: bool) {
