@@ -46,6 +46,7 @@ const SUPERVISOR: &[&str] = &[
     "children",
     "strategy",
     "error",
+    "auto_shutdown",
     "decide",
     "shutdown",
     "supervisor",

@@ -33,6 +33,7 @@ pub struct ChildSpec {
     pub(crate) start: Arc<dyn StartChild>,
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,
+    pub(crate) significant: bool,
 }
 
 /// When a child that has ended by itself is started again; OTP's `restart`.
@@ -82,6 +83,7 @@ impl ChildSpec {
             start: Arc::new(start),
             restart: Restart::Permanent,
             shutdown,
+            significant: false,
         }
     }
 
@@ -96,6 +98,14 @@ impl ChildSpec {
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
+        self
+    }
+
+    /// Sets whether its end counts for [`Supervisor::auto_shutdown`](crate::Supervisor::auto_shutdown); it does not by
+    /// default, and cannot for a permanent child.
+    #[must_use]
+    pub fn significant(mut self, significant: bool) -> Self {
+        self.significant = significant;
         self
     }
 
@@ -116,6 +126,7 @@ impl fmt::Debug for ChildSpec {
             .field("id", &self.id)
             .field("restart", &self.restart)
             .field("shutdown", &self.shutdown)
+            .field("significant", &self.significant)
             .field("kind", &self.kind())
             .finish_non_exhaustive()
     }

@@ -91,8 +91,9 @@ impl Children {
         Some((key, self.by_key.get(&key)?))
     }
 
-    pub(crate) fn by_pid(&self, pid: Pid) -> Option<Key> {
-        self.by_pid.get(&pid).copied()
+    pub(crate) fn by_pid(&self, pid: Pid) -> Option<(Key, &Child)> {
+        let key = *self.by_pid.get(&pid)?;
+        Some((key, self.by_key.get(&key)?))
     }
 
     /// Oldest first.

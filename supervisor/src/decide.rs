@@ -15,11 +15,21 @@ use std::time::{Duration, Instant};
 
 use proscenium_runtime::{ErrorContext, ExitReason, Offender, Pid, StartError};
 
+use crate::auto_shutdown::AutoShutdown;
 use crate::child_spec::{ChildSpec, Restart, Shutdown};
 use crate::children::{ChildState, Children, Key};
 use crate::error::{ChildError, FailedToStart};
 use crate::intensity::{Intensity, Verdict};
 use crate::strategy::Strategy;
+
+/// How a supervisor behaves; OTP's `sup_flags`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flags {
+    pub(crate) strategy: Strategy,
+    pub(crate) intensity: u32,
+    pub(crate) period: Duration,
+    pub(crate) auto_shutdown: AutoShutdown,
+}
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -91,7 +101,10 @@ enum Purpose {
     Idle,
     Boot,
     Restart,
-    Request,
+    /// A request that needs a step; if it adds a child, that child is forgotten should it not start.
+    Request {
+        adds: bool,
+    },
     Exit(ExitReason),
 }
 
@@ -104,6 +117,7 @@ enum Step {
 #[derive(Debug)]
 pub(crate) struct Decide {
     strategy: Strategy,
+    auto_shutdown: AutoShutdown,
     intensity: Intensity,
     children: Children,
     purpose: Purpose,
@@ -113,11 +127,11 @@ pub(crate) struct Decide {
 }
 
 impl Decide {
-    pub(crate) fn new(strategy: Strategy, intensity: u32, period: Duration, children: Children) -> Self {
-        let intensity = Intensity::new(intensity, period);
+    pub(crate) fn new(flags: Flags, children: Children) -> Self {
         Decide {
-            strategy,
-            intensity,
+            strategy: flags.strategy,
+            auto_shutdown: flags.auto_shutdown,
+            intensity: Intensity::new(flags.intensity, flags.period),
             children,
             purpose: Purpose::Idle,
             plan: VecDeque::new(),
@@ -160,7 +174,7 @@ impl Decide {
         }
         match std::mem::replace(&mut self.purpose, Purpose::Idle) {
             Purpose::Exit(reason) => actions.push(Action::Exit(reason)),
-            Purpose::Request => actions.push(Action::Answer(Ok(None))),
+            Purpose::Request { .. } => actions.push(Action::Answer(Ok(None))),
             Purpose::Idle | Purpose::Boot | Purpose::Restart => {}
         }
     }
@@ -187,13 +201,11 @@ impl Decide {
     }
 
     fn exited(&mut self, pid: Pid, reason: ExitReason, now: Instant, actions: &mut Vec<Action>) {
-        let Some(key) = self.children.by_pid(pid) else { return };
-        let restart = self
-            .children
-            .get(key)
-            .map(|child| child.spec.restart)
-            .unwrap_or_default();
-        let in_peace = reason.is_normal() && restart != Restart::Permanent;
+        let Some((key, child)) = self.children.by_pid(pid) else {
+            return;
+        };
+        let spec = child.spec.clone();
+        let in_peace = reason.is_normal() && spec.restart != Restart::Permanent;
         if !in_peace {
             let offender = self.children.offender(key, Some(pid));
             actions.push(Action::Report {
@@ -202,10 +214,12 @@ impl Decide {
                 offender,
             });
         }
-        if in_peace || restart == Restart::Temporary {
-            self.children.ended(key);
-        } else {
-            self.restart(key, Some(pid), now, actions);
+        if !in_peace && spec.restart != Restart::Temporary {
+            return self.restart(key, Some(pid), now, actions);
+        }
+        self.children.ended(key);
+        if self.auto_shutdown.is_due(&spec, &self.children) {
+            self.give_up(ExitReason::Shutdown);
         }
     }
 
@@ -249,8 +263,9 @@ impl Decide {
     }
 
     fn request(&mut self, request: Request, actions: &mut Vec<Action>) {
+        let adds = matches!(request, Request::Start(_));
         match self.plan_for(request) {
-            Ok(step) => self.begin(Purpose::Request, step.into_iter().collect()),
+            Ok(step) => self.begin(Purpose::Request { adds }, step.into_iter().collect()),
             Err(error) => actions.push(Action::Answer(Err(error))),
         }
     }
@@ -259,6 +274,7 @@ impl Decide {
     fn plan_for(&mut self, request: Request) -> Result<Option<Step>, ChildError> {
         match request {
             Request::Start(spec) => {
+                self.auto_shutdown.check(&spec).map_err(ChildError::Spec)?;
                 let id = spec.id.clone();
                 match self.children.add(spec) {
                     Ok(key) => Ok(Some(Step::Start(key))),
@@ -308,7 +324,7 @@ impl Decide {
 
     /// A start that was asked for is answered with its pid.
     fn answer(&mut self, pid: Option<Pid>, actions: &mut Vec<Action>) {
-        if let Purpose::Request = self.purpose {
+        if let Purpose::Request { .. } = self.purpose {
             self.purpose = Purpose::Idle;
             actions.push(Action::Answer(Ok(pid)));
         }
@@ -330,10 +346,14 @@ impl Decide {
                 self.children.set_state(key, ChildState::Restarting);
                 actions.push(Action::Retry(key));
             }
-            Purpose::Request | Purpose::Idle | Purpose::Exit(_) => {
+            Purpose::Request { adds } => {
+                if adds {
+                    self.children.remove(key);
+                }
                 self.purpose = Purpose::Idle;
                 actions.push(Action::Answer(Err(ChildError::Start(FailedToStart { id, error }))));
             }
+            Purpose::Idle | Purpose::Exit(_) => {}
         }
     }
 
@@ -372,3 +392,10 @@ fn is_orderly(spec: &ChildSpec, reason: &ExitReason) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

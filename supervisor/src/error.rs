@@ -24,6 +24,18 @@ pub enum SpecError {
         /// The id.
         id: Arc<str>,
     },
+    /// A permanent child is always restarted, so its end can mean nothing.
+    #[error("child {id:?} is significant and permanent")]
+    SignificantPermanent {
+        /// The child.
+        id: Arc<str>,
+    },
+    /// The supervisor never ends because its children do.
+    #[error("child {id:?} is significant to a supervisor without auto-shutdown")]
+    SignificantInVain {
+        /// The child.
+        id: Arc<str>,
+    },
     /// A period of no time holds no restarts.
     #[error("the period of the restart intensity is zero")]
     NoPeriod,
@@ -67,6 +79,9 @@ pub enum ChildError {
         /// The child.
         id: Arc<str>,
     },
+    /// The supervisor cannot have such a child.
+    #[error("{0}")]
+    Spec(SpecError),
     /// The child did not start.
     #[error("{0}")]
     Start(FailedToStart),

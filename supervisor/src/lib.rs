@@ -7,13 +7,21 @@
 
 mod child_spec;
 mod children;
-mod decide;
-mod error;
+
 mod intensity;
-mod shutdown;
 mod strategy;
+
+mod error;
+
+mod auto_shutdown;
+
+mod decide;
+
+mod shutdown;
+
 mod supervisor;
 
+pub use auto_shutdown::AutoShutdown;
 pub use child_spec::{ChildKind, ChildSpec, Process, Restart, Shutdown, StartChild, Starting, process};
 pub use children::ChildState;
 pub use error::{ChildError, FailedToStart, SpecError};

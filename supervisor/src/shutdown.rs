@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proscenium_runtime::{Context, Event, EventRef, ExitReason, MonitorRef, Pid};
+use proscenium_runtime::{Context, Down, Event, EventRef, ExitReason, MonitorRef, Pid};
 
 use crate::child_spec::Shutdown;
 use crate::decide::Stopped;
@@ -10,8 +10,17 @@ use crate::decide::Stopped;
 /// How long a killed child may take to end. One that takes longer never yields, and nothing can be done about it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Stops `pid`, linked to the process of `ctx`, and waits until it has ended. Nothing of it will be received later.
+/// Stops `pid`, linked to the process of `ctx`, and waits until it has ended. No exit of it will be received later.
 pub(crate) async fn stop<M: Send + 'static>(ctx: &mut Context<M>, pid: Pid, shutdown: Shutdown) -> Stopped {
+    stop_within(ctx, pid, shutdown, GRACE).await
+}
+
+async fn stop_within<M: Send + 'static>(
+    ctx: &mut Context<M>,
+    pid: Pid,
+    shutdown: Shutdown,
+    grace: Duration,
+) -> Stopped {
     // Monitor, not link: a child that unlinked itself must not be able to hang us.
     let monitor = ctx.monitor(pid);
     let ended = match shutdown {
@@ -26,24 +35,31 @@ pub(crate) async fn stop<M: Send + 'static>(ctx: &mut Context<M>, pid: Pid, shut
         }
     };
     let ended = match ended {
-        Some(reason) => Some(reason),
+        Some(down) => Some(down),
         None => {
             ctx.exit(pid, ExitReason::Kill);
-            wait(ctx, monitor, GRACE).await
+            wait(ctx, monitor, grace).await
         }
     };
     ctx.demonitor(monitor);
     let stopped = match ended {
-        // It had ended before the monitor was set: the link knows why.
-        Some(ExitReason::NoProcess) => Stopped::Ended(linked_exit(ctx, pid).await),
-        Some(reason) => Stopped::Ended(reason),
+        Some(down) => Stopped::Ended(reason(ctx, down).await),
         None => Stopped::Abandoned,
     };
     ctx.unlink(pid);
     stopped
 }
 
-async fn wait<M: Send + 'static>(ctx: &mut Context<M>, monitor: MonitorRef, limit: Duration) -> Option<ExitReason> {
+/// Why a linked process ended that `down` tells of.
+pub(crate) async fn reason<M: Send + 'static>(ctx: &mut Context<M>, down: Down) -> ExitReason {
+    match down.reason {
+        // It had ended before it was monitored: the link knows why.
+        ExitReason::NoProcess => linked_exit(ctx, down.pid).await,
+        reason => reason,
+    }
+}
+
+async fn wait<M: Send + 'static>(ctx: &mut Context<M>, monitor: MonitorRef, limit: Duration) -> Option<Down> {
     let late = ctx.sleep(limit);
     futures_lite::future::or(async { Some(down(ctx, monitor).await) }, async {
         late.await;
@@ -52,10 +68,10 @@ async fn wait<M: Send + 'static>(ctx: &mut Context<M>, monitor: MonitorRef, limi
     .await
 }
 
-async fn down<M: Send + 'static>(ctx: &mut Context<M>, monitor: MonitorRef) -> ExitReason {
+async fn down<M: Send + 'static>(ctx: &mut Context<M>, monitor: MonitorRef) -> Down {
     let this = |event: EventRef<'_, M>| matches!(event, EventRef::Down(down) if down.monitor == monitor);
     match ctx.receive_matching(this).await {
-        Event::Down(down) => down.reason,
+        Event::Down(down) => down,
         Event::Message(_) | Event::Exit(_) => unreachable!("only that down matches"),
     }
 }
@@ -73,5 +89,38 @@ async fn linked_exit<M: Send + 'static>(ctx: &mut Context<M>, pid: Pid) -> ExitR
     match exit {
         Some(Event::Exit(exit)) => exit.reason,
         _ => ExitReason::NoProcess,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use proscenium_runtime::System;
+
+    use super::*;
+
+    #[test]
+    fn a_killed_child_that_never_yields_is_given_up_after_the_grace_time() {
+        let system = System::builder("stuck").workers(2).build().unwrap();
+        let (inside, entered) = async_channel::bounded(1);
+        let (open, gate) = mpsc::channel::<()>();
+        let outcome = system.run(move |mut ctx: Context<()>| async move {
+            ctx.trap_exit(true);
+            let child = ctx.spawn_link(move |_ctx: Context<()>| async move {
+                inside.try_send(()).unwrap();
+                // The thread waits, so the process cannot notice that it was killed.
+                let _ = gate.recv();
+                std::future::pending::<()>().await;
+            });
+            entered.recv().await.unwrap();
+            let pid = child.pid().unwrap();
+            let stopped = stop_within(&mut ctx, pid, Shutdown::BrutalKill, Duration::from_millis(1)).await;
+            assert_eq!(stopped, Stopped::Abandoned);
+            assert!(!ctx.is_linked(pid));
+            drop(open);
+            assert_eq!(child.exited().await, ExitReason::Killed);
+        });
+        assert_eq!(outcome, Ok(()));
     }
 }

@@ -10,9 +10,10 @@ use proscenium_runtime::{
     SystemHandle, catch_panic,
 };
 
+use crate::auto_shutdown::AutoShutdown;
 use crate::child_spec::{ChildKind, ChildSpec, StartChild, Starting};
 use crate::children::{ChildState, Children, Key};
-use crate::decide::{Action, Decide, Event, Request};
+use crate::decide::{Action, Decide, Event, Flags, Request};
 use crate::error::{ChildError, SpecError};
 use crate::shutdown;
 use crate::strategy::Strategy;
@@ -73,9 +74,7 @@ use crate::strategy::Strategy;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Supervisor {
-    strategy: Strategy,
-    intensity: u32,
-    period: Duration,
+    flags: Flags,
     name: Option<Arc<str>>,
     children: Vec<ChildSpec>,
 }
@@ -98,9 +97,12 @@ impl Supervisor {
 
     fn new(strategy: Strategy) -> Self {
         Supervisor {
-            strategy,
-            intensity: 1,
-            period: Duration::from_secs(5),
+            flags: Flags {
+                strategy,
+                intensity: 1,
+                period: Duration::from_secs(5),
+                auto_shutdown: AutoShutdown::Never,
+            },
             name: None,
             children: Vec::new(),
         }
@@ -109,14 +111,21 @@ impl Supervisor {
     /// How many restarts within the period it bears; 1 by default. With 0 the first one ends it.
     #[must_use]
     pub fn intensity(mut self, restarts: u32) -> Self {
-        self.intensity = restarts;
+        self.flags.intensity = restarts;
         self
     }
 
     /// The period in which restarts are counted; 5 s by default.
     #[must_use]
     pub fn period(mut self, period: Duration) -> Self {
-        self.period = period;
+        self.flags.period = period;
+        self
+    }
+
+    /// Sets whether it ends once significant children have; it does not by default.
+    #[must_use]
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.flags.auto_shutdown = auto_shutdown;
         self
     }
 
@@ -167,15 +176,16 @@ impl Supervisor {
     }
 
     fn check(self) -> Result<Decide, SpecError> {
-        if self.period.is_zero() {
+        if self.flags.period.is_zero() {
             return Err(SpecError::NoPeriod);
         }
         let mut children = Children::default();
         for spec in self.children {
+            self.flags.auto_shutdown.check(&spec)?;
             let id = spec.id.clone();
             children.add(spec).map_err(|_| SpecError::DuplicateId { id })?;
         }
-        Ok(Decide::new(self.strategy, self.intensity, self.period, children))
+        Ok(Decide::new(self.flags, children))
     }
 }
 
@@ -219,7 +229,7 @@ impl SupervisorRef {
     /// Starts a child behind those that are there. `None` if its `init` chose not to run.
     ///
     /// # Errors
-    /// If a child has that id, or it does not start; then its spec is forgotten.
+    /// If a child has that id, it is significant where it cannot be, or it does not start; then its spec is forgotten.
     pub async fn start_child(&self, spec: ChildSpec) -> Result<Option<Pid>, ChildError> {
         self.request(Request::Start(spec)).await
     }
@@ -354,18 +364,12 @@ impl GenServer for Server {
 
     async fn handle_info(&mut self, info: Info, ctx: &mut Context<Ask>) -> Result<(), ExitReason> {
         // Somebody's request to exit, and news of what is no child, are left alone, as OTP leaves them.
-        if let Info::Exit(exit) = info
-            && exit.linked
-        {
-            self.carry_out(
-                Event::Exited {
-                    pid: exit.pid,
-                    reason: exit.reason,
-                },
-                ctx,
-            )
-            .await?;
-        }
+        let (pid, reason) = match info {
+            Info::Exit(exit) if exit.linked => (exit.pid, exit.reason),
+            Info::Down(down) => (down.pid, shutdown::reason(ctx, down).await),
+            _ => return Ok(()),
+        };
+        self.carry_out(Event::Exited { pid, reason }, ctx).await?;
         Ok(())
     }
 
@@ -385,7 +389,14 @@ impl Server {
         while let Some(event) = next.take() {
             for action in self.decide.decide(event, ctx.system().now()) {
                 match action {
-                    Action::Start(key) => next = Some(Event::Started(self.start_child(key, ctx.as_parent()).await)),
+                    Action::Start(key) => {
+                        let started = self.start_child(key, ctx.as_parent()).await;
+                        // The link tells of its end, and the monitor too, should it have unlinked itself.
+                        if let Ok(pid) = started {
+                            ctx.monitor(pid);
+                        }
+                        next = Some(Event::Started(started));
+                    }
                     Action::Stop { pid, shutdown, .. } => {
                         next = Some(Event::Stopped(shutdown::stop(ctx, pid, shutdown).await));
                     }

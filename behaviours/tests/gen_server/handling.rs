@@ -1,0 +1,181 @@
+//! What comes first, what comes when nothing comes, and what is news.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proscenium_behaviours::GenServer;
+use proscenium_runtime::testing::TestSystem;
+use proscenium_runtime::{Context, ExitReason};
+use slog::{Drain, Level, Logger, OwnedKVList, Record, o};
+
+use super::common::{Log, Order, SECOND, boom, in_any_order, settle};
+
+/// Sends itself messages in `init`, and continues with another.
+struct Eager(Log);
+
+impl GenServer for Eager {
+    type Args = Log;
+    type Message = &'static str;
+
+    async fn init(log: Log, ctx: &mut Context<&'static str>) -> Result<Self, ExitReason> {
+        ctx.address().cast("sent first");
+        ctx.continue_with("overwritten");
+        ctx.address().cast("sent second");
+        ctx.continue_with("continued");
+        Ok(Eager(log))
+    }
+
+    async fn handle(&mut self, text: &'static str, _ctx: &mut Context<&'static str>) -> Result<(), ExitReason> {
+        self.0.add(text);
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_continued_with_comes_before_messages_that_init_itself_sent() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        Eager::start(log.clone()).link(&mut ctx).await.unwrap();
+        settle(&ctx).await;
+        assert_eq!(log.take(), "continued, sent first, sent second");
+    });
+}
+
+#[test]
+fn continues_are_chained_before_anything_from_the_mailbox() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().link(&mut ctx).await.unwrap();
+        server.cast(Order::First(vec!["1", "2", "3"]));
+        server.cast(Order::Say("later"));
+        settle(&ctx).await;
+        assert_eq!(log.take(), "init, 1, 2, 3, later");
+    });
+}
+
+#[test]
+fn a_continue_can_stop_the_server() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().link(&mut ctx).await.unwrap();
+        server.cast(Order::First(vec!["1", "stop"]));
+        server.cast(Order::Say("never"));
+        assert_eq!(server.exited().await, ExitReason::error("as continued"));
+        assert_eq!(log.take(), "init, 1, terminate as continued after 1, done");
+        assert_eq!(ctx.system().dead_letter_count(), 1);
+    });
+}
+
+#[test]
+fn an_idle_timeout_fires_once_when_nothing_has_come_for_that_long() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().link(&mut ctx).await.unwrap();
+        server.cast(Order::Idle(SECOND));
+        ctx.sleep(SECOND - SECOND / 1000).await;
+        assert_eq!(log.take(), "init");
+        ctx.sleep(SECOND / 500).await;
+        assert_eq!(log.take(), "timeout");
+        ctx.sleep(3600 * SECOND).await;
+        assert_eq!(log.take(), "");
+    });
+}
+
+#[test]
+fn whatever_comes_cancels_an_idle_timeout() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().link(&mut ctx).await.unwrap();
+        let pid = server.pid().unwrap();
+        server.cast(Order::Idle(SECOND));
+        ctx.sleep(SECOND / 2).await;
+        server.cast(Order::Say("a message"));
+        ctx.sleep(3600 * SECOND).await;
+        assert_eq!(log.take(), "init, a message");
+
+        server.cast(Order::Idle(SECOND));
+        ctx.sleep(SECOND / 2).await;
+        ctx.spawn(move |ctx: Context<()>| async move { ctx.exit(pid, boom()) });
+        ctx.sleep(3600 * SECOND).await;
+        assert_eq!(log.take(), "exit boom");
+    });
+}
+
+#[test]
+fn an_idle_timeout_of_no_time_lets_what_waits_go_first() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().link(&mut ctx).await.unwrap();
+        server.cast(Order::Idle(Duration::ZERO));
+        server.cast(Order::Say("waited"));
+        settle(&ctx).await;
+        assert_eq!(log.take(), "init, waited");
+        server.cast(Order::Idle(Duration::ZERO));
+        settle(&ctx).await;
+        assert_eq!(log.take(), "timeout");
+    });
+}
+
+#[test]
+fn ends_of_others_and_requests_to_exit_are_news_to_a_server_that_traps_exits() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().link(&mut ctx).await.unwrap();
+        let pid = server.pid().unwrap();
+        ctx.spawn(move |mut ctx: Context<()>| async move {
+            ctx.link(pid);
+            Err::<(), _>(ExitReason::error("linked"))
+        });
+        settle(&ctx).await;
+        ctx.spawn(move |ctx: Context<()>| async move { ctx.exit(pid, ExitReason::Shutdown) });
+        settle(&ctx).await;
+        assert_eq!(log.take(), "init, exit linked, exit shutdown");
+        assert!(ctx.system().is_alive(pid));
+    });
+}
+
+/// Monitors whom it is told of, and has no `handle_info` of its own.
+struct Plain;
+
+impl GenServer for Plain {
+    type Args = ();
+    type Message = proscenium_runtime::Pid;
+
+    async fn init((): (), _ctx: &mut Context<Self::Message>) -> Result<Self, ExitReason> {
+        Ok(Plain)
+    }
+
+    async fn handle(&mut self, pid: Self::Message, ctx: &mut Context<Self::Message>) -> Result<(), ExitReason> {
+        ctx.monitor(pid);
+        Ok(())
+    }
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Records(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Drain for Records {
+    type Ok = ();
+    type Err = slog::Never;
+
+    fn log(&self, record: &Record<'_>, _values: &OwnedKVList) -> Result<(), slog::Never> {
+        self.0.lock().unwrap().push((record.level(), record.msg().to_string()));
+        Ok(())
+    }
+}
+
+#[test]
+fn news_that_a_server_does_not_handle_are_logged_and_forgotten() {
+    let records = Records::default();
+    let test = TestSystem::with_logger(1, Logger::root(records.clone(), o!()));
+    test.run(|mut ctx: Context<()>| async move {
+        let server = Plain::start(()).link(&mut ctx).await.unwrap();
+        let other = ctx.spawn(|_ctx: Context<()>| async {});
+        server.cast(other.pid().unwrap());
+        settle(&ctx).await;
+        assert!(ctx.system().is_alive(server.pid().unwrap()));
+    });
+    let records = records.0.lock().unwrap();
+    assert_eq!(*records, [(Level::Warning, "unexpected news".to_owned())]);
+}

@@ -1,0 +1,172 @@
+//! Starts: the starter waits for `init`, and a start that fails leaves nothing.
+
+use proscenium_behaviours::GenServer;
+use proscenium_runtime::{Context, ExitReason, RegisterError, StartError};
+
+use super::common::{Init, Log, Order, SECOND, in_any_order, settle};
+
+#[test]
+fn the_starter_waits_until_init_is_done() {
+    in_any_order(|mut ctx| async move {
+        let server = Log::default().server().init(Init::Takes(3600 * SECOND));
+        let began = ctx.system().now();
+        server.start().link(&mut ctx).await.unwrap();
+        assert_eq!(ctx.system().now() - began, 3600 * SECOND);
+        server.start().spawn(ctx.system()).await.unwrap();
+        assert_eq!(ctx.system().now() - began, 2 * 3600 * SECOND);
+    });
+}
+
+#[test]
+fn a_failed_init_is_told_to_the_starter_and_leaves_nothing() {
+    for init in [
+        Init::Fails,
+        Init::Panics,
+        Init::Ignores,
+        Init::IsKilled,
+        Init::Takes(2 * SECOND),
+    ] {
+        in_any_order(move |mut ctx| async move {
+            let start = Log::default().server().init(init).start();
+            let start = start.name("server").init_timeout(SECOND);
+            for link in [true, false] {
+                let started = match link {
+                    true => start.clone().link(&mut ctx).await,
+                    false => start.clone().spawn(ctx.system()).await,
+                };
+                let error = started.unwrap_err();
+                let as_expected = match init {
+                    Init::Fails => error == StartError::Init(ExitReason::error("no luck")),
+                    Init::Panics => matches!(&error, StartError::Init(ExitReason::Panic(_))),
+                    Init::Ignores => error == StartError::Ignored,
+                    Init::IsKilled => error == StartError::Init(ExitReason::Killed),
+                    Init::Takes(_) | Init::Succeeds => error == StartError::Timeout(SECOND),
+                };
+                assert!(as_expected, "{init:?} {error:?}");
+                assert_eq!(ctx.system().whereis("server"), None);
+                assert_eq!(ctx.system().process_count(), 1);
+                settle(&ctx).await;
+                assert_eq!(ctx.try_receive_matching(|_| true), None, "{init:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn terminate_is_not_called_for_what_never_was() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        for init in [Init::Fails, Init::Panics, Init::Ignores, Init::IsKilled] {
+            log.server().init(init).start().link(&mut ctx).await.unwrap_err();
+            assert_eq!(log.take(), "init", "{init:?}");
+        }
+    });
+}
+
+#[test]
+fn a_name_that_is_taken_fails_the_start_before_init() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let first = log.server().start().name("server").link(&mut ctx).await.unwrap();
+        assert_eq!(log.take(), "init");
+        let error = log.server().start().name("server").link(&mut ctx).await.unwrap_err();
+        let StartError::Name(RegisterError::Taken { name, owner }) = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!((&**name, Some(*owner)), ("server", first.pid()));
+        assert_eq!(log.take(), "");
+    });
+}
+
+/// Finds itself by its name in `init`.
+struct Known;
+
+impl GenServer for Known {
+    type Args = ();
+    type Message = ();
+
+    async fn init((): (), ctx: &mut Context<()>) -> Result<Self, ExitReason> {
+        assert_eq!(ctx.system().whereis("known"), Some(ctx.pid()));
+        Ok(Known)
+    }
+
+    async fn handle(&mut self, (): (), _ctx: &mut Context<()>) -> Result<(), ExitReason> {
+        Err(ExitReason::Normal)
+    }
+}
+
+#[test]
+fn a_server_has_its_name_from_before_init_until_its_end() {
+    in_any_order(|mut ctx| async move {
+        let known = Known::start(()).name("known").link(&mut ctx).await.unwrap();
+        known.cast(());
+        assert_eq!(known.exited().await, ExitReason::Normal);
+        assert_eq!(ctx.system().whereis("known"), None);
+        Known::start(()).name("known").link(&mut ctx).await.unwrap();
+    });
+}
+
+#[test]
+fn a_start_can_be_carried_out_again() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let start = log.server().start().name("server");
+        for _ in 0..3 {
+            let server = start.clone().link(&mut ctx).await.unwrap();
+            server.cast(Order::Say("hello"));
+            server.cast(Order::Stop(ExitReason::Normal));
+            server.exited().await;
+            assert_eq!(log.take(), "init, hello, terminate normal after 2, done");
+        }
+    });
+}
+
+#[test]
+fn a_start_that_is_given_up_kills_the_server() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let start = log.server().init(Init::Takes(3600 * SECOND)).start().name("server");
+        let late = ctx.sleep(SECOND);
+        let started = async { Some(start.link(&mut ctx).await) };
+        let given_up = futures_lite::future::or(started, async {
+            late.await;
+            None
+        })
+        .await;
+        assert!(given_up.is_none());
+        settle(&ctx).await;
+        assert_eq!(ctx.system().process_count(), 1);
+        assert_eq!(log.take(), "init");
+        assert_eq!(ctx.try_receive_matching(|_| true), None);
+    });
+}
+
+#[test]
+fn a_starter_that_ends_takes_along_what_it_starts() {
+    in_any_order(|mut ctx| async move {
+        let life = Log::default().server().deaf().init(Init::Takes(3600 * SECOND));
+        let starter = ctx.spawn(move |mut ctx: Context<()>| async move {
+            let _ = life.start().link(&mut ctx).await;
+        });
+        settle(&ctx).await;
+        assert_eq!(ctx.system().process_count(), 3);
+        ctx.exit(starter.pid().unwrap(), ExitReason::Kill);
+        settle(&ctx).await;
+        assert_eq!(ctx.system().process_count(), 1);
+    });
+}
+
+#[test]
+fn a_bounded_mailbox_is_as_large_as_asked() {
+    in_any_order(|mut ctx| async move {
+        let start = Log::default().server().start();
+        let server = start
+            .mailbox(proscenium_runtime::Mailbox::bounded(2))
+            .link(&mut ctx)
+            .await
+            .unwrap();
+        assert!(server.try_send(Order::Say("1")).is_ok());
+        assert!(server.try_send(Order::Say("2")).is_ok());
+        assert!(server.try_send(Order::Say("3")).is_err());
+    });
+}

@@ -1,0 +1,45 @@
+//! When a supervisor ends because its children have; pure.
+
+use crate::child_spec::{ChildSpec, Restart};
+use crate::children::{ChildState, Children};
+use crate::error::SpecError;
+
+/// Whether a supervisor ends, with `Shutdown`, once significant children have ended by themselves and are not restarted;
+/// OTP's `auto_shutdown`.
+///
+/// What the supervisor itself stops does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AutoShutdown {
+    /// It does not. The default.
+    #[default]
+    Never,
+    /// It ends with the first of them.
+    AnySignificant,
+    /// It ends with the last of them.
+    AllSignificant,
+}
+
+impl AutoShutdown {
+    /// Whether the supervisor ends now that `ended`, which is not restarted, has.
+    pub(crate) fn is_due(self, ended: &ChildSpec, children: &Children) -> bool {
+        let mut others = children
+            .iter()
+            .filter(|child| child.spec.significant && child.state != ChildState::Stopped);
+        match self {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => ended.significant,
+            AutoShutdown::AllSignificant => ended.significant && others.next().is_none(),
+        }
+    }
+
+    /// Whether a supervisor may have such a child.
+    pub(crate) fn check(self, spec: &ChildSpec) -> Result<(), SpecError> {
+        let id = spec.id.clone();
+        match (self, spec.restart) {
+            _ if !spec.significant => Ok(()),
+            (AutoShutdown::Never, _) => Err(SpecError::SignificantInVain { id }),
+            (_, Restart::Permanent) => Err(SpecError::SignificantPermanent { id }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+#!/usr/bin/env escript
+%%! -kernel logger_level none
+%% What Erlang/OTP's own `supervisor` does with a scenario.
+%%
+%% usage: escript oracle.escript SCENARIO...     (format: README.md beside this file)
+%% Prints the trace on standard output. With several files, each trace follows a line `## FILE`.
+-mode(compile).
+-export([sup_start/1, child_start/1, init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
+
+main([File]) -> run(File);
+main(Files) when Files =/= [] ->
+    lists:foreach(fun(F) -> io:format("## ~s~n", [F]), run(F) end, Files);
+main([]) -> io:format(standard_error, "usage: oracle.escript SCENARIO...~n", []), halt(2).
+
+run(File) ->
+    {ok, Bin} = file:read_file(File),
+    Lines = [string:lexemes(L, " \t") || L0 <- string:split(binary_to_list(Bin), "\n", all),
+                                         L <- [hd(string:split(L0, "#"))], string:trim(L) =/= ""],
+    {Decls, ["run"], Commands} = split(Lines),
+    Director = spawn(fun() -> director(#{}) end),
+    register(director, Director),
+    tell({specs, decls(Decls)}),
+    [Root | _] = [Id || ["sup", Id | _] <- Decls],
+    process_flag(trap_exit, true),
+    put(root, Root),
+    step(["start", Root]),
+    lists:foreach(fun step/1, Commands),
+    case whereis_id(Root) of
+        undefined -> ok;
+        _ -> step(["stop"])
+    end,
+    unregister(director),
+    exit(Director, kill),
+    flush().
+
+split(Lines) ->
+    {D, [Run | C]} = lists:splitwith(fun(L) -> L =/= ["run"] end, Lines),
+    {D, Run, C}.
+
+flush() -> receive _ -> flush() after 0 -> ok end.
+
+%% ---- declarations ---------------------------------------------------------------------------
+
+decls(Lines) ->
+    lists:foldl(fun(["sup", Id | KV], M) -> add(sup, Id, "", KV, M);
+                   (["sup_in", Parent, Id | KV], M) -> add(sup, Id, Parent, KV, M);
+                   (["child", Parent, Id | KV], M) -> add(child, Id, Parent, KV, M)
+                end, #{order => []}, Lines).
+
+add(Kind, Id, Parent, KV, M) ->
+    #{order := O} = M,
+    M#{Id => (options(KV))#{kind => Kind, parent => Parent}, order := O ++ [Id]}.
+
+options(KV) ->
+    maps:from_list([begin [K, V] = string:split(S, "="), {list_to_atom(K), V} end || S <- KV]).
+
+child_spec(Id, Opts) ->
+    Kind = maps:get(kind, Opts, child),
+    Shutdown = case maps:get(shutdown, Opts, "default") of
+                   "default" when Kind =:= sup -> infinity;
+                   "default" -> 5000;
+                   "brutal_kill" -> brutal_kill;
+                   "infinity" -> infinity;
+                   Ms -> list_to_integer(Ms)
+               end,
+    #{id => Id, restart => list_to_atom(maps:get(restart, Opts, "permanent")), shutdown => Shutdown,
+      significant => maps:get(significant, Opts, "false") =:= "true",
+      type => case Kind of sup -> supervisor; child -> worker end, modules => dynamic,
+      start => case Kind of
+                   sup -> {?MODULE, sup_start, [Id]};
+                   child -> {?MODULE, child_start, [Id]}
+               end}.
+
+%% ---- commands -------------------------------------------------------------------------------
+
+step(Cmd) ->
+    io:format("> ~s~n", [lists:join(" ", Cmd)]),
+    Orphans = leaves_orphans(Cmd),
+    Result = command(Cmd),
+    settle(),
+    [io:format("~s~n", [E]) || E <- events(Orphans)],
+    case lists:sort(ask(take_gone)) of
+        [] -> ok;
+        Gone -> io:format("gone ~s~n", [lists:join(" ", Gone)])
+    end,
+    case Result of none -> ok; R -> io:format("= ~s~n", [R]) end.
+
+%% Whom a killed supervisor leaves behind ends beside whatever its own supervisor does: in no order.
+leaves_orphans(["kill", Id]) -> ask({is_supervisor, Id});
+leaves_orphans(_) -> false.
+
+events(false) -> ask(take_events);
+events(true) ->
+    {Stops, Starts} = lists:partition(fun(E) -> lists:prefix("stop ", lists:flatten(E)) end, ask(take_events)),
+    lists:sort([lists:flatten(S) || S <- Stops]) ++ Starts.
+
+command(["start", Root]) ->
+    case catch sup_start(Root) of
+        {ok, _} -> "ok";
+        {error, R} -> "error:" ++ reason(R)
+    end;
+command(["stop"]) ->
+    Pid = whereis_id(get(root)),
+    exit(Pid, shutdown),
+    receive {'EXIT', Pid, R} -> "stopped:" ++ reason(R) end;
+command(["crash", Id]) -> to(Id, {exit, boom});
+command(["exit", Id, R]) -> to(Id, {exit, to_reason(R)});
+command(["kill", Id]) -> alive(Id, fun(P) -> exit(P, kill), gone(P) end);
+command(["next_start", Id | Outcomes]) -> tell({outcomes, Id, Outcomes}), none;
+command(["on_stop", Id, How]) -> tell({on_stop, Id, How}), none;
+command(["sleep", Ms]) -> timer:sleep(list_to_integer(Ms)), none;
+command(["suspend", Sup]) -> alive(Sup, fun(P) -> sys:suspend(P), tell({suspended, Sup, true}) end);
+command(["resume", Sup]) -> alive(Sup, fun(P) -> tell({suspended, Sup, false}), sys:resume(P) end);
+command(["terminate_child", Sup, Id]) -> api(Sup, fun(P) -> supervisor:terminate_child(P, Id) end);
+command(["restart_child", Sup, Id]) -> api(Sup, fun(P) -> supervisor:restart_child(P, Id) end);
+command(["delete_child", Sup, Id]) -> api(Sup, fun(P) -> supervisor:delete_child(P, Id) end);
+command(["start_child", Sup, Id | KV]) ->
+    Opts = (options(KV))#{kind => child, parent => Sup},
+    api(Sup, fun(P) -> supervisor:start_child(P, child_spec(Id, Opts)) end);
+command(["which", Sup]) ->
+    api(Sup, fun(P) ->
+        {which, [[Id, ":", state(C)] || {Id, C, _, _} <- supervisor:which_children(P)]}
+    end);
+command(["count", Sup]) ->
+    api(Sup, fun(P) ->
+        C = supervisor:count_children(P),
+        {which, [io_lib:format("~s=~b", [K, proplists:get_value(K, C)])
+                 || K <- [specs, active, supervisors, workers]]}
+    end).
+
+state(undefined) -> "down";
+state(restarting) -> "restarting";
+state(P) when is_pid(P) -> "up".
+
+to(Id, Msg) -> alive(Id, fun(P) -> gen_server:cast(P, Msg), gone(P) end).
+
+%% The command is over when the process has ended and its supervisor has been told.
+gone(P) ->
+    M = monitor(process, P),
+    receive {'DOWN', M, process, P, _} -> ok end.
+
+alive(Id, Fun) ->
+    case whereis_id(Id) of
+        undefined -> "not_running";
+        P -> Fun(P), none
+    end.
+
+api(Sup, Fun) ->
+    case whereis_id(Sup) of
+        undefined -> "not_running";
+        P -> try answer(Fun(P)) catch exit:{R, _} -> "exit:" ++ reason(R) end
+    end.
+
+answer(ok) -> "ok";
+answer({ok, P}) when is_pid(P) -> "ok";
+answer({ok, undefined}) -> "ok:ignored";
+answer({which, L}) -> lists:join(" ", L);
+answer({error, R}) -> "error:" ++ reason(R).
+
+to_reason("normal") -> normal;
+to_reason("shutdown") -> shutdown;
+to_reason("shutdown:" ++ X) -> {shutdown, list_to_atom(X)};
+to_reason(X) -> list_to_atom(X).
+
+reason(R) when is_atom(R) -> atom_to_list(R);
+reason({shutdown, {failed_to_start_child, Id, R}}) -> "shutdown(failed_to_start_child(" ++ Id ++ "," ++ reason(R) ++ "))";
+reason({shutdown, X}) when is_atom(X) -> "shutdown:" ++ atom_to_list(X);
+reason({already_started, P}) when is_pid(P) -> "already_started";
+reason({bad_combination, _}) -> "bad_combination";
+reason({start_spec, {bad_combination, _}}) -> "bad_combination";
+reason({R, Child}) when element(1, Child) =:= child -> reason(R);
+reason({{R, _Call}, _Child}) -> reason(R);
+reason({R, Stack}) when is_list(Stack) -> reason(R);
+reason(R) -> lists:flatten(io_lib:format("~0p", [R])).
+
+%% Quiet = every supervisor that is not suspended has answered, and three looks in a row saw nothing new.
+settle() -> settle(3, ask(counter)).
+settle(0, _) -> ok;
+settle(N, Seen) ->
+    [catch supervisor:count_children(P) || P <- ask(supervisors)],
+    timer:sleep(4),
+    case ask(counter) of
+        Seen -> settle(N - 1, Seen);
+        More -> settle(3, More)
+    end.
+
+%% ---- director: what each start and stop shall do, and what was seen ---------------------------
+
+tell(M) -> director ! M, ok.
+ask(Q) ->
+    Ref = make_ref(),
+    director ! {ask, self(), Ref, Q},
+    receive {Ref, A} -> A end.
+
+whereis_id(Id) -> ask({whereis, Id}).
+
+director(S0) ->
+    S = maps:merge(#{specs => #{order => []}, outcomes => #{}, on_stop => #{}, suspended => #{}, pids => #{},
+                     ids => #{}, events => [], gone => [], counter => 0}, S0),
+    receive
+        {specs, Specs} -> director(S#{specs := Specs});
+        {outcomes, Id, L} -> #{outcomes := O} = S, director(S#{outcomes := O#{Id => L}});
+        {on_stop, Id, How} -> #{on_stop := O} = S, director(S#{on_stop := O#{Id => How}});
+        {suspended, Id, B} -> #{suspended := M} = S, director(S#{suspended := M#{Id => B}});
+        {event, E} -> director(seen(S#{events := [E | maps:get(events, S)]}));
+        {'DOWN', _, process, P, R} ->
+            #{ids := Ids, pids := Pids, gone := G} = S,
+            Id = maps:get(P, Ids),
+            Left = case Pids of #{Id := P} -> maps:remove(Id, Pids); _ -> Pids end,
+            director(seen(S#{pids := Left, ids := maps:remove(P, Ids), gone := [Id ++ ":" ++ reason(R) | G]}));
+        {ask, From, Ref, Q} ->
+            {A, S1} = answer(Q, From, S),
+            From ! {Ref, A},
+            director(S1)
+    end.
+
+seen(S = #{counter := C}) -> S#{counter := C + 1}.
+
+answer({started, Id}, From, S = #{pids := P, ids := I, on_stop := Stop}) ->
+    monitor(process, From),
+    {maps:get(Id, Stop, "clean"), S#{pids := P#{Id => From}, ids := I#{From => Id}}};
+answer({outcome, Id}, _, S = #{outcomes := O, specs := Specs}) ->
+    Opts = maps:get(Id, Specs, #{}),
+    case maps:get(Id, O, first(Opts)) of
+        [X | Rest] -> {X, S#{outcomes := O#{Id => Rest}}};
+        [] -> {"ok", S}
+    end;
+answer({children, Id}, _, S = #{specs := #{order := Order} = Specs}) ->
+    {{maps:get(Id, Specs), [child_spec(C, maps:get(C, Specs)) || C <- Order, maps:get(parent, maps:get(C, Specs)) =:= Id]}, S};
+answer({whereis, Id}, _, S = #{pids := P}) -> {maps:get(Id, P, undefined), S};
+answer({is_supervisor, Id}, _, S) -> {is_supervisor(Id, S), S};
+answer(supervisors, _, S = #{ids := Ids, suspended := M}) ->
+    {[Pid || {Pid, Id} <- maps:to_list(Ids), is_supervisor(Id, S), not maps:get(Id, M, false)], S};
+answer(take_events, _, S = #{events := E}) -> {lists:reverse(E), S#{events := []}};
+answer(take_gone, _, S = #{gone := G}) -> {G, S#{gone := []}};
+answer(counter, _, S = #{counter := C}) -> {C, S}.
+
+is_supervisor(Id, #{specs := Specs}) ->
+    case Specs of #{Id := #{kind := Kind}} -> Kind =:= sup; _ -> false end.
+
+first(Opts) ->
+    case maps:get(start, Opts, "") of "" -> []; L -> string:lexemes(L, ",") end.
+
+%% ---- the processes under test ----------------------------------------------------------------
+
+sup_start(Id) -> supervisor:start_link(?MODULE, {sup, Id}).
+child_start(Id) -> gen_server:start_link(?MODULE, {child, Id}, []).
+
+init({sup, Id}) ->
+    {Opts, Children} = ask({children, Id}),
+    ask({started, Id}),
+    tell({event, "start " ++ Id}),
+    {ok, {#{strategy => list_to_atom(maps:get(strategy, Opts, "one_for_one")),
+            intensity => list_to_integer(maps:get(intensity, Opts, "1")),
+            period => list_to_integer(maps:get(period, Opts, "3600")),
+            auto_shutdown => list_to_atom(maps:get(auto_shutdown, Opts, "never"))}, Children}};
+init({child, Id}) ->
+    process_flag(trap_exit, true),
+    case ask({outcome, Id}) of
+        "ok" ->
+            How = ask({started, Id}),
+            tell({event, "start " ++ Id}),
+            {ok, {Id, How}};
+        "error" -> tell({event, "start " ++ Id ++ " error"}), {stop, boom};
+        "ignore" -> tell({event, "start " ++ Id ++ " ignore"}), ignore
+    end.
+
+handle_call(_, _, S) -> {reply, ok, S}.
+handle_cast({exit, R}, {Id, _}) -> {stop, R, {Id, "clean"}}.  % `on_stop` is about being told to stop
+handle_info({'EXIT', _, _}, S) -> {noreply, S};
+handle_info(_, S) -> {noreply, S}.
+
+terminate(R, {Id, How}) ->
+    tell({event, "stop " ++ Id ++ " " ++ reason(R)}),
+    case {How, R} of
+        {"slow:" ++ Ms, shutdown} -> timer:sleep(list_to_integer(Ms));
+        {"stubborn", shutdown} -> timer:sleep(infinity);
+        {"crash", shutdown} -> exit(broken);
+        {"normal", shutdown} -> exit(normal);
+        _ -> ok
+    end.

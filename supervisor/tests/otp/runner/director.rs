@@ -1,0 +1,191 @@
+//! Tells each process what to do when it starts and stops, and writes down what was seen.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use proscenium_runtime::{Address, Context, Event, ExitReason, Pid, Reply, SystemHandle};
+use proscenium_supervisor::SupervisorRef;
+
+use super::parse::{Declaration, Scenario};
+
+/// The director as all who know it hold it.
+#[derive(Clone)]
+pub(crate) struct Director {
+    notes: Arc<Mutex<Notes>>,
+    coroner: Address<Watch>,
+}
+
+#[derive(Default)]
+struct Notes {
+    declarations: Vec<Declaration>,
+    /// What the next starts of a child come to; after those, all is well.
+    outcomes: BTreeMap<String, VecDeque<String>>,
+    on_stop: BTreeMap<String, String>,
+    alive: Vec<Alive>,
+    incarnations: u32,
+    events: Vec<String>,
+    gone: Vec<String>,
+    seen: usize,
+}
+
+/// A process of the tree.
+#[derive(Clone)]
+pub(crate) struct Alive {
+    pub(crate) id: String,
+    pub(crate) pid: Pid,
+    pub(crate) role: Role,
+}
+
+#[derive(Clone)]
+pub(crate) enum Role {
+    /// It ends itself with the reason it is sent.
+    Worker(Address<ExitReason>),
+    Supervisor(SupervisorRef),
+}
+
+impl Director {
+    pub(crate) fn new(system: &SystemHandle, scenario: &Scenario) -> Self {
+        let start = |declaration: &Declaration| {
+            let outcomes = declaration.options.get("start")?;
+            Some((declaration.id.clone(), outcomes.split(',').map(str::to_owned).collect()))
+        };
+        let notes = Arc::new(Mutex::new(Notes {
+            declarations: scenario.declarations.clone(),
+            outcomes: scenario.declarations.iter().filter_map(start).collect(),
+            ..Notes::default()
+        }));
+        let theirs = notes.clone();
+        let coroner = system.spawn(move |ctx| certify(ctx, theirs));
+        Director { notes, coroner }
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().expect("nobody panics under it")
+    }
+
+    pub(crate) fn declaration(&self, id: &str) -> Declaration {
+        let notes = self.notes();
+        let found = notes.declarations.iter().find(|declaration| declaration.id == id);
+        found.unwrap_or_else(|| panic!("{id} is not declared")).clone()
+    }
+
+    pub(crate) fn is_supervisor(&self, id: &str) -> bool {
+        let declarations = &self.notes().declarations;
+        declarations
+            .iter()
+            .any(|declaration| declaration.id == id && declaration.is_supervisor)
+    }
+
+    pub(crate) fn children_of(&self, id: &str) -> Vec<Declaration> {
+        let mut children = self.notes().declarations.clone();
+        children.retain(|declaration| declaration.parent.as_deref() == Some(id));
+        children
+    }
+
+    pub(crate) fn set_outcomes(&self, id: &str, outcomes: &[&str]) {
+        let outcomes = outcomes.iter().map(|&outcome| outcome.to_owned()).collect();
+        self.notes().outcomes.insert(id.to_owned(), outcomes);
+    }
+
+    pub(crate) fn next_outcome(&self, id: &str) -> String {
+        let mut notes = self.notes();
+        let outcome = notes.outcomes.get_mut(id).and_then(VecDeque::pop_front);
+        outcome.unwrap_or_else(|| "ok".to_owned())
+    }
+
+    pub(crate) fn set_on_stop(&self, id: &str, how: &str) {
+        self.notes().on_stop.insert(id.to_owned(), how.to_owned());
+    }
+
+    pub(crate) fn on_stop(&self, id: &str) -> String {
+        let how = self.notes().on_stop.get(id).cloned();
+        how.unwrap_or_else(|| "clean".to_owned())
+    }
+
+    /// A name that no incarnation had: one that outlives its killed supervisor must not be in its successor's way.
+    pub(crate) fn new_name(&self, id: &str) -> String {
+        let mut notes = self.notes();
+        notes.incarnations += 1;
+        format!("{id} #{}", notes.incarnations)
+    }
+
+    pub(crate) fn saw(&self, event: String) {
+        let mut notes = self.notes();
+        notes.events.push(event);
+        notes.seen += 1;
+    }
+
+    pub(crate) fn saw_end(&self, id: &str, reason: &ExitReason) {
+        self.notes().saw_end(id, reason);
+    }
+
+    /// A process has started; by the time this returns, its end will be noticed.
+    pub(crate) async fn started(&self, alive: Alive) {
+        let pid = alive.pid;
+        self.notes().alive.push(alive);
+        let watched = self.coroner.call(|watched| Watch { pid, watched }).await;
+        watched.expect("the coroner outlives everybody");
+    }
+
+    /// The youngest incarnation, if it lives.
+    pub(crate) fn find(&self, id: &str) -> Option<Alive> {
+        self.notes().alive.iter().rfind(|alive| alive.id == id).cloned()
+    }
+
+    pub(crate) fn supervisors(&self) -> Vec<(String, SupervisorRef)> {
+        let notes = self.notes();
+        let supervisor = |alive: &Alive| match &alive.role {
+            Role::Supervisor(supervisor) => Some((alive.id.clone(), supervisor.clone())),
+            Role::Worker(_) => None,
+        };
+        notes.alive.iter().filter_map(supervisor).collect()
+    }
+
+    /// How much has been seen so far.
+    pub(crate) fn seen(&self) -> usize {
+        self.notes().seen
+    }
+
+    pub(crate) fn take_events(&self) -> Vec<String> {
+        std::mem::take(&mut self.notes().events)
+    }
+
+    /// Who has ended, sorted as text.
+    pub(crate) fn take_gone(&self) -> Vec<String> {
+        let mut gone = std::mem::take(&mut self.notes().gone);
+        gone.sort();
+        gone
+    }
+}
+
+impl Notes {
+    fn saw_end(&mut self, id: &str, reason: &ExitReason) {
+        self.gone.push(format!("{id}:{}", super::words::reason(reason)));
+        self.seen += 1;
+    }
+}
+
+/// Asks the coroner to write down the end of a process.
+struct Watch {
+    pid: Pid,
+    watched: Reply<()>,
+}
+
+async fn certify(mut ctx: Context<Watch>, notes: Arc<Mutex<Notes>>) {
+    loop {
+        match ctx.receive().await {
+            Event::Message(Watch { pid, watched }) => {
+                ctx.monitor(pid);
+                watched.send(());
+            }
+            Event::Down(down) => {
+                let mut notes = notes.lock().expect("nobody panics under it");
+                if let Some(index) = notes.alive.iter().position(|alive| alive.pid == down.pid) {
+                    let ended = notes.alive.remove(index);
+                    notes.saw_end(&ended.id, &down.reason);
+                }
+            }
+            Event::Exit(_) => {}
+        }
+    }
+}

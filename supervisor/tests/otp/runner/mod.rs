@@ -1,0 +1,214 @@
+//! Plays a scenario to our supervisors and writes the trace that the oracle writes of OTP's.
+
+mod parse;
+
+mod words;
+
+mod director;
+
+mod gate;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proscenium_runtime::testing::TestSystem;
+use proscenium_runtime::{Context, Event, EventRef, ExitReason, Pid, StartError};
+use proscenium_supervisor::SupervisorRef;
+
+use director::{Alive, Director, Role};
+use gate::Gate;
+use parse::{Options, Scenario, number};
+
+/// The trace of the scenario in `text`, with processes run in the order that `seed` picks.
+pub(crate) fn trace(text: &str, seed: u64) -> Result<String, String> {
+    let scenario = Scenario::parse(text)?;
+    let play = |mut ctx: Context<()>| async move {
+        ctx.trap_exit(true);
+        let director = Director::new(ctx.system(), &scenario);
+        let mut stage = Stage {
+            ctx,
+            director,
+            root: scenario.root.clone(),
+            suspended: BTreeMap::new(),
+            trace: String::new(),
+        };
+        stage.play(&scenario.commands).await?;
+        Ok(stage.trace)
+    };
+    TestSystem::new(seed).run(play)
+}
+
+struct Stage {
+    /// The process that is the root's parent.
+    ctx: Context<()>,
+    director: Director,
+    root: String,
+    suspended: BTreeMap<String, Gate>,
+    trace: String,
+}
+
+impl Stage {
+    async fn play(&mut self, commands: &[Vec<String>]) -> Result<(), String> {
+        self.step(&["start", &self.root.clone()]).await?;
+        for command in commands {
+            let command: Vec<&str> = command.iter().map(String::as_str).collect();
+            self.step(&command).await?;
+        }
+        if self.director.find(&self.root).is_some() {
+            self.step(&["stop"]).await?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, command: &[&str]) -> Result<(), String> {
+        self.write("> ", &command.join(" "));
+        let leaves_orphans = matches!(command, ["kill", id] if self.director.is_supervisor(id));
+        let result = self.command(command).await?;
+        self.settle().await;
+        let mut events = self.director.take_events();
+        if leaves_orphans {
+            sort_stops(&mut events);
+        }
+        for event in events {
+            self.write("", &event);
+        }
+        let gone = self.director.take_gone();
+        if !gone.is_empty() {
+            self.write("gone ", &gone.join(" "));
+        }
+        if let Some(result) = result {
+            self.write("= ", &result);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, mark: &str, text: &str) {
+        self.trace += &format!("{mark}{text}\n");
+    }
+
+    /// Carries out a command; its result, where it has one.
+    async fn command(&mut self, command: &[&str]) -> Result<Option<String>, String> {
+        match command {
+            ["start", _] => return Ok(Some(self.start().await)),
+            ["stop"] => return Ok(Some(self.stop().await)),
+            ["next_start", id, outcomes @ ..] => self.director.set_outcomes(id, outcomes),
+            ["on_stop", id, how] => self.director.set_on_stop(id, how),
+            ["sleep", millis] => self.ctx.sleep(Duration::from_millis(number(millis).into())).await,
+            [_, id, ..] => {
+                return match self.director.find(id) {
+                    Some(alive) => self.command_to(alive, command).await,
+                    None => Ok(Some("not_running".to_owned())),
+                };
+            }
+            _ => return Err(format!("unknown command: {}", command.join(" "))),
+        }
+        Ok(None)
+    }
+
+    async fn command_to(&mut self, alive: Alive, command: &[&str]) -> Result<Option<String>, String> {
+        match (command, &alive.role) {
+            (["crash", _], Role::Worker(address)) => {
+                address.cast(ExitReason::error("boom"));
+                self.ended(alive.pid).await;
+            }
+            (["exit", _, reason], Role::Worker(address)) => {
+                address.cast(words::to_reason(reason));
+                self.ended(alive.pid).await;
+            }
+            (["kill", _], _) => {
+                self.ctx.exit(alive.pid, ExitReason::Kill);
+                self.ended(alive.pid).await;
+            }
+            (["suspend", _], Role::Supervisor(supervisor)) => {
+                let gate = Gate::close(&mut self.ctx, supervisor).await;
+                self.suspended.insert(alive.id, gate);
+            }
+            (["resume", _], Role::Supervisor(_)) => drop(self.suspended.remove(&alive.id)),
+            (_, Role::Supervisor(supervisor)) => return self.request(supervisor, command).await.map(Some),
+            _ => return Err(format!("{} cannot do that: {}", alive.id, command.join(" "))),
+        }
+        Ok(None)
+    }
+
+    async fn request(&self, supervisor: &SupervisorRef, command: &[&str]) -> Result<String, String> {
+        let done = match command {
+            ["terminate_child", _, id] => supervisor.terminate_child(id).await.map(|()| "ok".to_owned()),
+            ["restart_child", _, id] => supervisor.restart_child(id).await.map(words::of_start),
+            ["delete_child", _, id] => supervisor.delete_child(id).await.map(|()| "ok".to_owned()),
+            ["start_child", _, id, options @ ..] => {
+                let spec = tree::worker_spec(&self.director, id, &Options::parse(options)?);
+                supervisor.start_child(spec).await.map(words::of_start)
+            }
+            ["which", _] => supervisor
+                .which_children()
+                .await
+                .map(|children| words::listed(&children)),
+            ["count", _] => supervisor.count_children().await.map(words::counted),
+            _ => return Err(format!("unknown command: {}", command.join(" "))),
+        };
+        Ok(done.unwrap_or_else(|error| words::of_error(&error)))
+    }
+
+    async fn start(&mut self) -> String {
+        let started = tree::supervisor(&self.director, &self.root)
+            .start_link(&mut self.ctx)
+            .await;
+        match started {
+            Ok(root) => {
+                let pid = root.pid().expect("it is known by its pid");
+                let (id, role) = (self.root.clone(), Role::Supervisor(root));
+                self.director.started(Alive { id, pid, role }).await;
+                "ok".to_owned()
+            }
+            Err(StartError::Init(error)) => {
+                self.director.saw_end(&self.root, &error);
+                format!("error:{}", words::reason(&error))
+            }
+            Err(error) => format!("error:{error}"),
+        }
+    }
+
+    async fn stop(&mut self) -> String {
+        let root = self.director.find(&self.root).expect("who stops it saw it live");
+        self.ctx.exit(root.pid, ExitReason::Shutdown);
+        format!("stopped:{}", words::reason(&self.ended(root.pid).await))
+    }
+
+    /// Waits for the end of a process.
+    async fn ended(&mut self, pid: Pid) -> ExitReason {
+        let monitor = self.ctx.monitor(pid);
+        let is_it = |event: EventRef<'_, ()>| matches!(event, EventRef::Down(down) if down.monitor == monitor);
+        match self.ctx.receive_matching(is_it).await {
+            Event::Down(down) => down.reason,
+            _ => unreachable!("only that down matches"),
+        }
+    }
+
+    /// Waits until every supervisor that is not suspended has nothing to do.
+    async fn settle(&mut self) {
+        loop {
+            let seen = self.director.seen();
+            // Time moves only when nobody has anything to do at this moment.
+            self.ctx.sleep(Duration::from_millis(1)).await;
+            for (id, supervisor) in self.director.supervisors() {
+                if !self.suspended.contains_key(&id) {
+                    let _ = supervisor.count_children().await;
+                }
+            }
+            self.ctx.sleep(Duration::from_millis(1)).await;
+            if self.director.seen() == seen {
+                return;
+            }
+        }
+    }
+}
+
+/// Whom a killed supervisor leaves behind ends beside whatever its own supervisor does: in no order. Sorted stops come
+/// first, and then the starts as they were.
+fn sort_stops(events: &mut [String]) {
+    events.sort_by_cached_key(|event| match event.strip_prefix("stop ") {
+        Some(_) => (false, event.clone()),
+        None => (true, String::new()),
+    });
+}

@@ -1,0 +1,176 @@
+//! The processes of a scenario: workers that do as the director says, and supervisors over them.
+
+use std::time::Duration;
+
+use proscenium_runtime::{Context, Event, ExitReason, InitAck, Parent, StartError, StartOptions, start_link};
+use proscenium_supervisor::{
+    AutoShutdown, ChildKind, ChildSpec, Restart, Shutdown, StartChild, Starting, Supervisor, SupervisorRef,
+};
+
+use super::director::{Alive, Director, Role};
+use super::parse::{Declaration, Options, number};
+
+/// The spec of a declared child.
+pub(crate) fn child_spec(director: &Director, declaration: &Declaration) -> ChildSpec {
+    let (id, director) = (declaration.id.clone(), director.clone());
+    if declaration.is_supervisor {
+        with_options(
+            ChildSpec::new(&id.clone(), Branch { id, director }),
+            &declaration.options,
+        )
+    } else {
+        worker_spec(&director, &id, &declaration.options)
+    }
+}
+
+pub(crate) fn worker_spec(director: &Director, id: &str, options: &Options) -> ChildSpec {
+    let leaf = Leaf {
+        id: id.to_owned(),
+        director: director.clone(),
+    };
+    with_options(ChildSpec::new(id, leaf), options)
+}
+
+fn with_options(spec: ChildSpec, options: &Options) -> ChildSpec {
+    let restart = match options.get("restart") {
+        None | Some("permanent") => Restart::Permanent,
+        Some("transient") => Restart::Transient,
+        Some("temporary") => Restart::Temporary,
+        Some(other) => panic!("unknown restart: {other}"),
+    };
+    let spec = spec
+        .restart(restart)
+        .significant(options.get("significant") == Some("true"));
+    match options.get("shutdown") {
+        None => spec,
+        Some("brutal_kill") => spec.shutdown(Shutdown::BrutalKill),
+        Some("infinity") => spec.shutdown(Shutdown::Infinity),
+        Some(millis) => spec.shutdown(Shutdown::Timeout(Duration::from_millis(number(millis).into()))),
+    }
+}
+
+/// The supervisor `id` with its declared children; the start of it is an event.
+pub(crate) fn supervisor(director: &Director, id: &str) -> Supervisor {
+    director.saw(format!("start {id}"));
+    let options = director.declaration(id).options;
+    let supervisor = match options.get("strategy") {
+        None | Some("one_for_one") => Supervisor::one_for_one(),
+        Some("one_for_all") => Supervisor::one_for_all(),
+        Some("rest_for_one") => Supervisor::rest_for_one(),
+        Some(other) => panic!("unknown strategy: {other}"),
+    };
+    let auto_shutdown = match options.get("auto_shutdown") {
+        None | Some("never") => AutoShutdown::Never,
+        Some("any_significant") => AutoShutdown::AnySignificant,
+        Some("all_significant") => AutoShutdown::AllSignificant,
+        Some(other) => panic!("unknown auto_shutdown: {other}"),
+    };
+    let empty = supervisor
+        .intensity(options.number("intensity", 1))
+        .period(Duration::from_secs(options.number("period", 3600).into()))
+        .auto_shutdown(auto_shutdown);
+    let children = director.children_of(id);
+    children
+        .iter()
+        .fold(empty, |supervisor, child| supervisor.child(child_spec(director, child)))
+}
+
+/// A supervisor within the tree.
+struct Branch {
+    id: String,
+    director: Director,
+}
+
+impl StartChild for Branch {
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        Box::pin(async move {
+            let name = self.director.new_name(&self.id);
+            let started = supervisor(&self.director, &self.id)
+                .name(&name)
+                .start_child(parent)
+                .await;
+            match &started {
+                Ok(pid) => {
+                    let role = Role::Supervisor(SupervisorRef::named(parent.system(), &name));
+                    let (id, pid) = (self.id.clone(), *pid);
+                    self.director.started(Alive { id, pid, role }).await;
+                }
+                Err(StartError::Init(reason)) => self.director.saw_end(&self.id, reason),
+                Err(error) => panic!("{} did not start: {error}", self.id),
+            }
+            started
+        })
+    }
+
+    fn kind(&self) -> ChildKind {
+        ChildKind::Supervisor
+    }
+}
+
+struct Leaf {
+    id: String,
+    director: Director,
+}
+
+impl StartChild for Leaf {
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        let (id, director) = (self.id.clone(), self.director.clone());
+        Box::pin(async move {
+            let body = move |ctx, ack| work(ctx, ack, id, director);
+            let address = start_link(parent, StartOptions::new(), body).await?;
+            Ok(address.pid().expect("it is the address of a process"))
+        })
+    }
+}
+
+async fn work(mut ctx: Context<ExitReason>, ack: InitAck, id: String, director: Director) -> Result<(), ExitReason> {
+    ctx.trap_exit(true);
+    match &*director.next_outcome(&id) {
+        "ok" => {}
+        "error" => {
+            director.saw(format!("start {id} error"));
+            return Err(ExitReason::error("boom"));
+        }
+        "ignore" => {
+            director.saw(format!("start {id} ignore"));
+            return Err(ExitReason::Ignore);
+        }
+        other => panic!("unknown outcome: {other}"),
+    }
+    let how = director.on_stop(&id);
+    let alive = Alive {
+        id: id.clone(),
+        pid: ctx.pid(),
+        role: Role::Worker(ctx.address()),
+    };
+    director.started(alive).await;
+    director.saw(format!("start {id}"));
+    ack.ready();
+    let (reason, how) = await_end(&mut ctx, how).await;
+    director.saw(format!("stop {id} {}", super::words::reason(&reason)));
+    stop(&ctx, reason, &how).await
+}
+
+/// Why the worker ends and how. Only one that is told to stop does it in its own way.
+async fn await_end(ctx: &mut Context<ExitReason>, how: String) -> (ExitReason, String) {
+    loop {
+        match ctx.receive().await {
+            Event::Message(reason) => return (reason, "clean".to_owned()),
+            Event::Exit(exit) if ctx.is_from_parent(&exit) => return (exit.reason, how),
+            Event::Exit(_) | Event::Down(_) => {}
+        }
+    }
+}
+
+async fn stop(ctx: &Context<ExitReason>, reason: ExitReason, how: &str) -> Result<(), ExitReason> {
+    match how.split_once(':').unwrap_or((how, "")) {
+        _ if reason != ExitReason::Shutdown => {}
+        ("clean", _) => {}
+        ("slow", millis) => ctx.sleep(Duration::from_millis(number(millis).into())).await,
+        ("stubborn", _) => std::future::pending().await,
+        ("crash", _) => return Err(ExitReason::error("broken")),
+        ("normal", _) => return Err(ExitReason::Normal),
+        _ => panic!("unknown way to stop: {how}"),
+    }
+    Err(reason)
+}

@@ -1,0 +1,70 @@
+//! Results and reasons as the oracle writes them.
+
+use proscenium_runtime::{CallError, ExitReason, Pid, StartError};
+use proscenium_supervisor::{ChildCount, ChildError, ChildInfo, ChildState, FailedToStart, SpecError};
+
+pub(super) fn of_start(pid: Option<Pid>) -> String {
+    let result = if pid.is_some() { "ok" } else { "ok:ignored" };
+    result.to_owned()
+}
+
+pub(super) fn listed(children: &[ChildInfo]) -> String {
+    let child = |child: &ChildInfo| {
+        let state = match child.state {
+            ChildState::Running(_) => "up",
+            ChildState::Restarting => "restarting",
+            _ => "down",
+        };
+        format!("{}:{state}", child.id)
+    };
+    children.iter().map(child).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn counted(count: ChildCount) -> String {
+    format!(
+        "specs={} active={} supervisors={} workers={}",
+        count.specs, count.active, count.supervisors, count.workers
+    )
+}
+
+pub(super) fn of_error(error: &ChildError) -> String {
+    match error {
+        ChildError::NotFound { .. } => "error:not_found".to_owned(),
+        ChildError::Running { .. } => "error:running".to_owned(),
+        ChildError::Restarting { .. } => "error:restarting".to_owned(),
+        ChildError::AlreadyStarted { .. } => "error:already_started".to_owned(),
+        ChildError::AlreadyPresent { .. } => "error:already_present".to_owned(),
+        ChildError::Spec(_) => "error:bad_combination".to_owned(),
+        ChildError::Start(failed) => format!("error:{}", of_start_error(&failed.error)),
+        ChildError::Call(CallError::Down { reason: down, .. }) => format!("exit:{}", reason(down)),
+        other => format!("error:{other}"),
+    }
+}
+
+fn of_start_error(error: &StartError) -> String {
+    match error {
+        StartError::Init(init) => reason(init),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn to_reason(text: &str) -> ExitReason {
+    match text.split_once(':') {
+        Some(("shutdown", why)) => ExitReason::shutdown_with(why),
+        _ if text == "normal" => ExitReason::Normal,
+        _ if text == "shutdown" => ExitReason::Shutdown,
+        _ => ExitReason::error(text),
+    }
+}
+
+/// A reason as the oracle writes it.
+pub(super) fn reason(reason: &ExitReason) -> String {
+    if let Some(FailedToStart { id, error }) = reason.downcast_ref() {
+        return format!("shutdown(failed_to_start_child({id},{}))", of_start_error(error));
+    }
+    match reason {
+        ExitReason::ShutdownWith(why) => format!("shutdown:{why}"),
+        _ if reason.downcast_ref::<SpecError>().is_some() => "bad_combination".to_owned(),
+        _ => reason.to_string(),
+    }
+}

@@ -1,0 +1,15 @@
+//! What supervisors promise, as processes: on virtual time, in many orders of running.
+
+mod common;
+
+mod starting;
+
+mod restarting;
+
+mod stopping;
+
+mod requests;
+
+mod storms;
+
+mod threads;
