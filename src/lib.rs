@@ -66,8 +66,8 @@ pub use proscenium_runtime::{
     testing,
 };
 pub use proscenium_supervisor::{
-    ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart, Shutdown,
-    SpecError, StartChild, Starting, Supervisor, SupervisorRef, process,
+    AutoShutdown, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart,
+    Shutdown, SpecError, StartChild, Starting, Supervisor, SupervisorRef, process,
 };
 
 /// What most programs need: `use proscenium::prelude::*`.

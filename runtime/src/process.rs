@@ -3,8 +3,8 @@
 //! Invariants:
 //! - `finish` runs exactly once, whatever ends the body: return, panic, signal, or a dropped future.
 //! - After it, no code of the process runs.
-//! - Names are released before links are told, so a supervisor may restart under the same name at once. Whoever finds out
-//!   otherwise that the process is gone, finds its name free, too.
+//! - Names are released before links are told, so a supervisor may restart under the same name at once. Who finds no such
+//!   process any more finds its name free, too.
 //! - One lock guards the mailbox and the relations of a process. Nobody holds two of them, or runs user code under one.
 
 use std::any::type_name;
@@ -21,7 +21,7 @@ use pin_project_lite::pin_project;
 
 use crate::any_process::{AnyProcess, Delivery};
 use crate::dead_letters::{DeadLetter, DeadReason, Recipient};
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Panic};
 use crate::links::{Control, Effect, Ending, Life, Ties};
 use crate::mailbox::{Item, Left, Mailbox, Queue};
 use crate::panic::{catch, drop_quietly};
@@ -217,8 +217,9 @@ impl<M: Send + 'static> Process<M> {
         inner.control.is_running()
     }
 
-    /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands.
-    pub(crate) fn finish(&self, by_itself: Option<ExitReason>) {
+    /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands. `fault` is the
+    /// panic with which it was dropped, which is reported and does not change the reason.
+    pub(crate) fn finish(&self, by_itself: Option<ExitReason>, fault: Option<Panic>) {
         let (ending, left) = self.begin_exit(by_itself);
         if let Some(name) = &ending.name {
             self.system.registry.release(name, self.pid);
@@ -231,8 +232,9 @@ impl<M: Send + 'static> Process<M> {
             // What a timer would have sent is dropped with it.
             let _ = catch(|| self.system.timers.cancel(*timer));
         }
-        if ending.crashed {
-            self.report_crash(&ending, unreceived);
+        let crash = ending.crashed.then(|| ending.reason.clone());
+        if let Some(reason) = fault.map(ExitReason::Panic).or(crash) {
+            self.report_crash(reason, ending.name, unreceived);
         }
         // Only now, or who finds no such process could find its name taken.
         let was_last = self.system.table.remove(self.pid);
@@ -278,13 +280,13 @@ impl<M: Send + 'static> Process<M> {
         });
     }
 
-    fn report_crash(&self, ending: &Ending, unreceived: usize) {
+    fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
         let mut report = CrashReport {
             pid: self.pid,
-            name: ending.name.clone(),
+            name,
             label: None,
             parent: self.parent,
-            reason: ending.reason.clone(),
+            reason,
             message_type: type_name::<M>(),
             unreceived,
             links: Vec::new(),
@@ -492,9 +494,7 @@ fn run<M: Send + 'static, F: Future<Output = ExitReason>>(
 
 /// Drops the body, then ends the process: whatever the body owned is free before anyone is told.
 fn finish<M: Send + 'static, F>(process: &Process<M>, mut body: Pin<&mut Option<F>>, by_itself: Option<ExitReason>) {
-    let by_itself = match (by_itself, catch(|| body.set(None))) {
-        (Some(reason), Err(panic)) if reason.is_normal() => Some(ExitReason::Panic(panic)),
-        (by_itself, _) => by_itself,
-    };
-    process.finish(by_itself);
+    // A body that has ended by itself owns nothing any more: a panic here is of one that a signal ended.
+    let fault = catch(|| body.set(None)).err();
+    process.finish(by_itself, fault);
 }

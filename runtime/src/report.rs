@@ -22,7 +22,8 @@ pub enum Report {
     Progress(Arc<ProgressReport>),
 }
 
-/// A process ended by itself with an abnormal reason. Processes that a signal ends make none, as in OTP.
+/// A process ended by itself with an abnormal reason. Processes that a signal ends make none, as in OTP, unless dropping
+/// what they own panics.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct CrashReport {

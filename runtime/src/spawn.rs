@@ -213,7 +213,7 @@ where
     if let Some(name) = name {
         let any: Arc<dyn AnyProcess> = process.clone();
         if let Err(taken) = system.registry.register(&name, &any) {
-            process.finish(Some(ExitReason::Normal));
+            process.finish(Some(ExitReason::Normal), None);
             return Err(taken);
         }
     }
@@ -222,6 +222,11 @@ where
     }
     let context = Context::new(process.clone());
     let life = Running::new(process.clone(), async move { body(context).await.into_reason() });
+    if system.is_halting() {
+        // To drop it is to kill it, here and now: the end of a system waits for nobody who goes on spawning.
+        drop(life);
+        return Ok(Address::of(process));
+    }
     system.scheduler.spawn(Box::pin(life));
     if system.is_halting() {
         process.doom(ExitReason::Killed);

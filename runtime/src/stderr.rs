@@ -25,24 +25,27 @@ impl Drain for Plain {
 }
 
 fn line(record: &Record<'_>, context: &OwnedKVList) -> String {
-    let mut line = Line(format!("{} {}", record.level().as_short_str(), record.msg()));
-    // What comes nearest to the event first: its own fields, then its logger's.
+    let (mut own, mut around) = (Fields::default(), Fields::default());
     let written = record
         .kv()
-        .serialize(record, &mut line)
-        .and_then(|()| context.serialize(record, &mut line));
+        .serialize(record, &mut own)
+        .and_then(|()| context.serialize(record, &mut around));
+    // slog hands a record's fields over last first.
+    own.0.reverse();
     if let Err(error) = written {
-        line.0.push_str(&format!(" (a field could not be written: {error})"));
+        around.0.push(format!(" (a field could not be written: {error})"));
     }
-    line.0.push('\n');
-    line.0
+    let (level, message) = (record.level().as_short_str(), record.msg());
+    // What comes nearest to the event first: its own fields, then its logger's.
+    format!("{level} {message}{}{}\n", own.0.concat(), around.0.concat())
 }
 
-struct Line(String);
+#[derive(Default)]
+struct Fields(Vec<String>);
 
-impl Serializer for Line {
+impl Serializer for Fields {
     fn emit_arguments(&mut self, key: Key, value: &fmt::Arguments<'_>) -> slog::Result {
-        self.0.push_str(&format!(" {key}={value}"));
+        self.0.push(format!(" {key}={value}"));
         Ok(())
     }
 
@@ -73,7 +76,7 @@ mod tests {
         );
         assert_eq!(
             written,
-            "ERRO process crashed unreceived=3 pid=\"<0.1.1>\" system=\"shop\"\n"
+            "ERRO process crashed pid=\"<0.1.1>\" unreceived=3 system=\"shop\"\n"
         );
     }
 }
