@@ -234,7 +234,7 @@ impl<M: Send + 'static> Process<M> {
         }
         let crash = ending.crashed.then(|| ending.reason.clone());
         if let Some(reason) = fault.map(ExitReason::Panic).or(crash) {
-            self.report_crash(reason, ending.name, unreceived);
+            self.report_crash(reason, ending.name.clone(), unreceived);
         }
         // Only now, or who finds no such process could find its name taken.
         let was_last = self.system.table.remove(self.pid);
@@ -245,6 +245,7 @@ impl<M: Send + 'static> Process<M> {
         if was_last {
             self.system.emptied.notify(usize::MAX);
         }
+        let _ = drop_quietly(ending);
     }
 
     /// From here on it takes neither messages nor a name, but links and monitors still count.
@@ -327,6 +328,13 @@ impl<M: Send + 'static> Process<M> {
                 }),
             );
         }
+    }
+}
+
+impl<M> Drop for Process<M> {
+    fn drop(&mut self) {
+        // The error behind the reason may panic when it is dropped, and this may be dropped by anyone.
+        let _ = drop_quietly(std::mem::take(&mut self.inner.get_mut().control));
     }
 }
 

@@ -60,7 +60,7 @@ impl StartOptions {
         self
     }
 
-    /// Gives `init` this long; then the process is killed. Without it, as long as it takes, as in OTP.
+    /// Gives `init` this long; then the process is killed, and its end awaited. Without it, as long as it takes, as in OTP.
     #[must_use]
     pub fn init_timeout(mut self, timeout: Duration) -> Self {
         self.init_timeout = Some(timeout);

@@ -245,7 +245,7 @@ impl SystemHandle {
         self.shared.timers.now()
     }
 
-    /// Waits for `duration` of the system's time.
+    /// Waits for `duration` of the system's time, which stands still once the system has ended.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         self.shared.timers.sleep_until(self.shared.timers.after(duration))
     }

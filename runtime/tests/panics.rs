@@ -19,6 +19,7 @@ use proscenium_runtime::{SystemHandle, catch_panic};
 use slog::{Discard, Drain, KV, Key, Logger, Never, OwnedKVList, Record, Serializer, o};
 
 /// Something that panics when it is dropped, though not while another panic is on its way.
+#[derive(Debug)]
 struct Bomb;
 
 impl Drop for Bomb {
@@ -239,6 +240,37 @@ fn a_panic_in_the_make_of_an_interval_ends_its_process_and_no_other_timer() {
         ctx.send_after(Duration::ZERO, ());
         ctx.receive_message().await;
         assert_eq!(ctx.system().timer_count(), 0);
+    });
+}
+
+/// An error that panics when it is dropped.
+#[derive(Debug)]
+struct Armed(Bomb);
+
+impl fmt::Display for Armed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("armed")
+    }
+}
+
+impl Error for Armed {}
+
+#[test]
+fn a_panic_in_the_drop_of_a_reason_harms_nobody() {
+    let armed = || ExitReason::error(Armed(Bomb));
+    in_every_order(move |mut ctx: Context<()>| async move {
+        // One that nobody hears, one that is overruled, and one whose process is known to others for longer than it lives.
+        ctx.system()
+            .spawn(move |_ctx: Context<()>| async move { Err::<(), _>(armed()) });
+        ctx.system()
+            .spawn(move |ctx: Context<()>| async move { ctx.exit(ctx.pid(), armed()) });
+        let known = ctx
+            .system()
+            .spawn(move |_ctx: Context<()>| async move { Err::<(), _>(armed()) });
+        ctx.monitor(pid(&known));
+        drop(next_down(&mut ctx).await);
+        drop(known);
+        expect_empty(&mut ctx).await;
     });
 }
 
