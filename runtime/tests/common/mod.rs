@@ -104,6 +104,7 @@ pub(crate) fn in_a_process_of_its_own(name: &str) -> Option<Output> {
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(ALONE, "yes")
         .env_remove("RUST_BACKTRACE")
+        .env_remove("PROSCENIUM_SEED")
         .output();
     Some(output.expect("what runs can run again"))
 }
