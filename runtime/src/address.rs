@@ -66,7 +66,7 @@ pub enum TrySendError<M> {
     Closed(M),
 }
 
-/// The process has ended, or there is none; here the message is again.
+/// The process has ended, there is none, or its mailbox rejects the message; here it is again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<M>(pub M);
 
@@ -94,7 +94,7 @@ impl<M: Send + 'static> Address<M> {
 
     /// Sends a message and never fails.
     ///
-    /// What nobody can receive is a dead letter: the process has ended, or its bounded mailbox is full.
+    /// What nobody can receive is a dead letter: the process has ended, or its mailbox is full.
     pub fn cast(&self, message: M) {
         match self.offer(message) {
             Ok(()) => {}
@@ -117,10 +117,11 @@ impl<M: Send + 'static> Address<M> {
         })
     }
 
-    /// Sends a message, and waits for room if the mailbox is bounded and full. Who has waited longest is served first.
+    /// Sends a message, and waits for room if the mailbox is full and makes its senders wait. Who has waited longest is
+    /// served first.
     ///
     /// # Errors
-    /// [`SendError`] with the message, if there is no such process or it ends meanwhile.
+    /// [`SendError`] with the message, if there is no such process, it ends meanwhile, or its mailbox rejects it.
     ///
     /// # Cancel safety
     /// If the future is dropped before it is ready, the message was not sent and is dropped with it.
@@ -128,7 +129,9 @@ impl<M: Send + 'static> Address<M> {
         let Some(process) = self.resolve() else {
             return Err(SendError(message));
         };
-        Sending::new(process, message).await.map_err(SendError)
+        Sending::new(process, message).await.map_err(|refused| match refused {
+            Refused::Full(message) | Refused::Gone(message) => SendError(message),
+        })
     }
 
     /// Waits until the process has ended, and tells why. By then its state is dropped, its name free, and who was linked to
@@ -279,7 +282,7 @@ impl<M> fmt::Debug for SendError<M> {
 
 impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no such process")
+        f.write_str("there is no such process, or its mailbox rejects the message")
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn message_type(&self) -> &'static str;
     /// Messages that wait to be received.
     fn queue_len(&self) -> usize;
+    /// The most messages and news that have waited at a time.
+    fn queue_high_water(&self) -> usize;
     /// Notified when the process has ended.
     fn exited(&self) -> &Event;
     /// Whether all is released and all are told.

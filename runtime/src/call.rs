@@ -10,7 +10,7 @@ use event_listener::EventListener;
 
 use crate::address::Address;
 use crate::any_process::AnyProcess;
-use crate::process::Process;
+use crate::process::{Process, Refused};
 use crate::reply::{CallError, Reply};
 use crate::sending::Sending;
 use crate::timers::Sleep;
@@ -104,7 +104,8 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
         let server = self.server.as_mut().expect("the request is on its way to it");
         match Pin::new(&mut server.sending).poll(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(_request)) => Poll::Ready(Err(self.no_process())),
+            Poll::Ready(Err(Refused::Gone(_))) => Poll::Ready(Err(self.no_process())),
+            Poll::Ready(Err(Refused::Full(_))) => Poll::Ready(Err(CallError::MailboxFull { target: self.target() })),
             Poll::Pending => Poll::Pending,
         }
     }

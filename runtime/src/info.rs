@@ -26,6 +26,8 @@ pub struct ProcessInfo {
     pub message_type: &'static str,
     /// How many messages and news wait in its mailbox.
     pub queue_len: usize,
+    /// The most messages and news that have waited at a time.
+    pub queue_high_water: usize,
     /// Who is linked to it.
     pub links: Vec<Pid>,
     /// Whom it monitors.
@@ -38,17 +40,17 @@ pub struct ProcessInfo {
 
 /// Looks at `process`; `None` if it has ended.
 pub(crate) fn of(process: &dyn AnyProcess) -> Option<ProcessInfo> {
-    let queue_len = process.queue_len();
+    let queue = (process.queue_len(), process.queue_high_water());
     let mut info = None;
     process.with_control(&mut |control| {
         if !matches!(control.life, Life::Closed(_)) {
-            info = Some(describe(process, queue_len, control));
+            info = Some(describe(process, queue, control));
         }
     });
     info
 }
 
-fn describe(process: &dyn AnyProcess, queue_len: usize, control: &Control) -> ProcessInfo {
+fn describe(process: &dyn AnyProcess, (queue_len, queue_high_water): (usize, usize), control: &Control) -> ProcessInfo {
     ProcessInfo {
         pid: process.pid(),
         name: control.name.clone(),
@@ -58,6 +60,7 @@ fn describe(process: &dyn AnyProcess, queue_len: usize, control: &Control) -> Pr
         trap_exit: control.trap_exit,
         message_type: process.message_type(),
         queue_len,
+        queue_high_water,
         links: control.links.iter().copied().collect(),
         monitors: control.watching.values().copied().collect(),
         monitored_by: control.watchers.values().copied().collect(),

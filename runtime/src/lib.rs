@@ -83,7 +83,7 @@ pub use context::Context;
 pub use dead_letters::{DeadLetter, DeadReason, Recipient};
 pub use exit::{Cause, ExitReason, Outcome, Panic};
 pub use info::ProcessInfo;
-pub use mailbox::Mailbox;
+pub use mailbox::{Mailbox, MailboxOverflow, Overflow};
 pub use panic::catch_panic;
 pub use pid::{MonitorRef, Pid, TimerRef};
 pub use registry::{LookupError, RegisterError};

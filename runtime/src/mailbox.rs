@@ -12,32 +12,44 @@ use std::task::Waker;
 use crate::room::{Room, Turn};
 use crate::signal::{Event, EventRef, Notice};
 
-/// How many messages a mailbox takes.
+/// How many messages a mailbox takes, and what becomes of one more.
 ///
 /// Unbounded is the default, as in OTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mailbox {
     bound: Option<NonZeroUsize>,
+    overflow: Overflow,
 }
 
 impl Mailbox {
     /// A mailbox that takes every message.
     pub const fn unbounded() -> Self {
-        Mailbox { bound: None }
+        Mailbox {
+            bound: None,
+            overflow: Overflow::Wait,
+        }
     }
 
-    /// A mailbox that holds at most `capacity` messages. Exits and downs do not count and are never held up.
-    ///
-    /// `send` and `call` wait for room, `try_send` gives the message back, and what `cast` brings to a full mailbox is
-    /// a dead letter.
+    /// A mailbox that holds at most `capacity` messages, and whose senders wait when it is full. Exits and downs do not
+    /// count and are never held up.
     ///
     /// # Panics
     /// If `capacity` is zero.
     pub const fn bounded(capacity: usize) -> Self {
         match NonZeroUsize::new(capacity) {
-            Some(bound) => Mailbox { bound: Some(bound) },
+            Some(bound) => Mailbox {
+                bound: Some(bound),
+                overflow: Overflow::Wait,
+            },
             None => panic!("a mailbox must have room for one message"),
         }
+    }
+
+    /// Sets what becomes of a message for which there is no room.
+    #[must_use]
+    pub const fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
     }
 
     pub(crate) fn is_bounded(self) -> bool {
@@ -47,6 +59,43 @@ impl Mailbox {
     fn room(self) -> Option<Box<Room>> {
         self.bound.map(|capacity| Box::new(Room::new(capacity)))
     }
+
+    pub(crate) fn makes_senders_wait(self) -> bool {
+        self.is_bounded() && self.overflow == Overflow::Wait
+    }
+}
+
+/// What becomes of a message for which a bounded mailbox has no room.
+///
+/// | | `send` and `call` | `try_send` | `cast` |
+/// |---|---|---|---|
+/// | `Wait` | wait for room | gives it back | it is a dead letter |
+/// | `Reject` | give it back, or fail | gives it back | it is a dead letter |
+/// | `DropNewest` | it is a dead letter | it is a dead letter | it is a dead letter |
+/// | `DropOldest` | the oldest message is a dead letter | likewise | likewise |
+/// | `Exit` | the process ends | likewise | likewise |
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// Who can wait does: back-pressure. The default.
+    #[default]
+    Wait,
+    /// The sender gets it back, and decides.
+    Reject,
+    /// What came before matters more.
+    DropNewest,
+    /// What comes last matters more.
+    DropOldest,
+    /// The process ends with the error [`MailboxOverflow`], as one of OTP's does that outgrows its `max_heap_size`.
+    Exit,
+}
+
+/// A process ended because more was sent to it than its mailbox holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the mailbox overflowed its bound of {bound} messages")]
+pub struct MailboxOverflow {
+    /// How many messages it holds.
+    pub bound: usize,
 }
 
 /// What waits in a queue. News is boxed, so that it does not make every message larger.
@@ -85,7 +134,24 @@ pub(crate) struct Queue<M> {
     items: VecDeque<Item<M>>,
     /// Of a bounded mailbox; boxed, so that the others are small.
     room: Option<Box<Room>>,
+    overflow: Overflow,
+    /// The most items that a batch has had.
+    high_water: usize,
     consumer: Option<Waker>,
+}
+
+/// What became of a message.
+pub(crate) enum Push<M> {
+    /// It waits to be received; here is whom to wake.
+    Queued(Option<Waker>),
+    /// It waits, and the one that gave way to it is here.
+    Evicted(M, Option<Waker>),
+    /// There is no room for it.
+    Full(M),
+    /// There is no room for it, and nobody shall hear of that.
+    Dropped(M),
+    /// There is no room for it, and the process shall end of that.
+    Overflowed(M, MailboxOverflow),
 }
 
 impl<M> Queue<M> {
@@ -93,31 +159,56 @@ impl<M> Queue<M> {
         Queue {
             items: VecDeque::new(),
             room: mailbox.room(),
+            overflow: mailbox.overflow,
+            high_water: 0,
             consumer: None,
         }
     }
 
-    /// Adds a message if there is room, and says whom to wake.
-    pub(crate) fn push(&mut self, message: M) -> Result<Option<Waker>, M> {
-        if self.room.as_mut().is_none_or(|room| room.take()) {
-            Ok(self.add(Item::Message(message)))
-        } else {
-            Err(message)
+    /// Adds a message, or does what is to be done if there is no room.
+    pub(crate) fn push(&mut self, message: M) -> Push<M> {
+        if let Some(room) = &mut self.room
+            && !room.take()
+        {
+            let bound = room.capacity();
+            return self.push_to_full(message, bound);
+        }
+        Push::Queued(self.add(Item::Message(message)))
+    }
+
+    /// As [`push`](Self::push); but where senders wait for room, this one waits in the line, and `sender` is woken when it
+    /// is its turn.
+    pub(crate) fn push_in_turn(&mut self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Push<M> {
+        match &mut self.room {
+            Some(room) if self.overflow == Overflow::Wait => {
+                if room.take_in_turn(turn, sender) {
+                    Push::Queued(self.add(Item::Message(message)))
+                } else {
+                    Push::Full(message)
+                }
+            }
+            _ => self.push(message),
         }
     }
 
-    /// As [`push`](Self::push); but if there is no room, the sender waits in the line, and `sender` is woken when it is
-    /// its turn.
-    pub(crate) fn push_in_turn(
-        &mut self,
-        message: M,
-        turn: &mut Option<Turn>,
-        sender: &Waker,
-    ) -> Result<Option<Waker>, M> {
-        if self.room.as_mut().is_none_or(|room| room.take_in_turn(turn, sender)) {
-            Ok(self.add(Item::Message(message)))
-        } else {
-            Err(message)
+    fn push_to_full(&mut self, message: M, bound: usize) -> Push<M> {
+        match self.overflow {
+            Overflow::Wait | Overflow::Reject => Push::Full(message),
+            Overflow::DropNewest => Push::Dropped(message),
+            Overflow::Exit => Push::Overflowed(message, MailboxOverflow { bound }),
+            // The oldest leaves its room to the newest.
+            Overflow::DropOldest => match self.evict() {
+                Some(oldest) => Push::Evicted(oldest, self.add(Item::Message(message))),
+                None => Push::Dropped(message),
+            },
+        }
+    }
+
+    fn evict(&mut self) -> Option<M> {
+        let oldest = self.items.iter().position(Item::is_message)?;
+        match self.items.remove(oldest) {
+            Some(Item::Message(message)) => Some(message),
+            _ => unreachable!("a message was found there"),
         }
     }
 
@@ -138,12 +229,16 @@ impl<M> Queue<M> {
         self.consumer.take()
     }
 
-    /// Moves all that waits behind what `batch` holds; returns whether there was anything.
+    /// Moves all that waits behind what `batch` holds; returns whether there was anything. Where the oldest may have to
+    /// give way, one item only: what is in the batch is out of reach.
     pub(crate) fn take_into(&mut self, batch: &mut VecDeque<Item<M>>) -> bool {
+        self.high_water = self.high_water.max(self.items.len());
         if self.items.is_empty() {
             return false;
         }
-        if batch.is_empty() {
+        if self.overflow == Overflow::DropOldest {
+            batch.extend(self.items.pop_front());
+        } else if batch.is_empty() {
             std::mem::swap(&mut self.items, batch);
         } else {
             batch.append(&mut self.items);
@@ -192,6 +287,11 @@ impl<M> Queue<M> {
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
+
+    /// The most items that have waited at a time.
+    pub(crate) fn high_water(&self) -> usize {
+        self.high_water.max(self.items.len())
+    }
 }
 
 /// What a queue leaves behind, to be woken or dropped once its lock is free.
@@ -236,13 +336,24 @@ mod tests {
         batch.into_iter().map(text).collect()
     }
 
+    /// Pushes and tells what became of it.
+    fn push(queue: &mut Queue<u32>, message: u32) -> String {
+        match queue.push(message) {
+            Push::Queued(_) => "queued".to_owned(),
+            Push::Evicted(oldest, _) => format!("evicted {oldest}"),
+            Push::Full(message) => format!("full, back {message}"),
+            Push::Dropped(message) => format!("dropped {message}"),
+            Push::Overflowed(_, overflow) => overflow.to_string(),
+        }
+    }
+
     #[test]
     fn messages_and_news_come_out_in_the_order_they_went_in() {
         for mailbox in [Mailbox::unbounded(), Mailbox::bounded(9)] {
             let mut queue = Queue::new(mailbox);
-            queue.push(1).unwrap();
+            push(&mut queue, 1);
             queue.push_notice(exit());
-            queue.push(2).unwrap();
+            push(&mut queue, 2);
             assert_eq!(receive_all(&mut queue), ["1", "exit", "2"]);
         }
     }
@@ -251,22 +362,48 @@ mod tests {
     fn a_bound_counts_messages_only() {
         let mut queue = Queue::new(Mailbox::bounded(1));
         queue.push_notice(exit());
-        queue.push(1).unwrap();
-        assert_eq!(queue.push(2).unwrap_err(), 2);
+        assert_eq!(push(&mut queue, 1), "queued");
+        assert_eq!(push(&mut queue, 2), "full, back 2");
         queue.push_notice(exit());
         assert_eq!(receive_all(&mut queue), ["exit", "1", "exit"]);
-        assert_eq!(queue.push(3).unwrap_err(), 3, "taken is not yet received");
+        assert_eq!(push(&mut queue, 3), "full, back 3", "taken is not yet received");
         assert!(queue.received().is_none());
-        queue.push(3).unwrap();
+        assert_eq!(push(&mut queue, 3), "queued");
+    }
+
+    #[test]
+    fn what_has_no_room_fares_as_the_policy_says() {
+        let table = [
+            (Overflow::Wait, "full, back 2", "1"),
+            (Overflow::Reject, "full, back 2", "1"),
+            (Overflow::DropNewest, "dropped 2", "1"),
+            (Overflow::DropOldest, "evicted 1", "2"),
+            (Overflow::Exit, "the mailbox overflowed its bound of 1 messages", "1"),
+        ];
+        for (overflow, becomes, stays) in table {
+            let mut queue = Queue::new(Mailbox::bounded(1).overflow(overflow));
+            push(&mut queue, 1);
+            assert_eq!(push(&mut queue, 2), becomes, "{overflow:?}");
+            assert_eq!(receive_all(&mut queue), [stays], "{overflow:?}");
+        }
+    }
+
+    #[test]
+    fn the_high_water_mark_is_the_most_that_waited() {
+        let mut queue = Queue::new(Mailbox::unbounded());
+        (0..3).for_each(|n| drop(push(&mut queue, n)));
+        receive_all(&mut queue);
+        push(&mut queue, 4);
+        assert_eq!(queue.high_water(), 3);
     }
 
     #[test]
     fn a_batch_put_back_comes_before_what_arrived_meanwhile() {
         let mut queue = Queue::new(Mailbox::unbounded());
-        queue.push(1).unwrap();
+        push(&mut queue, 1);
         let mut batch = VecDeque::new();
         queue.take_into(&mut batch);
-        queue.push(2).unwrap();
+        push(&mut queue, 2);
         queue.put_back(batch);
         assert_eq!(receive_all(&mut queue), ["1", "2"]);
     }

@@ -23,7 +23,7 @@ use crate::any_process::{AnyProcess, Delivery};
 use crate::dead_letters::{DeadLetter, DeadReason, Recipient};
 use crate::exit::{ExitReason, Panic};
 use crate::links::{Control, Effect, Ending, Life, Ties};
-use crate::mailbox::{Item, Left, Mailbox, Queue};
+use crate::mailbox::{Item, Left, Mailbox, Push, Queue};
 use crate::panic::{catch, drop_quietly};
 use crate::pid::{Pid, TimerRef};
 use crate::reply::Unanswered;
@@ -38,7 +38,7 @@ pub(crate) struct Process<M> {
     pub(crate) pid: Pid,
     pub(crate) parent: Option<Pid>,
     pub(crate) system: Arc<Shared>,
-    is_bounded: bool,
+    pub(crate) mailbox: Mailbox,
     inner: Lock<Inner<M>>,
     /// How much its body has taken out of the queue and not received yet.
     held: AtomicUsize,
@@ -69,7 +69,7 @@ impl<M: Send + 'static> Process<M> {
         Process {
             pid,
             parent,
-            is_bounded: mailbox.is_bounded(),
+            mailbox,
             system,
             inner: Lock::new(Inner {
                 queue: Queue::new(mailbox),
@@ -85,24 +85,36 @@ impl<M: Send + 'static> Process<M> {
     }
 
     pub(crate) fn push(&self, message: M) -> Result<(), Refused<M>> {
-        let mut inner = self.inner.lock();
-        if !inner.control.is_running() {
-            return Err(Refused::Gone(message));
-        }
-        let waker = inner.queue.push(message).map_err(Refused::Full)?;
-        drop(inner);
-        wake(waker);
-        Ok(())
+        self.push_with(message, |queue, message| queue.push(message))
     }
 
+    /// As [`push`](Self::push); but where senders wait for room, refused as full means that this one waits in the line.
     pub(crate) fn push_in_turn(&self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Result<(), Refused<M>> {
+        self.push_with(message, |queue, message| queue.push_in_turn(message, turn, sender))
+    }
+
+    fn push_with(&self, message: M, push: impl FnOnce(&mut Queue<M>, M) -> Push<M>) -> Result<(), Refused<M>> {
         let mut inner = self.inner.lock();
         if !inner.control.is_running() {
             return Err(Refused::Gone(message));
         }
-        let waker = inner.queue.push_in_turn(message, turn, sender).map_err(Refused::Full)?;
+        let (waker, dead) = match push(&mut inner.queue, message) {
+            Push::Queued(waker) => (waker, None),
+            Push::Evicted(oldest, waker) => (waker, Some(oldest)),
+            Push::Dropped(newest) => (None, Some(newest)),
+            Push::Full(message) => return Err(Refused::Full(message)),
+            Push::Overflowed(message, overflow) => {
+                drop(inner);
+                self.doom(overflow.into());
+                return Err(Refused::Gone(message));
+            }
+        };
         drop(inner);
         wake(waker);
+        if dead.is_some() {
+            self.dead_letter(DeadReason::MailboxFull);
+            let _ = drop_quietly(dead);
+        }
         Ok(())
     }
 
@@ -156,7 +168,7 @@ impl<M: Send + 'static> Process<M> {
     /// The body has received an item and holds `held` more.
     pub(crate) fn received(&self, was_message: bool, held: usize) {
         self.held.store(held, Ordering::Relaxed);
-        if was_message && self.is_bounded {
+        if was_message && self.mailbox.is_bounded() {
             let next = self.inner.lock().queue.received();
             wake(next);
         }
@@ -359,6 +371,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn queue_len(&self) -> usize {
         self.held.load(Ordering::Relaxed) + self.inner.lock().queue.len()
+    }
+
+    fn queue_high_water(&self) -> usize {
+        self.inner.lock().queue.high_water()
     }
 
     fn exited(&self) -> &Event {

@@ -137,6 +137,12 @@ pub enum CallError {
         /// Who was called.
         target: String,
     },
+    /// The server's mailbox has no room and rejects what it has no room for.
+    #[error("call to {target} failed: its mailbox is full")]
+    MailboxFull {
+        /// Who was called.
+        target: String,
+    },
     /// The process called itself, and would have waited for ever.
     #[error("call to {target} failed: a process cannot call itself")]
     CallingSelf {

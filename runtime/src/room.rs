@@ -32,6 +32,10 @@ impl Room {
         }
     }
 
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity.get()
+    }
+
     /// Takes room for a message, if there is any that nobody waits for.
     pub(crate) fn take(&mut self) -> bool {
         let is_free = self.taken < self.capacity.get();

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use crate::process::{Process, Refused};
 use crate::room::Turn;
 
-/// Ready once the mailbox has the message, or with the message if the process has ended.
+/// Ready once the mailbox has the message, or with the message if the process has ended or its mailbox rejects it.
 ///
 /// # Cancel safety
 /// Dropping it drops the message, and lets the next sender have its place.
@@ -36,7 +36,7 @@ impl<M: Send + 'static> Sending<M> {
 impl<M: Send + 'static> Unpin for Sending<M> {}
 
 impl<M: Send + 'static> Future for Sending<M> {
-    type Output = Result<(), M>;
+    type Output = Result<(), Refused<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -44,12 +44,11 @@ impl<M: Send + 'static> Future for Sending<M> {
             return Poll::Ready(Ok(()));
         };
         match this.process.push_in_turn(message, &mut this.turn, cx.waker()) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(Refused::Gone(message)) => Poll::Ready(Err(message)),
-            Err(Refused::Full(message)) => {
+            Err(Refused::Full(message)) if this.process.mailbox.makes_senders_wait() => {
                 this.message = Some(message);
                 Poll::Pending
             }
+            sent => Poll::Ready(sent),
         }
     }
 }
