@@ -32,6 +32,7 @@ const RUNTIME: &[&str] = &[
     "sending",
     "address",
     "call",
+    "requests",
     "context",
     "spawn",
     "start",

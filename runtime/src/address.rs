@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::any_process::{AnyProcess, wait_for_end};
-use crate::dead_letters::{DeadLetter, DeadReason, Recipient};
+use crate::dead_letters::{DeadLetter, DeadReason};
 use crate::exit::ExitReason;
-use crate::pid::Pid;
+use crate::pid::{Pid, Recipient};
 use crate::process::{Process, Refused};
 use crate::registry::LookupError;
 use crate::sending::Sending;
@@ -156,6 +156,14 @@ impl<M: Send + 'static> Address<M> {
         }
     }
 
+    /// Whom it names.
+    pub(crate) fn recipient(&self) -> Recipient {
+        match &self.target {
+            Target::Process(process) => Recipient::Process(process.pid),
+            Target::Name(named) => Recipient::Name(named.name.clone()),
+        }
+    }
+
     fn offer(&self, message: M) -> Result<(), Refused<M>> {
         match &self.target {
             Target::Process(process) => process.push(message),
@@ -170,7 +178,7 @@ impl<M: Send + 'static> Address<M> {
         match &self.target {
             Target::Process(process) => process.dead_letter(reason),
             Target::Name(named) => named.system.dead_letters.record(|| DeadLetter {
-                target: Recipient::Name(named.name.clone()),
+                target: self.recipient(),
                 message_type: type_name::<M>(),
                 reason,
             }),
@@ -241,10 +249,7 @@ impl<M: Send + 'static> Eq for Address<M> {}
 
 impl<M: Send + 'static> fmt::Display for Address<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.target {
-            Target::Process(process) => write!(f, "{}", process.pid),
-            Target::Name(named) => write!(f, "{:?}", named.name),
-        }
+        self.recipient().fmt(f)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A process as others see it that do not know its message type.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use event_listener::Event;
 
@@ -8,6 +9,7 @@ use crate::exit::ExitReason;
 use crate::links::Control;
 use crate::pid::Pid;
 use crate::signal::Signal;
+use crate::timers::Timers;
 
 /// Whether a signal found its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,10 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn exited(&self) -> &Event;
     /// Whether all is released and all are told.
     fn has_ended(&self) -> bool;
+    /// Why it has ended, once all is released and all are told.
+    fn exit_reason(&self) -> Option<ExitReason>;
+    /// The timers of its system.
+    fn timers(&self) -> &Arc<Timers>;
     fn signal(&self, signal: Signal) -> Delivery;
     /// Ends the process on the system's behalf, whether it traps exits or not.
     fn doom(&self, reason: ExitReason);

@@ -3,17 +3,18 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use event_listener::EventListener;
 
 use crate::address::Address;
 use crate::any_process::AnyProcess;
-use crate::process::{Process, Refused};
+use crate::pid::Recipient;
+use crate::process::Refused;
 use crate::reply::{CallError, Reply};
 use crate::sending::Sending;
-use crate::timers::Sleep;
+use crate::timers::{Sleep, Timers};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -30,7 +31,14 @@ impl<M: Send + 'static> Address<M> {
     /// Nothing is sent before the first poll. Dropping the future later leaves the request with the server; a late answer
     /// reaches nobody.
     pub fn call<T: Send + 'static>(&self, request: impl FnOnce(Reply<T>) -> M) -> Call<'_, M, T> {
-        Call::new(self, request)
+        let (reply, answer) = Reply::channel();
+        let limit = Limit::After(DEFAULT_TIMEOUT);
+        Call {
+            address: self,
+            request: Some(request(reply)),
+            server: None,
+            wait: Wait::new(answer, limit),
+        }
     }
 }
 
@@ -40,134 +48,57 @@ pub struct Call<'a, M: Send + 'static, T: Send + 'static> {
     address: &'a Address<M>,
     /// The request, until it is on its way.
     request: Option<M>,
-    answer: oneshot::AsyncReceiver<T>,
-    timeout: Option<Duration>,
-    server: Option<Server<M>>,
-    sleep: Option<Sleep>,
-}
-
-/// Who is to answer, and what tells that it cannot.
-struct Server<M: Send + 'static> {
-    sending: Sending<M>,
-    ended: Option<EventListener>,
-}
-
-impl<M: Send + 'static> Server<M> {
-    fn process(&self) -> &Arc<Process<M>> {
-        self.sending.process()
-    }
+    server: Option<Sending<M>>,
+    wait: Wait<T>,
 }
 
 // Nothing in it is pinned: what it waits for is boxed or pins nothing itself.
 impl<M: Send + 'static, T: Send + 'static> Unpin for Call<'_, M, T> {}
 
-impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
-    pub(crate) fn new(address: &'a Address<M>, request: impl FnOnce(Reply<T>) -> M) -> Self {
-        let (reply, answer) = Reply::channel();
-        let request = Some(request(reply));
-        Call {
-            address,
-            request,
-            answer,
-            timeout: Some(DEFAULT_TIMEOUT),
-            server: None,
-            sleep: None,
-        }
-    }
-
+impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
     /// Waits at most this long, room in a bounded mailbox included.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.wait.limit(Limit::After(timeout));
+        self
+    }
+
+    /// Waits until then, by the system's clock.
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.wait.limit(Limit::At(deadline));
         self
     }
 
     /// Waits for as long as it takes.
     pub fn without_timeout(mut self) -> Self {
-        self.timeout = None;
+        self.wait.limit(Limit::Never);
         self
     }
 
     /// Brings the request to the server; pending while a bounded mailbox has no room for it.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        if let Some(request) = self.request.take() {
-            let Some(process) = self.address.resolve() else {
-                return Poll::Ready(Err(self.no_process()));
+        let Call {
+            address,
+            request,
+            server,
+            wait,
+        } = self;
+        let target = || address.recipient();
+        if let Some(request) = request.take() {
+            let Some(process) = address.resolve() else {
+                return Poll::Ready(Err(CallError::NoProcess { target: target() }));
             };
             if process.is_current() {
-                return Poll::Ready(Err(CallError::CallingSelf { target: self.target() }));
+                return Poll::Ready(Err(CallError::CallingSelf { target: target() }));
             }
-            self.server = Some(Server {
-                sending: Sending::new(process, request),
-                ended: None,
-            });
+            *server = Some(Sending::new(process, request));
         }
-        let server = self.server.as_mut().expect("the request is on its way to it");
-        match Pin::new(&mut server.sending).poll(cx) {
+        let sending = server.as_mut().expect("the request is on its way to it");
+        match Pin::new(&mut *sending).poll(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(Refused::Gone(_))) => Poll::Ready(Err(self.no_process())),
-            Poll::Ready(Err(Refused::Full(_))) => Poll::Ready(Err(CallError::MailboxFull { target: self.target() })),
-            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(Refused::Gone(_))) => Poll::Ready(Err(CallError::NoProcess { target: target() })),
+            Poll::Ready(Err(Refused::Full(_))) => Poll::Ready(Err(CallError::MailboxFull { target: target() })),
+            Poll::Pending => wait.poll_limit(&**sending.process(), &target, cx).map(Err),
         }
-    }
-
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError>> {
-        match Pin::new(&mut self.answer).poll(cx) {
-            Poll::Ready(Ok(value)) => Poll::Ready(Ok(value)),
-            Poll::Ready(Err(_dropped)) => Poll::Ready(Err(self.unanswered())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    /// The reply may be with another process: the server's end ends the wait all the same.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Server { sending, ended } = self.server.as_mut().expect("the request was sent to it");
-        loop {
-            let listener = ended.get_or_insert_with(|| sending.process().exited().listen());
-            if sending.process().has_ended() {
-                return Poll::Ready(());
-            }
-            if Pin::new(listener).poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            *ended = None;
-        }
-    }
-
-    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError> {
-        let Some(timeout) = self.timeout else {
-            return Poll::Pending;
-        };
-        let sleep = match (&mut self.sleep, &self.server) {
-            (Some(sleep), _) => sleep,
-            (none, Some(server)) => {
-                let timers = &server.process().system.timers;
-                none.insert(timers.sleep_until(timers.after(timeout)))
-            }
-            (None, None) => return Poll::Pending,
-        };
-        Pin::new(sleep).poll(cx).map(|()| CallError::Timeout {
-            target: self.target(),
-            timeout,
-        })
-    }
-
-    fn unanswered(&self) -> CallError {
-        let reason = self.server.as_ref().and_then(|server| server.process().exit_reason());
-        match reason {
-            Some(reason) => CallError::Down {
-                target: self.target(),
-                reason,
-            },
-            None => CallError::Unanswered { target: self.target() },
-        }
-    }
-
-    fn no_process(&self) -> CallError {
-        CallError::NoProcess { target: self.target() }
-    }
-
-    fn target(&self) -> String {
-        self.address.to_string()
     }
 }
 
@@ -176,32 +107,9 @@ impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        match this.poll_send(cx) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending => return this.poll_timeout(cx).map(Err),
-        }
-        if let Poll::Ready(answer) = this.poll_answer(cx) {
-            return Poll::Ready(answer);
-        }
-        if this.poll_end(cx).is_ready() {
-            // It may have answered and ended since the answer was looked for.
-            let last_look = this.poll_answer(cx);
-            return Poll::Ready(if let Poll::Ready(answer) = last_look {
-                answer
-            } else {
-                Err(this.unanswered())
-            });
-        }
-        let Poll::Ready(timeout) = this.poll_timeout(cx) else {
-            return Poll::Pending;
-        };
-        let last_look = this.poll_answer(cx);
-        Poll::Ready(if let Poll::Ready(answer) = last_look {
-            answer
-        } else {
-            Err(timeout)
-        })
+        ready!(this.poll_send(cx))?;
+        let server = this.server.as_ref().expect("the request was sent to it");
+        this.wait.poll(&**server.process(), &|| this.address.recipient(), cx)
     }
 }
 
@@ -209,7 +117,120 @@ impl<M: Send + 'static, T: Send + 'static> fmt::Debug for Call<'_, M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("address", self.address)
-            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
+    }
+}
+
+/// How long an answer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    Never,
+    After(Duration),
+    At(Instant),
+}
+
+/// The wait for an answer that a server owes.
+pub(crate) struct Wait<T> {
+    answer: oneshot::AsyncReceiver<T>,
+    ended: Option<EventListener>,
+    limit: Limit,
+    /// Waits for the limit, and knows how long that is.
+    sleep: Option<(Sleep, Duration)>,
+}
+
+/// Whom an error is about; asked for only when there is one.
+pub(crate) type Target<'a> = &'a dyn Fn() -> Recipient;
+
+impl<T> Wait<T> {
+    pub(crate) fn new(answer: oneshot::AsyncReceiver<T>, limit: Limit) -> Self {
+        Wait {
+            answer,
+            ended: None,
+            limit,
+            sleep: None,
+        }
+    }
+
+    pub(crate) fn limit(&mut self, limit: Limit) {
+        self.limit = limit;
+    }
+
+    /// Ready with the answer, or with why there is none. An answer that is there counts, whatever else has happened.
+    pub(crate) fn poll(
+        &mut self,
+        server: &dyn AnyProcess,
+        target: Target<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, CallError>> {
+        if let Poll::Ready(answer) = self.poll_answer(server, target, cx) {
+            return Poll::Ready(answer);
+        }
+        let error = if self.poll_end(server, cx).is_ready() {
+            unanswered(server, target())
+        } else {
+            ready!(self.poll_limit(server, target, cx))
+        };
+        // It may have come since it was looked for.
+        match self.poll_answer(server, target, cx) {
+            Poll::Ready(answer) => Poll::Ready(answer),
+            Poll::Pending => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn poll_answer(
+        &mut self,
+        server: &dyn AnyProcess,
+        target: Target<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, CallError>> {
+        Pin::new(&mut self.answer)
+            .poll(cx)
+            .map(|answer| answer.map_err(|_dropped| unanswered(server, target())))
+    }
+
+    /// The reply may be with another process: the server's end ends the wait all the same.
+    fn poll_end(&mut self, server: &dyn AnyProcess, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let ended = self.ended.get_or_insert_with(|| server.exited().listen());
+            if server.has_ended() {
+                return Poll::Ready(());
+            }
+            ready!(Pin::new(ended).poll(cx));
+            self.ended = None;
+        }
+    }
+
+    fn poll_limit(&mut self, server: &dyn AnyProcess, target: Target<'_>, cx: &mut Context<'_>) -> Poll<CallError> {
+        if self.sleep.is_none() {
+            self.sleep = self.limit.sleep(server.timers());
+        }
+        let Some((sleep, timeout)) = &mut self.sleep else {
+            return Poll::Pending;
+        };
+        Pin::new(sleep).poll(cx).map(|()| CallError::Timeout {
+            target: target(),
+            timeout: *timeout,
+        })
+    }
+}
+
+impl Limit {
+    fn sleep(self, timers: &Arc<Timers>) -> Option<(Sleep, Duration)> {
+        match self {
+            Limit::Never => None,
+            Limit::After(timeout) => Some((timers.sleep_until(timers.after(timeout)), timeout)),
+            Limit::At(deadline) => Some((
+                timers.sleep_until(deadline),
+                deadline.saturating_duration_since(timers.now()),
+            )),
+        }
+    }
+}
+
+/// Why there will be no answer.
+fn unanswered(server: &dyn AnyProcess, target: Recipient) -> CallError {
+    match server.exit_reason() {
+        Some(reason) => CallError::Down { target, reason },
+        None => CallError::Unanswered { target },
     }
 }

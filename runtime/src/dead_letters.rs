@@ -1,12 +1,11 @@
 //! Where messages end that nobody can receive.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_channel::Receiver;
 
-use crate::pid::Pid;
+use crate::pid::Recipient;
 use crate::subscribers::Subscribers;
 
 /// A message that reached nobody. The message itself is dropped; a [`Reply`](crate::Reply) in it tells its caller.
@@ -18,24 +17,6 @@ pub struct DeadLetter {
     pub message_type: &'static str,
     /// Why it was not received.
     pub reason: DeadReason,
-}
-
-/// Whom a message was for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recipient {
-    /// A process.
-    Process(Pid),
-    /// Whoever would have that name.
-    Name(Arc<str>),
-}
-
-impl fmt::Display for Recipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Recipient::Process(pid) => write!(f, "{pid}"),
-            Recipient::Name(name) => write!(f, "{name:?}"),
-        }
-    }
 }
 
 /// Why a message reached nobody.

@@ -70,6 +70,7 @@ mod sending;
 
 mod address;
 mod call;
+mod requests;
 
 mod context;
 mod spawn;
@@ -80,15 +81,16 @@ pub mod testing;
 pub use address::{Address, SendError, TrySendError};
 pub use call::Call;
 pub use context::Context;
-pub use dead_letters::{DeadLetter, DeadReason, Recipient};
+pub use dead_letters::{DeadLetter, DeadReason};
 pub use exit::{Cause, ExitReason, Outcome, Panic};
 pub use info::ProcessInfo;
 pub use mailbox::{Mailbox, MailboxOverflow, Overflow};
 pub use panic::catch_panic;
-pub use pid::{MonitorRef, Pid, TimerRef};
+pub use pid::{MonitorRef, Pid, Recipient, TimerRef};
 pub use registry::{LookupError, RegisterError};
 pub use reply::{CallError, Reply};
 pub use report::{CrashReport, ErrorContext, Offender, ProgressReport, Report, SupervisorReport};
+pub use requests::{Request, Requests, multi_call};
 pub use signal::{Down, Event, EventRef, Exit};
 pub use spawn::SpawnOptions;
 pub use start::{InitAck, Parent, StartError, StartOptions, start, start_link};

@@ -1,6 +1,7 @@
 //! Who a process is.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The identity of a process, unique within its [`System`](crate::System) for as long as the system lives.
 ///
@@ -38,6 +39,24 @@ impl fmt::Display for Pid {
 impl fmt::Debug for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// Whom a message was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// A process.
+    Process(Pid),
+    /// Whoever would have that name.
+    Name(Arc<str>),
+}
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Recipient::Process(pid) => write!(f, "{pid}"),
+            Recipient::Name(name) => write!(f, "{name:?}"),
+        }
     }
 }
 

@@ -20,18 +20,19 @@ use event_listener::Event;
 use pin_project_lite::pin_project;
 
 use crate::any_process::{AnyProcess, Delivery};
-use crate::dead_letters::{DeadLetter, DeadReason, Recipient};
+use crate::dead_letters::{DeadLetter, DeadReason};
 use crate::exit::{ExitReason, Panic};
 use crate::links::{Control, Effect, Ending, Life, Ties};
 use crate::mailbox::{Item, Left, Mailbox, Push, Queue};
 use crate::panic::{catch, drop_quietly};
-use crate::pid::{Pid, TimerRef};
+use crate::pid::{Pid, Recipient, TimerRef};
 use crate::reply::Unanswered;
 use crate::report::{CrashReport, Report};
 use crate::room::Turn;
 use crate::signal::{Down, Exit, Notice, Signal};
 use crate::sync::Lock;
 use crate::system::Shared;
+use crate::timers::Timers;
 
 /// A process as its senders and its own body know it.
 pub(crate) struct Process<M> {
@@ -191,17 +192,6 @@ impl<M: Send + 'static> Process<M> {
         let discarded = self.inner.lock().queue.discard(unwanted);
         // Exit reasons may hold what user code made: they are dropped here, not under the lock.
         drop(discarded);
-    }
-
-    /// Why it has ended, once all is released and all are told.
-    pub(crate) fn exit_reason(&self) -> Option<ExitReason> {
-        if !self.has_ended() {
-            return None;
-        }
-        match &self.inner.lock().control.life {
-            Life::Closed(reason) => Some(reason.clone()),
-            Life::Running | Life::Doomed(_) => None,
-        }
     }
 
     pub(crate) fn leave(&self) {
@@ -383,6 +373,20 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
+    }
+
+    fn exit_reason(&self) -> Option<ExitReason> {
+        if !self.has_ended() {
+            return None;
+        }
+        match &self.inner.lock().control.life {
+            Life::Closed(reason) => Some(reason.clone()),
+            Life::Running | Life::Doomed(_) => None,
+        }
+    }
+
+    fn timers(&self) -> &Arc<Timers> {
+        &self.system.timers
     }
 
     fn signal(&self, signal: Signal) -> Delivery {

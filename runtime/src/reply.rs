@@ -10,6 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
+use crate::pid::Recipient;
 
 /// The right to answer one call, once, from any process and at any later time.
 ///
@@ -113,7 +114,7 @@ pub enum CallError {
     #[error("call to {target} timed out after {timeout:?}")]
     Timeout {
         /// Who was called.
-        target: String,
+        target: Recipient,
         /// How long the caller waited.
         timeout: Duration,
     },
@@ -121,7 +122,7 @@ pub enum CallError {
     #[error("call to {target} failed: it ended: {reason}")]
     Down {
         /// Who was called.
-        target: String,
+        target: Recipient,
         /// Why it ended.
         reason: ExitReason,
     },
@@ -129,25 +130,25 @@ pub enum CallError {
     #[error("call to {target} failed: no such process")]
     NoProcess {
         /// Who was called.
-        target: String,
+        target: Recipient,
     },
     /// The server dropped the [`Reply`] and lives on.
     #[error("call to {target} failed: its reply was dropped unanswered")]
     Unanswered {
         /// Who was called.
-        target: String,
+        target: Recipient,
     },
     /// The server's mailbox has no room and rejects what it has no room for.
     #[error("call to {target} failed: its mailbox is full")]
     MailboxFull {
         /// Who was called.
-        target: String,
+        target: Recipient,
     },
     /// The process called itself, and would have waited for ever.
     #[error("call to {target} failed: a process cannot call itself")]
     CallingSelf {
         /// Who was called.
-        target: String,
+        target: Recipient,
     },
 }
 
