@@ -80,7 +80,7 @@ pub mod testing;
 
 pub use address::{Address, SendError, TrySendError};
 pub use call::Call;
-pub use context::Context;
+pub use context::{Context, Interval, Missed};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use exit::{Cause, ExitReason, Outcome, Panic};
 pub use info::ProcessInfo;

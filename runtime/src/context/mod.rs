@@ -1,0 +1,173 @@
+//! What a process body holds: its mailbox, and all it can do as itself.
+
+mod receive;
+mod relations;
+mod timers;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use slog::{Logger, o};
+
+use crate::address::Address;
+use crate::any_process::AnyProcess;
+use crate::mailbox::Item;
+use crate::pid::Pid;
+use crate::process::Process;
+use crate::registry::RegisterError;
+use crate::signal::Exit;
+use crate::system::SystemHandle;
+use crate::timers::Sleep;
+
+use receive::BUDGET;
+pub use timers::{Interval, Missed};
+
+/// A process as its own body sees it.
+///
+/// `M` is the type of its messages. Exits it traps and downs of what it monitors come through the same mailbox, in the
+/// order in which they were sent.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{Context, Event, ExitReason, System};
+///
+/// let outcome = System::new("family").run(|mut ctx: Context<()>| async move {
+///     ctx.trap_exit(true);
+///     let child = ctx.spawn_link(|_ctx: Context<()>| async { Err(ExitReason::error("lost the key")) });
+///     let Event::Exit(exit) = ctx.receive().await else { unreachable!("nobody sends a message") };
+///     assert_eq!(Some(exit.pid), child.pid());
+///     assert_eq!(exit.reason, ExitReason::error("lost the key"));
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
+pub struct Context<M: Send + 'static> {
+    process: Arc<Process<M>>,
+    system: SystemHandle,
+    /// Taken from the mailbox, not received yet.
+    batch: VecDeque<Item<M>>,
+    budget: u32,
+    logger: OnceLock<Logger>,
+    continuation: Option<M>,
+    idle_timeout: Option<Duration>,
+}
+
+impl<M: Send + 'static> Context<M> {
+    pub(crate) fn new(process: Arc<Process<M>>) -> Self {
+        Context {
+            system: SystemHandle {
+                shared: process.system.clone(),
+            },
+            process,
+            batch: VecDeque::new(),
+            budget: BUDGET,
+            logger: OnceLock::new(),
+            continuation: None,
+            idle_timeout: None,
+        }
+    }
+
+    /// Who this process is.
+    pub fn pid(&self) -> Pid {
+        self.process.pid
+    }
+
+    /// Where others send it messages.
+    pub fn address(&self) -> Address<M> {
+        Address::of(self.process.clone())
+    }
+
+    /// The system it lives in.
+    pub fn system(&self) -> &SystemHandle {
+        &self.system
+    }
+
+    /// Who started it; `None` if that was no process.
+    pub fn parent(&self) -> Option<Pid> {
+        self.process.parent
+    }
+
+    /// A logger whose records carry the pid and the name or label that the process has when it first asks.
+    pub fn logger(&self) -> &Logger {
+        self.logger.get_or_init(|| {
+            let info = self.system.process_info(self.pid());
+            let (name, label) = info.map(|info| (info.name, info.label)).unwrap_or_default();
+            let name = name.or(label).map(|name| name.to_string());
+            self.system
+                .logger()
+                .new(o!("pid" => self.pid().to_string(), "name" => name))
+        })
+    }
+
+    /// Takes a name; see [`SystemHandle::register`].
+    ///
+    /// # Errors
+    /// If the name is taken, or this process has one already.
+    pub fn register(&mut self, name: &str) -> Result<(), RegisterError> {
+        self.system.register(name, self.pid())
+    }
+
+    /// Says what this process is, in a few words, for reports and whoever looks at it; OTP's `set_label`.
+    pub fn set_label(&mut self, label: &str) {
+        self.process
+            .with_control(&mut |control| control.label = Some(label.into()));
+    }
+
+    /// Waits for `duration` of the system's time.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        self.system.sleep(duration)
+    }
+
+    /// Asks the behaviour that runs this process to handle `message` next, before anything that waits in the mailbox;
+    /// OTP's `{continue, Term}`. The last one asked for in a callback counts.
+    pub fn continue_with(&mut self, message: M) {
+        self.continuation = Some(message);
+    }
+
+    /// Asks the behaviour that runs this process to tell it when nothing has come for `timeout` after this callback.
+    /// Whatever comes before cancels it.
+    pub fn idle_timeout(&mut self, timeout: Duration) {
+        self.idle_timeout = Some(timeout);
+    }
+
+    /// For behaviours: what [`continue_with`](Self::continue_with) left.
+    pub fn take_continuation(&mut self) -> Option<M> {
+        self.continuation.take()
+    }
+
+    /// For behaviours: what [`idle_timeout`](Self::idle_timeout) left.
+    pub fn take_idle_timeout(&mut self) -> Option<Duration> {
+        self.idle_timeout.take()
+    }
+
+    /// For behaviours: from here on this process only cleans up. Calls that it leaves unanswered hear of its end, with the
+    /// reason, instead of a reply that was dropped.
+    pub fn begin_exit(&mut self) {
+        self.process.leave();
+    }
+
+    /// Whether `exit` comes from whoever started this process: its parent or, if it has none, the system that shuts down.
+    pub fn is_from_parent(&self, exit: &Exit) -> bool {
+        exit.pid == self.parent().unwrap_or(Pid::SYSTEM)
+    }
+
+    pub(crate) fn process(&self) -> &Arc<Process<M>> {
+        &self.process
+    }
+}
+
+impl<M: Send + 'static> Drop for Context<M> {
+    fn drop(&mut self) {
+        self.process.put_back(std::mem::take(&mut self.batch));
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Context<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("pid", &self.pid())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! Receiving.
+
+use std::future::poll_fn;
+use std::task::{self, Poll};
+use std::time::Duration;
+
+use futures_lite::future;
+
+use super::Context;
+use crate::signal::{Event, EventRef};
+
+/// After so many messages without a pause, a process lets others run.
+pub(super) const BUDGET: u32 = 256;
+
+impl<M: Send + 'static> Context<M> {
+    /// Receives what comes next. A process that nobody sends anything waits for ever.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn receive(&mut self) -> Event<M> {
+        self.pause_if_spent().await;
+        poll_fn(|cx| self.poll_receive(cx)).await
+    }
+
+    /// Receives the next message. Exits and downs before it keep their places, for [`receive`](Self::receive).
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn receive_message(&mut self) -> M {
+        match self
+            .receive_matching(|event| matches!(event, EventRef::Message(_)))
+            .await
+        {
+            Event::Message(message) => message,
+            Event::Exit(_) | Event::Down(_) => unreachable!("only messages match"),
+        }
+    }
+
+    /// Receives the first that matches; what does not keeps its place. OTP's selective receive.
+    ///
+    /// In a bounded mailbox what is passed over still takes its room.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
+        self.pause_if_spent().await;
+        let mut seen = 0;
+        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut wanted)).await
+    }
+
+    /// Takes the first that matches out of what is there already.
+    pub fn try_receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Option<Event<M>> {
+        self.process.take_into(&mut self.batch, None);
+        let found = self.batch.iter().position(|item| wanted(item.peek()))?;
+        Some(self.take(found))
+    }
+
+    /// Receives what comes next, or `None` if nothing comes within `timeout`. With a zero timeout it takes what is there.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn receive_timeout(&mut self, timeout: Duration) -> Option<Event<M>> {
+        // Before the race: a process that pauses has not found its mailbox empty.
+        self.pause_if_spent().await;
+        let budget = self.budget;
+        let late = self.sleep(timeout);
+        let received = async { Some(self.receive().await) };
+        let event = future::or(received, async {
+            late.await;
+            None
+        })
+        .await;
+        if event.is_none() {
+            // Who looks in again and again without waiting must let others run, too.
+            self.budget = budget - 1;
+        }
+        event
+    }
+
+    fn poll_receive(&mut self, cx: &mut task::Context<'_>) -> Poll<Event<M>> {
+        if self.batch.is_empty() && !self.refill(cx) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.take(0))
+    }
+
+    fn poll_matching(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        seen: &mut usize,
+        wanted: &mut impl FnMut(EventRef<'_, M>) -> bool,
+    ) -> Poll<Event<M>> {
+        loop {
+            if let Some(found) = self.batch.iter().skip(*seen).position(|item| wanted(item.peek())) {
+                return Poll::Ready(self.take(*seen + found));
+            }
+            *seen = self.batch.len();
+            if !self.refill(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Lets others run, if this process has received a budget of messages without a pause.
+    async fn pause_if_spent(&mut self) {
+        if self.budget == 0 {
+            self.budget = BUDGET;
+            future::yield_now().await;
+        }
+    }
+
+    fn refill(&mut self, cx: &task::Context<'_>) -> bool {
+        let refilled = self.process.take_into(&mut self.batch, Some(cx.waker()));
+        if !refilled {
+            self.budget = BUDGET;
+        }
+        refilled
+    }
+
+    fn take(&mut self, index: usize) -> Event<M> {
+        let item = self.batch.remove(index).expect("the caller found it there");
+        self.budget = self.budget.saturating_sub(1);
+        self.process.received(item.is_message(), self.batch.len());
+        item.into()
+    }
+}

@@ -1,0 +1,209 @@
+//! A process's own timers.
+
+use std::time::{Duration, Instant};
+
+use super::Context;
+use crate::address::Address;
+use crate::any_process::AnyProcess;
+use crate::pid::TimerRef;
+use crate::timers::Action;
+
+impl<M: Send + 'static> Context<M> {
+    /// Sends this process `message` after `delay`; never early. The timer ends with the process.
+    ///
+    /// Timers are received in the order in which they expire. A full mailbox takes the message all the same.
+    pub fn send_after(&mut self, delay: Duration, message: M) -> TimerRef {
+        self.start_timer(delay, |_timer| message)
+    }
+
+    /// Sends `message` to another process after `delay`. The timer ends with this process, not with the receiver; an
+    /// address by name is looked up when it expires.
+    pub fn send_after_to<N: Send + 'static>(&mut self, delay: Duration, to: &Address<N>, message: N) -> TimerRef {
+        let process = self.process.clone();
+        let mut letter = Some((to.clone(), message));
+        self.set_timer(self.system.shared.timers.after(delay), move |timer, _now| {
+            let mut pending = false;
+            process.with_control(&mut |control| pending = control.timers.remove(&timer));
+            if let Some((to, message)) = letter.take().filter(|_| pending) {
+                to.cast(message);
+            }
+            None
+        })
+    }
+
+    /// Sends this process what `make` makes of its own timer, after `delay`; OTP's `start_timer`. So a late message of a
+    /// timer that was cancelled can be told from that of the one set after it.
+    pub fn start_timer(&mut self, delay: Duration, make: impl FnOnce(TimerRef) -> M + Send + 'static) -> TimerRef {
+        let at = self.system.shared.timers.after(delay);
+        self.start_timer_at(at, make)
+    }
+
+    /// Sends this process `message` at that instant of the system's clock; at once if it has passed.
+    pub fn send_at(&mut self, at: Instant, message: M) -> TimerRef {
+        self.start_timer_at(at, |_timer| message)
+    }
+
+    /// Sends this process what `make` makes, again and again, until the timer is cancelled or the process ends.
+    ///
+    /// An [`Interval`] says when; a `Duration` is one at a fixed rate that leaves out what it misses.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::Context;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<&str>| async move {
+    ///     let timer = ctx.send_interval(Duration::from_secs(1), || "tick");
+    ///     for _ in 0..3 {
+    ///         assert_eq!(ctx.receive_message().await, "tick");
+    ///     }
+    ///     assert_eq!(ctx.cancel_timer(timer), Some(Duration::from_secs(1)));
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3));
+    /// ```
+    pub fn send_interval(
+        &mut self,
+        interval: impl Into<Interval>,
+        mut make: impl FnMut() -> M + Send + 'static,
+    ) -> TimerRef {
+        let interval = interval.into();
+        let process = self.process.clone();
+        let mut next = self.system.shared.timers.after(interval.period);
+        self.set_timer(next, move |timer, now| {
+            next = interval.after(next, now);
+            process.push_from_timer(timer, false, &mut make).then_some(next)
+        })
+    }
+
+    /// Cancels one of this process's timers and returns the time that was left; `None` if it is over. Then its message
+    /// may be in the mailbox.
+    pub fn cancel_timer(&mut self, timer: TimerRef) -> Option<Duration> {
+        let mut pending = false;
+        self.process
+            .with_control(&mut |control| pending = control.timers.remove(&timer));
+        // Between its expiry and its delivery a timer is in no store; it is not delivered any more.
+        pending.then(|| self.system.shared.timers.cancel(timer).unwrap_or_default())
+    }
+
+    /// The time until a timer expires; `None` if it is over.
+    pub fn read_timer(&self, timer: TimerRef) -> Option<Duration> {
+        self.system.shared.timers.time_left(timer)
+    }
+
+    fn start_timer_at(&mut self, at: Instant, make: impl FnOnce(TimerRef) -> M + Send + 'static) -> TimerRef {
+        let process = self.process.clone();
+        let mut make = Some(make);
+        self.set_timer(at, move |timer, _now| {
+            if let Some(make) = make.take() {
+                process.push_from_timer(timer, true, || make(timer));
+            }
+            None
+        })
+    }
+
+    fn set_timer(
+        &mut self,
+        at: Instant,
+        mut fire: impl FnMut(TimerRef, Instant) -> Option<Instant> + Send + 'static,
+    ) -> TimerRef {
+        let timers = &self.system.shared.timers;
+        let timer = timers.reserve();
+        self.process.with_control(&mut |control| {
+            control.timers.insert(timer);
+        });
+        timers.set(timer, at, Action::Call(Box::new(move |now| fire(timer, now))));
+        timer
+    }
+}
+
+/// When a repeated timer expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interval {
+    period: Duration,
+    missed: Missed,
+}
+
+/// What an interval does about ticks for which it came too late.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missed {
+    /// It leaves them out and keeps its rhythm. The default.
+    #[default]
+    Skip,
+    /// It makes up for them, at once.
+    Burst,
+    /// It starts its rhythm anew: a full period lies between any two ticks. A fixed delay rather than a fixed rate.
+    Delay,
+}
+
+impl Interval {
+    /// A tick every `period`, the first after one.
+    ///
+    /// # Panics
+    /// If `period` is zero.
+    pub fn every(period: Duration) -> Self {
+        assert!(!period.is_zero(), "an interval needs a period");
+        Interval {
+            period,
+            missed: Missed::Skip,
+        }
+    }
+
+    /// Sets what becomes of missed ticks.
+    #[must_use]
+    pub fn missed(mut self, missed: Missed) -> Self {
+        self.missed = missed;
+        self
+    }
+
+    /// When the tick after the one that was due at `last` and fires `now` is due.
+    fn after(self, last: Instant, now: Instant) -> Instant {
+        match self.missed {
+            Missed::Burst => last + self.period,
+            Missed::Delay => now + self.period,
+            Missed::Skip => {
+                let late = now.saturating_duration_since(last);
+                let missed = u32::try_from(late.as_nanos() / self.period.as_nanos()).unwrap_or(u32::MAX);
+                last + self.period * missed.saturating_add(1)
+            }
+        }
+    }
+}
+
+impl From<Duration> for Interval {
+    fn from(period: Duration) -> Self {
+        Interval::every(period)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_comes_late_does_as_its_policy_says() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let next = |missed, now| {
+            Interval::every(Duration::from_millis(10))
+                .missed(missed)
+                .after(at(10), at(now))
+        };
+        let table = [
+            // fired at: 10, in time; 19, late; 47, three ticks missed
+            (Missed::Skip, [20, 20, 50]),
+            (Missed::Burst, [20, 20, 20]),
+            (Missed::Delay, [20, 29, 57]),
+        ];
+        for (missed, expected) in table {
+            assert_eq!(
+                [10, 19, 47].map(|now| next(missed, now)),
+                expected.map(at),
+                "{missed:?}"
+            );
+        }
+    }
+}
