@@ -21,6 +21,7 @@ const RUNTIME: &[&str] = &[
     "any_process",
     "subscribers",
     "dead_letters",
+    "groups",
     "info",
     "registry",
     "report",
@@ -35,6 +36,7 @@ const RUNTIME: &[&str] = &[
     "requests",
     "context",
     "spawn",
+    "scope",
     "start",
     "testing",
 ];

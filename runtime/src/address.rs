@@ -187,7 +187,9 @@ impl<M: Send + 'static> Address<M> {
 }
 
 /// The process, if it takes messages of type `M`; otherwise the process again.
-fn downcast<M: Send + 'static>(process: Arc<dyn AnyProcess>) -> Result<Arc<Process<M>>, Arc<dyn AnyProcess>> {
+pub(crate) fn downcast<M: Send + 'static>(
+    process: Arc<dyn AnyProcess>,
+) -> Result<Arc<Process<M>>, Arc<dyn AnyProcess>> {
     if (&*process as &dyn Any).is::<Process<M>>() {
         let any: Arc<dyn Any + Send + Sync> = process;
         Ok(any.downcast().expect("its type was looked at"))

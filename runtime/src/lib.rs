@@ -54,6 +54,7 @@ mod timers;
 
 mod any_process;
 mod dead_letters;
+mod groups;
 mod info;
 mod registry;
 mod report;
@@ -73,6 +74,7 @@ mod call;
 mod requests;
 
 mod context;
+mod scope;
 mod spawn;
 mod start;
 
@@ -83,14 +85,16 @@ pub use call::Call;
 pub use context::{Context, Interval, Missed};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use exit::{Cause, ExitReason, Outcome, Panic};
+pub use groups::{GroupChange, GroupError};
 pub use info::ProcessInfo;
 pub use mailbox::{Mailbox, MailboxOverflow, Overflow};
 pub use panic::catch_panic;
-pub use pid::{MonitorRef, Pid, Recipient, TimerRef};
+pub use pid::{GroupName, MonitorRef, Pid, Recipient, TimerRef};
 pub use registry::{LookupError, RegisterError};
 pub use reply::{CallError, Reply};
 pub use report::{CrashReport, ErrorContext, Offender, ProgressReport, Report, SupervisorReport};
 pub use requests::{Request, Requests, multi_call};
+pub use scope::Scope;
 pub use signal::{Down, Event, EventRef, Exit};
 pub use spawn::SpawnOptions;
 pub use start::{InitAck, Parent, StartError, StartOptions, start, start_link};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::exit::{ExitReason, Panic};
-use crate::pid::{MonitorRef, Pid, TimerRef};
+use crate::pid::{GroupName, MonitorRef, Pid, TimerRef};
 use crate::signal::{Down, Exit, Notice, Signal};
 
 /// Where a process is in its life.
@@ -51,6 +51,7 @@ pub(crate) struct Control {
     /// Whom this process monitors.
     pub(crate) watching: BTreeMap<MonitorRef, Pid>,
     pub(crate) timers: BTreeSet<TimerRef>,
+    pub(crate) groups: BTreeSet<GroupName>,
 }
 
 /// Why a process ends, and what it has to release before anyone is told.
@@ -60,6 +61,7 @@ pub(crate) struct Ending {
     /// Whether code of its own, not a signal, ended it abnormally.
     pub(crate) crashed: bool,
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) groups: BTreeSet<GroupName>,
     pub(crate) timers: BTreeSet<TimerRef>,
     /// What `reason` has overruled, to be dropped once the lock is free: a reason may hold what user code made.
     pub(crate) _before: Life,
@@ -151,6 +153,7 @@ impl Control {
             reason,
             crashed,
             name: self.name.take(),
+            groups: std::mem::take(&mut self.groups),
             timers: std::mem::take(&mut self.timers),
             _before: before,
         }

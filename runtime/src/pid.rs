@@ -1,4 +1,4 @@
-//! Who a process is.
+//! What things are called: processes, groups, monitors, timers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -57,6 +57,29 @@ impl fmt::Display for Recipient {
             Recipient::Process(pid) => write!(f, "{pid}"),
             Recipient::Name(name) => write!(f, "{name:?}"),
         }
+    }
+}
+
+/// A group's name, within its scope.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupName {
+    pub(crate) scope: Arc<str>,
+    pub(crate) name: Arc<str>,
+}
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scope.is_empty() {
+            write!(f, "{:?}", self.name)
+        } else {
+            write!(f, "{:?} of {:?}", self.name, self.scope)
+        }
+    }
+}
+
+impl fmt::Debug for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

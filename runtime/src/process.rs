@@ -226,6 +226,9 @@ impl<M: Send + 'static> Process<M> {
         if let Some(name) = &ending.name {
             self.system.registry.release(name, self.pid);
         }
+        for group in &ending.groups {
+            self.system.groups.leave_for_good(group, self.pid);
+        }
         let unreceived = self.bury(left.items);
         for sender in left.senders {
             sender.wake();

@@ -20,6 +20,7 @@ use crate::any_process::{AnyProcess, Delivery, wait_for_end};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::exit::ExitReason;
+use crate::groups::Groups;
 use crate::info::{self, ProcessInfo};
 use crate::panic;
 use crate::pid::{MonitorRef, Pid};
@@ -88,6 +89,7 @@ impl System {
             timers,
             table: Table::new(),
             registry: Registry::default(),
+            groups: Groups::default(),
             dead_letters: DeadLetters::new(),
             reports: Reports::new(logger),
             scheduler,
@@ -349,6 +351,7 @@ pub(crate) struct Shared {
     pub(crate) timers: Arc<Timers>,
     pub(crate) table: Table,
     pub(crate) registry: Registry,
+    pub(crate) groups: Groups,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) reports: Reports,
     pub(crate) scheduler: Box<dyn Scheduler>,
