@@ -29,6 +29,7 @@ const RUNTIME: &[&str] = &[
     "table",
     "scheduler",
     "system",
+    "blocking",
     "process",
     "sending",
     "address",
@@ -38,6 +39,7 @@ const RUNTIME: &[&str] = &[
     "spawn",
     "scope",
     "start",
+    "watch",
     "testing",
 ];
 

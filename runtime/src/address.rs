@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::any_process::{AnyProcess, wait_for_end};
-use crate::dead_letters::{DeadLetter, DeadReason};
+use crate::dead_letters::DeadReason;
 use crate::exit::ExitReason;
 use crate::pid::{Pid, Recipient};
-use crate::process::{Process, Refused};
+use crate::process::{Process, Refused, dead_letter};
 use crate::registry::LookupError;
 use crate::sending::Sending;
 use crate::system::{Shared, SystemHandle};
@@ -177,11 +177,7 @@ impl<M: Send + 'static> Address<M> {
     fn dead_letter(&self, reason: DeadReason) {
         match &self.target {
             Target::Process(process) => process.dead_letter(reason),
-            Target::Name(named) => named.system.dead_letters.record(|| DeadLetter {
-                target: self.recipient(),
-                message_type: type_name::<M>(),
-                reason,
-            }),
+            Target::Name(named) => dead_letter::<M>(&named.system, self.recipient(), reason),
         }
     }
 }

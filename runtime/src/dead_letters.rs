@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
+use slog::{Drain, Logger};
 
-use crate::pid::Recipient;
+use crate::pid::{Pid, Recipient};
 use crate::subscribers::Subscribers;
+use crate::sync::Lock;
 
 /// A message that reached nobody. The message itself is dropped; a [`Reply`](crate::Reply) in it tells its caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,11 +20,13 @@ pub struct DeadLetter {
     pub message_type: &'static str,
     /// Why it was not received.
     pub reason: DeadReason,
+    /// The process in which it was sent; `None` if that was none, or the message was dropped at the receiver's end.
+    pub sender: Option<Pid>,
 }
 
 /// Why a message reached nobody.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DeadReason {
     /// Nobody has that name, or who has it takes messages of another type.
     NoProcess,
@@ -44,30 +49,105 @@ impl fmt::Display for DeadReason {
     }
 }
 
+impl DeadReason {
+    const ALL: [DeadReason; 4] = [
+        DeadReason::NoProcess,
+        DeadReason::Exited,
+        DeadReason::DroppedAtExit,
+        DeadReason::MailboxFull,
+    ];
+}
+
 #[derive(Debug)]
 pub(crate) struct DeadLetters {
-    count: AtomicU64,
+    counts: [AtomicU64; DeadReason::ALL.len()],
     subscribers: Subscribers<DeadLetter>,
+    logged: Lock<Quota>,
+}
+
+/// How many dead letters may be logged in a second.
+const LOGGED_PER_SECOND: u32 = 10;
+
+/// What is left of this second's log lines, and how many were left out since the last.
+#[derive(Debug, Default)]
+struct Quota {
+    since: Option<Instant>,
+    used: u32,
+    left_out: u64,
+}
+
+impl Quota {
+    /// Whether one more may be logged at `now`; if so, with how many were left out before it.
+    fn take(&mut self, now: Instant) -> Option<u64> {
+        if self
+            .since
+            .is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1))
+        {
+            self.since = Some(now);
+            self.used = 0;
+        }
+        if self.used == LOGGED_PER_SECOND {
+            self.left_out += 1;
+            return None;
+        }
+        self.used += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
 }
 
 impl DeadLetters {
     pub(crate) fn new() -> Self {
         DeadLetters {
-            count: AtomicU64::new(0),
+            counts: Default::default(),
             subscribers: Subscribers::new(),
+            logged: Lock::default(),
         }
     }
 
-    pub(crate) fn record(&self, make: impl FnOnce() -> DeadLetter) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.subscribers.publish(make);
+    pub(crate) fn record(&self, letter: DeadLetter, now: Instant, logger: &Logger) {
+        self.counts[letter.reason as usize].fetch_add(1, Ordering::Relaxed);
+        if logger.is_debug_enabled() {
+            let quota = self.logged.lock().take(now);
+            if let Some(left_out) = quota {
+                log(&letter, left_out, logger);
+            }
+        }
+        self.subscribers.publish(|| letter);
     }
 
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+    pub(crate) fn count(&self, reason: DeadReason) -> u64 {
+        self.counts[reason as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        DeadReason::ALL.iter().map(|reason| self.count(*reason)).sum()
     }
 
     pub(crate) fn subscribe(&self) -> Receiver<DeadLetter> {
         self.subscribers.subscribe()
+    }
+}
+
+fn log(letter: &DeadLetter, left_out: u64, logger: &Logger) {
+    slog::debug!(logger, "dead letter: {}", letter.reason;
+        "to" => %letter.target,
+        "from" => letter.sender.map(|pid| pid.to_string()),
+        "message_type" => letter.message_type,
+        "left_out" => Some(left_out).filter(|count| *count > 0),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_dead_letters_is_logged_ten_a_second_with_a_count_of_the_rest() {
+        let start = Instant::now();
+        let mut quota = Quota::default();
+        let first_second: Vec<_> = (0..25).map(|_| quota.take(start)).collect();
+        assert_eq!(first_second.iter().flatten().count(), 10);
+        assert_eq!(quota.take(start + Duration::from_secs(1)), Some(15));
+        assert_eq!(quota.take(start + Duration::from_secs(1)), Some(0));
     }
 }

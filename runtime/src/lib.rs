@@ -66,6 +66,8 @@ mod scheduler;
 
 mod system;
 
+mod blocking;
+
 mod process;
 mod sending;
 
@@ -77,6 +79,7 @@ mod context;
 mod scope;
 mod spawn;
 mod start;
+mod watch;
 
 pub mod testing;
 
@@ -89,7 +92,7 @@ pub use groups::{GroupChange, GroupError};
 pub use info::ProcessInfo;
 pub use mailbox::{Mailbox, MailboxOverflow, Overflow};
 pub use panic::catch_panic;
-pub use pid::{GroupName, MonitorRef, Pid, Recipient, TimerRef};
+pub use pid::{GroupName, MonitorRef, Pid, Recipient, TimerRef, WatchRef};
 pub use registry::{LookupError, RegisterError};
 pub use reply::{CallError, Reply};
 pub use report::{CrashReport, ErrorContext, Offender, ProgressReport, Report, SupervisorReport};
@@ -100,3 +103,4 @@ pub use spawn::SpawnOptions;
 pub use start::{InitAck, Parent, StartError, StartOptions, start, start_link};
 pub use system::{Builder, System, SystemHandle};
 pub use timers::Sleep;
+pub use watch::{Interest, Ready, WatchError, Watched};

@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use async_channel::Sender;
+
 use crate::exit::{ExitReason, Panic};
-use crate::pid::{GroupName, MonitorRef, Pid, TimerRef};
+use crate::pid::{GroupName, MonitorRef, Pid, TimerRef, WatchRef};
 use crate::signal::{Down, Exit, Notice, Signal};
 
 /// Where a process is in its life.
@@ -52,6 +54,8 @@ pub(crate) struct Control {
     pub(crate) watching: BTreeMap<MonitorRef, Pid>,
     pub(crate) timers: BTreeSet<TimerRef>,
     pub(crate) groups: BTreeSet<GroupName>,
+    /// What arms each watch again; a watch is over when this is dropped.
+    pub(crate) watches: BTreeMap<WatchRef, Sender<()>>,
 }
 
 /// Why a process ends, and what it has to release before anyone is told.
@@ -63,6 +67,7 @@ pub(crate) struct Ending {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) groups: BTreeSet<GroupName>,
     pub(crate) timers: BTreeSet<TimerRef>,
+    pub(crate) watches: BTreeMap<WatchRef, Sender<()>>,
     /// What `reason` has overruled, to be dropped once the lock is free: a reason may hold what user code made.
     pub(crate) _before: Life,
 }
@@ -155,6 +160,7 @@ impl Control {
             name: self.name.take(),
             groups: std::mem::take(&mut self.groups),
             timers: std::mem::take(&mut self.timers),
+            watches: std::mem::take(&mut self.watches),
             _before: before,
         }
     }

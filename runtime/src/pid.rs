@@ -102,3 +102,13 @@ impl fmt::Debug for TimerRef {
         write!(f, "#Timer<{}>", self.0)
     }
 }
+
+/// Names one watch on a file descriptor; unique within its system.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WatchRef(pub(crate) u64);
+
+impl fmt::Debug for WatchRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Watch<{}>", self.0)
+    }
+}

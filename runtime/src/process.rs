@@ -25,7 +25,7 @@ use crate::exit::{ExitReason, Panic};
 use crate::links::{Control, Effect, Ending, Life, Ties};
 use crate::mailbox::{Item, Left, Mailbox, Push, Queue};
 use crate::panic::{catch, drop_quietly};
-use crate::pid::{Pid, Recipient, TimerRef};
+use crate::pid::{Pid, Recipient, TimerRef, WatchRef};
 use crate::reply::Unanswered;
 use crate::report::{CrashReport, Report};
 use crate::room::Turn;
@@ -135,7 +135,7 @@ impl<M: Send + 'static> Process<M> {
         let message = match catch(make) {
             Ok(message) => message,
             Err(panic) => {
-                self.apply(|control| control.crash(panic));
+                self.crash(panic);
                 return false;
             }
         };
@@ -154,6 +154,24 @@ impl<M: Send + 'static> Process<M> {
         drop(inner);
         wake(waker);
         true
+    }
+
+    /// Code of the process that ran outside its body panicked: that ends it all the same.
+    pub(crate) fn crash(&self, panic: Panic) {
+        self.apply(|control| control.crash(panic));
+    }
+
+    /// Delivers what a watch has to say, unless it was cancelled. It finds room in a full mailbox.
+    pub(crate) fn push_from_watch(&self, watch: WatchRef, message: M) {
+        let mut inner = self.inner.lock();
+        if !inner.control.is_running() || !inner.control.watches.contains_key(&watch) {
+            drop(inner);
+            let _ = drop_quietly(message);
+            return;
+        }
+        let waker = inner.queue.push_past_bound(message);
+        drop(inner);
+        wake(waker);
     }
 
     /// Moves what waits into `batch`; if there is nothing, `waker`, if given, is woken when something comes.
@@ -200,7 +218,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Whether the code that asks runs in this process.
     pub(crate) fn is_current(&self) -> bool {
-        CURRENT.get() == self.address()
+        CURRENT.get().address == self.address()
     }
 
     fn address(&self) -> usize {
@@ -222,7 +240,7 @@ impl<M: Send + 'static> Process<M> {
     /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands. `fault` is the
     /// panic with which it was dropped, which is reported and does not change the reason.
     pub(crate) fn finish(&self, by_itself: Option<ExitReason>, fault: Option<Panic>) {
-        let (ending, left) = self.begin_exit(by_itself);
+        let (mut ending, left) = self.begin_exit(by_itself);
         if let Some(name) = &ending.name {
             self.system.registry.release(name, self.pid);
         }
@@ -237,6 +255,7 @@ impl<M: Send + 'static> Process<M> {
             // What a timer would have sent is dropped with it.
             let _ = catch(|| self.system.timers.cancel(*timer));
         }
+        ending.watches.clear();
         let crash = ending.crashed.then(|| ending.reason.clone());
         if let Some(reason) = fault.map(ExitReason::Panic).or(crash) {
             self.report_crash(reason, ending.name.clone(), unreceived);
@@ -278,12 +297,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     pub(crate) fn dead_letter(&self, reason: DeadReason) {
-        let target = Recipient::Process(self.pid);
-        self.system.dead_letters.record(|| DeadLetter {
-            target,
-            message_type: type_name::<M>(),
-            reason,
-        });
+        dead_letter::<M>(&self.system, Recipient::Process(self.pid), reason);
     }
 
     fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
@@ -341,6 +355,17 @@ impl<M> Drop for Process<M> {
         // The error behind the reason may panic when it is dropped, and this may be dropped by anyone.
         let _ = drop_quietly(std::mem::take(&mut self.inner.get_mut().control));
     }
+}
+
+/// Reports a message of type `M` that reached nobody, sent by whoever runs on this thread.
+pub(crate) fn dead_letter<M>(system: &Shared, target: Recipient, reason: DeadReason) {
+    let sender = CURRENT.get().pid.filter(|_| reason != DeadReason::DroppedAtExit);
+    system.dead_letter(DeadLetter {
+        target,
+        message_type: type_name::<M>(),
+        reason,
+        sender,
+    });
 }
 
 fn wake(waker: Option<Waker>) {
@@ -432,14 +457,24 @@ impl<M> fmt::Debug for Process<M> {
     }
 }
 
+/// A process, known by where it lies in memory: pids of two systems may be alike.
+#[derive(Clone, Copy)]
+struct Current {
+    address: usize,
+    pid: Option<Pid>,
+}
+
 thread_local! {
     /// The process whose body runs on this thread.
-    static CURRENT: Cell<usize> = const { Cell::new(0) };
+    static CURRENT: Cell<Current> = const { Cell::new(Current { address: 0, pid: None }) };
 }
 
 /// Marks this thread as running `process` while `code` runs; replies that are dropped meanwhile end in `unanswered`.
 fn within<M: Send + 'static, T>(process: &Process<M>, unanswered: &mut Unanswered, code: impl FnOnce() -> T) -> T {
-    let outer = CURRENT.replace(process.address());
+    let outer = CURRENT.replace(Current {
+        address: process.address(),
+        pid: Some(process.pid),
+    });
     let outer_unanswered = Unanswered::begin(std::mem::take(unanswered));
     let result = code();
     *unanswered = Unanswered::end(outer_unanswered);

@@ -18,7 +18,7 @@ use slog::Logger;
 
 use crate::any_process::{AnyProcess, Delivery, wait_for_end};
 use crate::clock::Clock;
-use crate::dead_letters::{DeadLetter, DeadLetters};
+use crate::dead_letters::{DeadLetter, DeadLetters, DeadReason};
 use crate::exit::ExitReason;
 use crate::groups::Groups;
 use crate::info::{self, ProcessInfo};
@@ -310,10 +310,15 @@ impl SystemHandle {
 
     /// How many messages have reached nobody so far.
     pub fn dead_letter_count(&self) -> u64 {
-        self.shared.dead_letters.count()
+        self.shared.dead_letters.total()
     }
 
-    /// Dead letters from now on. Whoever leaves 4,096 of them unread loses the oldest.
+    /// How many messages have reached nobody so far, for that reason.
+    pub fn dead_letter_count_of(&self, reason: DeadReason) -> u64 {
+        self.shared.dead_letters.count(reason)
+    }
+
+    /// Dead letters from now on; at the level of debugging they are logged too, ten a second. Whoever leaves 4,096 of them unread loses the oldest.
     pub fn dead_letters(&self) -> Receiver<DeadLetter> {
         self.shared.dead_letters.subscribe()
     }
@@ -365,6 +370,11 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn is_halting(&self) -> bool {
         self.halting.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn dead_letter(&self, letter: DeadLetter) {
+        self.dead_letters
+            .record(letter, self.timers.now(), self.reports.logger());
     }
 
     /// Sends `signal` to `pid`, if there is such a process.
@@ -424,8 +434,13 @@ impl Shared {
         change()
     }
 
+    /// A number that nothing else of this system has.
+    pub(crate) fn next_reference(&self) -> u64 {
+        self.references.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     pub(crate) fn next_monitor(&self) -> MonitorRef {
-        MonitorRef(self.references.fetch_add(1, Ordering::Relaxed) + 1)
+        MonitorRef(self.next_reference())
     }
 
     /// Every process by its parent, oldest first; by `None` those without a parent, or whose parent has ended.

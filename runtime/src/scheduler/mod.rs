@@ -18,6 +18,9 @@ pub(crate) trait Scheduler: fmt::Debug + Send + Sync {
     /// Runs `task` to its end. After [`stop`](Self::stop) it is dropped instead.
     fn spawn(&self, task: Task);
 
+    /// Whether it simulates: then nothing outside the system can wake a task.
+    fn is_simulated(&self) -> bool;
+
     /// Lets tasks run until `done`, looked at whenever `changed` is notified, or until waiting for it is vain.
     fn settle(&self, changed: &Event, done: &dyn Fn() -> bool) -> Settled;
 

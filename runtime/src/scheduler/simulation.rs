@@ -66,6 +66,10 @@ impl Scheduler for Simulation {
         runnable.schedule();
     }
 
+    fn is_simulated(&self) -> bool {
+        true
+    }
+
     fn settle(&self, _changed: &Event, done: &dyn Fn() -> bool) -> Settled {
         while !done() {
             if !self.step() {

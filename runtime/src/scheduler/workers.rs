@@ -79,6 +79,10 @@ impl Scheduler for Workers {
         }
     }
 
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
     fn settle(&self, changed: &Event, done: &dyn Fn() -> bool) -> Settled {
         // A worker that waits here would not run what it waits for.
         if self.is_own_thread() {
