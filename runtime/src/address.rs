@@ -8,7 +8,7 @@ use crate::any_process::{AnyProcess, wait_for_end};
 use crate::dead_letters::DeadReason;
 use crate::exit::ExitReason;
 use crate::pid::{Pid, Recipient};
-use crate::process::{Process, Refused, dead_letter};
+use crate::process::{Process, Refused, current, dead_letter};
 use crate::registry::LookupError;
 use crate::sending::Sending;
 use crate::system::{Shared, SystemHandle};
@@ -156,8 +156,8 @@ impl<M: Send + 'static> Address<M> {
         }
     }
 
-    /// Whom it names.
-    pub(crate) fn recipient(&self) -> Recipient {
+    /// Whom it names: a process, or whoever has a name. Errors and dead letters carry it.
+    pub fn recipient(&self) -> Recipient {
         match &self.target {
             Target::Process(process) => Recipient::Process(process.pid),
             Target::Name(named) => Recipient::Name(named.name.clone()),
@@ -176,8 +176,8 @@ impl<M: Send + 'static> Address<M> {
 
     fn dead_letter(&self, reason: DeadReason) {
         match &self.target {
-            Target::Process(process) => process.dead_letter(reason),
-            Target::Name(named) => dead_letter::<M>(&named.system, self.recipient(), reason),
+            Target::Process(process) => process.dead_letter(reason, current()),
+            Target::Name(named) => dead_letter::<M>(&named.system, self.recipient(), reason, current()),
         }
     }
 }

@@ -155,6 +155,11 @@ impl<T> Wait<T> {
         self.limit = limit;
     }
 
+    /// Ends the wait when `sleep` is over, which is after `timeout`, though it may be first polled later.
+    pub(crate) fn end_after(&mut self, sleep: Sleep, timeout: Duration) {
+        self.sleep = Some((sleep, timeout));
+    }
+
     /// Ready with the answer, or with why there is none. An answer that is there counts, whatever else has happened.
     pub(crate) fn poll(
         &mut self,

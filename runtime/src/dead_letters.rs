@@ -20,7 +20,8 @@ pub struct DeadLetter {
     pub message_type: &'static str,
     /// Why it was not received.
     pub reason: DeadReason,
-    /// The process in which it was sent; `None` if that was none, or the message was dropped at the receiver's end.
+    /// The process in which it was sent; `None` if that was none, or the message had been in the mailbox: then that is
+    /// forgotten.
     pub sender: Option<Pid>,
 }
 

@@ -6,6 +6,7 @@
 //!   anyone is told of its end.
 //! - Who monitors a group learns its members and every change after that, in order, with nothing between.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -70,12 +71,11 @@ impl Groups {
     pub(crate) fn join(&self, name: &GroupName, process: &Arc<dyn AnyProcess>) -> Result<(), GroupError> {
         let mut groups = self.groups.lock();
         let group = groups.entry(name.clone()).or_default();
-        if let Some(found) = group.message_type().filter(|found| *found != process.message_type()) {
-            let wanted = process.message_type();
+        if let Some(other) = group.any_member().filter(|other| !are_alike(&***other, &**process)) {
             return Err(GroupError::OtherMessageType {
                 group: name.clone(),
-                wanted,
-                found,
+                wanted: process.message_type(),
+                found: other.message_type(),
             });
         }
         group.add(process);
@@ -141,6 +141,7 @@ impl Groups {
         let (sender, receiver) = async_channel::unbounded();
         let mut groups = self.groups.lock();
         let group = groups.entry(name.clone()).or_default();
+        group.monitors.retain(|monitor| !monitor.is_closed());
         group.monitors.push(sender);
         (group.members.keys().copied().collect(), receiver)
     }
@@ -156,8 +157,8 @@ impl Groups {
 }
 
 impl Group {
-    fn message_type(&self) -> Option<&'static str> {
-        self.members.values().next().map(|member| member.process.message_type())
+    fn any_member(&self) -> Option<&Arc<dyn AnyProcess>> {
+        self.members.values().next().map(|member| &member.process)
     }
 
     fn add(&mut self, process: &Arc<dyn AnyProcess>) {
@@ -187,6 +188,11 @@ impl Group {
     fn tell(&mut self, change: GroupChange) {
         self.monitors.retain(|monitor| monitor.try_send(change).is_ok());
     }
+}
+
+/// Whether two processes take messages of one type. Two types may have one name.
+fn are_alike(a: &dyn AnyProcess, b: &dyn AnyProcess) -> bool {
+    (a as &dyn Any).type_id() == (b as &dyn Any).type_id()
 }
 
 impl fmt::Debug for Groups {

@@ -26,7 +26,7 @@ pub struct ProcessInfo {
     pub message_type: &'static str,
     /// How many messages and news wait in its mailbox.
     pub queue_len: usize,
-    /// The most messages and news that have waited at a time.
+    /// The most messages and news that have waited at a time, as far as the process or whoever asked has seen.
     pub queue_high_water: usize,
     /// Who is linked to it.
     pub links: Vec<Pid>,

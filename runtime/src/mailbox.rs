@@ -84,9 +84,11 @@ pub enum Overflow {
     Reject,
     /// What came before matters more.
     DropNewest,
-    /// What comes last matters more.
+    /// What comes last matters more. What a selective receive has passed over stays: the message gives way if nothing else
+    /// waits.
     DropOldest,
-    /// The process ends with the error [`MailboxOverflow`], as one of OTP's does that outgrows its `max_heap_size`.
+    /// The process ends with the error [`MailboxOverflow`], as one of OTP's does that outgrows its `max_heap_size`. The
+    /// message fares as if rejected.
     Exit,
 }
 
@@ -135,7 +137,7 @@ pub(crate) struct Queue<M> {
     /// Of a bounded mailbox; boxed, so that the others are small.
     room: Option<Box<Room>>,
     overflow: Overflow,
-    /// The most items that a batch has had.
+    /// The most items that the consumer has had before it.
     high_water: usize,
     consumer: Option<Waker>,
 }
@@ -232,18 +234,26 @@ impl<M> Queue<M> {
     /// Moves all that waits behind what `batch` holds; returns whether there was anything. Where the oldest may have to
     /// give way, one item only: what is in the batch is out of reach.
     pub(crate) fn take_into(&mut self, batch: &mut VecDeque<Item<M>>) -> bool {
-        self.high_water = self.high_water.max(self.items.len());
+        self.high_water = self.high_water.max(batch.len() + self.items.len());
         if self.items.is_empty() {
             return false;
         }
         if self.overflow == Overflow::DropOldest {
             batch.extend(self.items.pop_front());
-        } else if batch.is_empty() {
+        } else {
+            self.take_all_into(batch);
+        }
+        true
+    }
+
+    /// Moves all that waits behind what `batch` holds, whatever may have to give way.
+    pub(crate) fn take_all_into(&mut self, batch: &mut VecDeque<Item<M>>) {
+        self.high_water = self.high_water.max(batch.len() + self.items.len());
+        if batch.is_empty() {
             std::mem::swap(&mut self.items, batch);
         } else {
             batch.append(&mut self.items);
         }
-        true
     }
 
     /// A message was received: a bounded mailbox has room for another. Returns the sender whose turn it is.
@@ -288,7 +298,7 @@ impl<M> Queue<M> {
         self.items.len()
     }
 
-    /// The most items that have waited at a time.
+    /// The most items that have waited at a time, as the consumer has seen it.
     pub(crate) fn high_water(&self) -> usize {
         self.high_water.max(self.items.len())
     }

@@ -99,22 +99,23 @@ impl<M: Send + 'static> Process<M> {
         if !inner.control.is_running() {
             return Err(Refused::Gone(message));
         }
+        // Who sent what was evicted is forgotten.
         let (waker, dead) = match push(&mut inner.queue, message) {
             Push::Queued(waker) => (waker, None),
-            Push::Evicted(oldest, waker) => (waker, Some(oldest)),
-            Push::Dropped(newest) => (None, Some(newest)),
+            Push::Evicted(oldest, waker) => (waker, Some((oldest, None))),
+            Push::Dropped(newest) => (None, Some((newest, current()))),
             Push::Full(message) => return Err(Refused::Full(message)),
             Push::Overflowed(message, overflow) => {
                 drop(inner);
                 self.doom(overflow.into());
-                return Err(Refused::Gone(message));
+                return Err(Refused::Full(message));
             }
         };
         drop(inner);
         wake(waker);
-        if dead.is_some() {
-            self.dead_letter(DeadReason::MailboxFull);
-            let _ = drop_quietly(dead);
+        if let Some((message, sender)) = dead {
+            self.dead_letter(DeadReason::MailboxFull, sender);
+            let _ = drop_quietly(message);
         }
         Ok(())
     }
@@ -174,14 +175,19 @@ impl<M: Send + 'static> Process<M> {
         wake(waker);
     }
 
-    /// Moves what waits into `batch`; if there is nothing, `waker`, if given, is woken when something comes.
-    pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: Option<&Waker>) -> bool {
+    /// Moves what waits into `batch`; if there is nothing, `waker` is woken when something comes.
+    pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> bool {
         let mut inner = self.inner.lock();
         let taken = inner.queue.take_into(batch);
-        if let Some(waker) = waker.filter(|_| !taken) {
+        if !taken {
             inner.queue.wait(waker);
         }
         taken
+    }
+
+    /// Moves all that waits into `batch`.
+    pub(crate) fn take_all_into(&self, batch: &mut VecDeque<Item<M>>) {
+        self.inner.lock().queue.take_all_into(batch);
     }
 
     /// The body has received an item and holds `held` more.
@@ -289,15 +295,15 @@ impl<M: Send + 'static> Process<M> {
         for item in items {
             if item.is_message() {
                 messages += 1;
-                self.dead_letter(DeadReason::DroppedAtExit);
+                self.dead_letter(DeadReason::DroppedAtExit, None);
             }
             let _ = drop_quietly(item);
         }
         messages
     }
 
-    pub(crate) fn dead_letter(&self, reason: DeadReason) {
-        dead_letter::<M>(&self.system, Recipient::Process(self.pid), reason);
+    pub(crate) fn dead_letter(&self, reason: DeadReason, sender: Option<Pid>) {
+        dead_letter::<M>(&self.system, Recipient::Process(self.pid), reason, sender);
     }
 
     fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
@@ -357,9 +363,13 @@ impl<M> Drop for Process<M> {
     }
 }
 
-/// Reports a message of type `M` that reached nobody, sent by whoever runs on this thread.
-pub(crate) fn dead_letter<M>(system: &Shared, target: Recipient, reason: DeadReason) {
-    let sender = CURRENT.get().pid.filter(|_| reason != DeadReason::DroppedAtExit);
+/// The process whose body runs on this thread.
+pub(crate) fn current() -> Option<Pid> {
+    CURRENT.get().pid
+}
+
+/// Reports a message of type `M` that reached nobody.
+pub(crate) fn dead_letter<M>(system: &Shared, target: Recipient, reason: DeadReason, sender: Option<Pid>) {
     system.dead_letter(DeadLetter {
         target,
         message_type: type_name::<M>(),
@@ -392,7 +402,9 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn queue_high_water(&self) -> usize {
-        self.inner.lock().queue.high_water()
+        let inner = self.inner.lock();
+        let waiting = self.held.load(Ordering::Relaxed) + inner.queue.len();
+        inner.queue.high_water().max(waiting)
     }
 
     fn exited(&self) -> &Event {

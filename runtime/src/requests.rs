@@ -91,7 +91,7 @@ impl<T> Request<T> {
     fn limit(&mut self, deadline: &mut Option<Instant>, timeout: Duration) {
         if let State::Sent { server, wait } = &mut self.state {
             let at = *deadline.get_or_insert_with(|| server.timers().after(timeout));
-            wait.limit(Limit::At(at));
+            wait.end_after(server.timers().sleep_until(at), timeout);
         }
     }
 
@@ -223,7 +223,8 @@ impl<L, T> Requests<L, T> {
             return Poll::Ready(None);
         }
         // First say who waits, then look: what is woken after the look finds the waiter.
-        *self.woken.waiter.lock() = Some(cx.waker().clone());
+        let before = self.woken.waiter.lock().replace(cx.waker().clone());
+        drop(before);
         loop {
             let key = self.woken.keys.lock().pop_front();
             let Some(key) = key else { return Poll::Pending };

@@ -318,7 +318,8 @@ impl SystemHandle {
         self.shared.dead_letters.count(reason)
     }
 
-    /// Dead letters from now on; at the level of debugging they are logged too, ten a second. Whoever leaves 4,096 of them unread loses the oldest.
+    /// Dead letters from now on; at the level of debugging they are logged too, ten a second. Whoever leaves 4,096 of them
+    /// unread loses the oldest.
     pub fn dead_letters(&self) -> Receiver<DeadLetter> {
         self.shared.dead_letters.subscribe()
     }

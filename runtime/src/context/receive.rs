@@ -50,7 +50,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// Takes the first that matches out of what is there already.
     pub fn try_receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Option<Event<M>> {
-        self.process.take_into(&mut self.batch, None);
+        self.process.take_all_into(&mut self.batch);
         let found = self.batch.iter().position(|item| wanted(item.peek()))?;
         Some(self.take(found))
     }
@@ -110,7 +110,7 @@ impl<M: Send + 'static> Context<M> {
     }
 
     fn refill(&mut self, cx: &task::Context<'_>) -> bool {
-        let refilled = self.process.take_into(&mut self.batch, Some(cx.waker()));
+        let refilled = self.process.take_into(&mut self.batch, cx.waker());
         if !refilled {
             self.budget = BUDGET;
         }

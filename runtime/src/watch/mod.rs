@@ -27,7 +27,7 @@ pub enum Interest {
     Readable,
     /// There is room to write, or nobody who reads.
     Writable,
-    /// Either.
+    /// Either; the message tells which, or that it is both.
     Both,
 }
 
@@ -110,8 +110,13 @@ impl<M: Send + 'static> Context<M> {
         }
         let watch = WatchRef(shared.next_reference());
         let armed = platform::watch(descriptor, interest, watch, self.process().clone(), make)?;
-        self.process()
-            .with_control(&mut |control| drop(control.watches.insert(watch, armed.rearm.clone())));
+        self.process().with_control(&mut |control| {
+            // A context that has outlived its process watches nothing any more.
+            if !control.stopped {
+                control.watches.insert(watch, armed.rearm.clone());
+            }
+        });
+        drop(armed.rearm);
         shared.scheduler.spawn(armed.task);
         Ok(watch)
     }

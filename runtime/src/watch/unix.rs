@@ -1,15 +1,18 @@
 //! Watching by way of async-io's reactor.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use async_channel::{Receiver, Sender};
 use async_io::Async;
 use futures_lite::future;
 
 use super::{Interest, Ready, WatchError};
-use crate::panic::catch;
+use crate::panic::{catch, drop_quietly};
 use crate::pid::WatchRef;
 use crate::process::Process;
 use crate::scheduler::Task;
@@ -32,15 +35,16 @@ pub(super) fn watch<M: Send + 'static>(
     interest: Interest,
     watch: WatchRef,
     process: Arc<Process<M>>,
-    mut make: impl FnMut(Ready) -> M + Send + 'static,
+    make: impl FnMut(Ready) -> M + Send + 'static,
 ) -> Result<Armed, WatchError> {
     let duplicate = descriptor.as_fd().try_clone_to_owned()?;
     // The owner decides whether its descriptor blocks: readiness can be waited for in any case.
     let source = Async::new_nonblocking(duplicate).map_err(explain)?;
     let (rearm, armed) = async_channel::bounded(1);
+    let mut make = Maker(Some(make));
     let task = Box::pin(async move {
         while let Some(ready) = wait(&source, interest, watch, &armed).await {
-            match catch(|| make(ready)) {
+            match catch(|| make.message(ready)) {
                 Ok(message) => process.push_from_watch(watch, message),
                 Err(panic) => process.crash(panic),
             }
@@ -54,34 +58,26 @@ pub(super) fn watch<M: Send + 'static>(
 
 /// Waits until the descriptor is ready; `None` if the watch is over before.
 async fn wait(source: &Async<OwnedFd>, interest: Interest, watch: WatchRef, armed: &Receiver<()>) -> Option<Ready> {
-    let readable = async {
-        if interest == Interest::Writable {
-            future::pending::<()>().await;
-        }
-        // An error is something to read, too: the owner will find it.
-        let _ = source.readable().await;
-        Some(Ready {
+    // An error is something to read or to write, too: the owner will find it.
+    let mut read = pin!(source.readable());
+    let mut write = pin!(source.writable());
+    let ready = poll_fn(|cx| {
+        let ready = Ready {
             watch,
-            readable: true,
-            writable: false,
-        })
-    };
-    let writable = async {
-        if interest == Interest::Readable {
-            future::pending::<()>().await;
+            readable: interest != Interest::Writable && read.as_mut().poll(cx).is_ready(),
+            writable: interest != Interest::Readable && write.as_mut().poll(cx).is_ready(),
+        };
+        if ready.readable || ready.writable {
+            Poll::Ready(Some(ready))
+        } else {
+            Poll::Pending
         }
-        let _ = source.writable().await;
-        Some(Ready {
-            watch,
-            readable: false,
-            writable: true,
-        })
-    };
+    });
     let over = async {
         while armed.recv().await.is_ok() {}
         None
     };
-    future::or(over, future::or(readable, writable)).await
+    future::or(over, ready).await
 }
 
 /// What epoll and its kin refuse is what never blocks.
@@ -89,5 +85,24 @@ fn explain(error: io::Error) -> WatchError {
     match error.kind() {
         io::ErrorKind::PermissionDenied => WatchError::Unsupported,
         _ => WatchError::Io(error),
+    }
+}
+
+/// What makes a watch's messages. A worker drops it, outside any process: a panic of that must harm nobody.
+struct Maker<F>(Option<F>);
+
+impl<F> Maker<F> {
+    fn message<M>(&mut self, ready: Ready) -> M
+    where
+        F: FnMut(Ready) -> M,
+    {
+        let make = self.0.as_mut().expect("it is taken away at the end only");
+        make(ready)
+    }
+}
+
+impl<F> Drop for Maker<F> {
+    fn drop(&mut self) {
+        let _ = drop_quietly(self.0.take());
     }
 }
