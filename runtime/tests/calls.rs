@@ -102,7 +102,7 @@ fn a_call_waits_five_seconds_unless_told_otherwise() {
             let hour = Duration::from_secs(3600);
             let outcome = server.call(|reply| Ask::AnswerAfter(hour, reply)).await;
             let timeout = Duration::from_secs(5);
-            let target = server.to_string();
+            let target = server.recipient();
             assert_eq!(outcome, Err(CallError::Timeout { target, timeout }));
             assert_eq!(elapsed(ctx.system()), timeout);
 
@@ -242,7 +242,7 @@ fn a_server_that_is_killed_is_down_as_killed_wherever_the_request_is() {
 fn a_reply_dropped_by_a_server_that_lives_on_is_unanswered() {
     in_every_order(|mut ctx: Context<()>| async move {
         let server = ctx.spawn_link(serve);
-        let target = server.to_string();
+        let target = server.recipient();
         assert_eq!(
             server.call(Ask::Drop).await,
             Err(CallError::Unanswered { target: target.clone() })
@@ -319,10 +319,10 @@ fn a_call_to_nobody_is_refused_at_once() {
     in_every_order(|ctx: Context<()>| async move {
         let gone = ctx.system().spawn(serve);
         kill(ctx.system(), &gone).await;
-        let target = gone.to_string();
+        let target = gone.recipient();
         assert_eq!(gone.call(Ask::Answer).await, Err(CallError::NoProcess { target }));
         let nobody: Address<Ask> = ctx.system().named("nobody");
-        let target = "\"nobody\"".to_owned();
+        let target = nobody.recipient();
         assert_eq!(nobody.call(Ask::Answer).await, Err(CallError::NoProcess { target }));
     });
 }
@@ -346,7 +346,7 @@ fn a_process_that_calls_itself_is_told_so() {
     in_every_order(|mut ctx: Context<Reply<()>>| async move {
         let name = ctx.pid().to_string();
         ctx.register(&name).expect("nobody else has this pid");
-        let target = ctx.address().to_string();
+        let target = ctx.address().recipient();
         assert_eq!(
             ctx.address().call(|reply| reply).await,
             Err(CallError::CallingSelf { target })

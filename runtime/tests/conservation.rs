@@ -171,10 +171,12 @@ fn a_dead_letter_tells_its_target_its_type_and_its_reason() {
 
             let pid = Recipient::Process(pid(&small));
             let name = |name: &str| Recipient::Name(name.into());
+            let unread = |reason| reason == DeadReason::DroppedAtExit;
             let letter = |target, message_type, reason| DeadLetter {
                 target,
                 message_type,
                 reason,
+                sender: Some(ctx.pid()).filter(|_| !unread(reason)),
             };
             let letters: Vec<_> = std::iter::from_fn(|| dead_letters.try_recv().ok()).collect();
             assert_eq!(
