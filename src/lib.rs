@@ -8,6 +8,9 @@
 //! | state that others ask | a [`GenServer`] |
 //! | something that is there again after it failed | a [`Supervisor`] with a [`ChildSpec`] |
 //! | to know of another process's end | [`Context::link`], [`Context::monitor`] |
+//! | many processes under one name | groups: [`SystemHandle::groups`] |
+//! | answers later, or from many | [`Address::send_request`], [`Requests`], [`multi_call`] |
+//! | to hear when a file descriptor is ready | [`Context::watch`] |
 //! | to test it without waiting | [`testing::TestSystem`] |
 //!
 //! # Examples
@@ -60,10 +63,11 @@
 pub use proscenium_behaviours::{GenServer, Info, Start};
 pub use proscenium_runtime::{
     Address, Builder, Call, CallError, Cause, Context, CrashReport, DeadLetter, DeadReason, Down, ErrorContext, Event,
-    EventRef, Exit, ExitReason, InitAck, LookupError, Mailbox, MonitorRef, Offender, Outcome, Panic, Parent, Pid,
-    ProcessInfo, ProgressReport, Recipient, RegisterError, Reply, Report, SendError, Sleep, SpawnOptions, StartError,
-    StartOptions, SupervisorReport, System, SystemHandle, TimerRef, TrySendError, catch_panic, start, start_link,
-    testing,
+    EventRef, Exit, ExitReason, GroupChange, GroupError, GroupName, InitAck, Interest, Interval, LookupError, Mailbox,
+    MailboxOverflow, Missed, MonitorRef, Offender, Outcome, Overflow, Panic, Parent, Pid, ProcessInfo, ProgressReport,
+    Ready, Recipient, RegisterError, Reply, Report, Request, Requests, Scope, SendError, Sleep, SpawnOptions,
+    StartError, StartOptions, SupervisorReport, System, SystemHandle, TimerRef, TrySendError, WatchError, WatchRef,
+    Watched, catch_panic, multi_call, start, start_link, testing,
 };
 pub use proscenium_supervisor::{
     AutoShutdown, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart,
