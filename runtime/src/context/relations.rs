@@ -8,7 +8,7 @@ use crate::pid::{MonitorRef, Pid};
 use crate::signal::{Down, Notice, Signal};
 
 impl<M: Send + 'static> Context<M> {
-    /// From now on, exit signals are received as [`Event::Exit`] instead of ending the process; `false` undoes it.
+    /// From now on, exit signals are received as [`Event::Exit`](crate::Event::Exit) instead of ending the process; `false` undoes it.
     /// Returns what it was. What counts is the flag at the moment a signal arrives. [`ExitReason::Kill`] cannot be trapped.
     pub fn trap_exit(&mut self, trap: bool) -> bool {
         let mut before = false;
@@ -39,7 +39,7 @@ impl<M: Send + 'static> Context<M> {
         self.discard(|notice| matches!(notice, Notice::Exit(exit) if exit.linked && exit.pid == pid));
     }
 
-    /// Monitors a process: exactly one [`Event::Down`] will be received when it has ended, also if it has already.
+    /// Monitors a process: exactly one [`Event::Down`](crate::Event::Down) will be received when it has ended, also if it has already.
     pub fn monitor(&mut self, pid: Pid) -> MonitorRef {
         let monitor = self.system.shared.next_monitor();
         self.process.with_control(&mut |control| {
