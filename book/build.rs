@@ -11,10 +11,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let mut modules = String::new();
     for file in summary::chapters(&fs::read_to_string("src/SUMMARY.md")?) {
         let name = file.trim_end_matches(".md").replace(['/', '-'], "_");
-        writeln!(
-            modules,
-            r#"#[doc = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/{file}"))]"#
-        )?;
+        writeln!(modules, r#"#[doc = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/{file}"))]"#)?;
         writeln!(modules, "mod r#{name} {{}}")?;
     }
     fs::write(Path::new(&env::var("OUT_DIR")?).join("chapters.rs"), modules)?;

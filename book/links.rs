@@ -37,20 +37,12 @@ pub enum Missing {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            chapter,
-            line,
-            link,
-            missing,
-        } = self;
+        let Self { chapter, line, link, missing } = self;
         let missing = match missing {
             Missing::File => "file",
             Missing::Heading => "heading",
         };
-        write!(
-            f,
-            "src/{chapter}:{line}: link `{link}` leads to no {missing} of the book"
-        )
+        write!(f, "src/{chapter}:{line}: link `{link}` leads to no {missing} of the book")
     }
 }
 
@@ -68,10 +60,7 @@ pub fn check(src: &Path) -> io::Result<Vec<Broken>> {
 
 /// The broken links of `chapters`, file to Markdown, in a folder that holds the further files for which `is_file` is true.
 pub fn broken(chapters: &BTreeMap<String, String>, is_file: impl Fn(&str) -> bool) -> Vec<Broken> {
-    let pages: BTreeMap<&str, Page> = chapters
-        .iter()
-        .map(|(file, text)| (file.as_str(), Page::read(text)))
-        .collect();
+    let pages: BTreeMap<&str, Page> = chapters.iter().map(|(file, text)| (file.as_str(), Page::read(text))).collect();
     let find = |chapter: &str, link: &str| -> Result<(), Missing> {
         let (path, fragment) = link.split_once('#').map_or((link, None), |(path, id)| (path, Some(id)));
         let file = resolve(chapter, path).ok_or(Missing::File)?;
@@ -88,12 +77,7 @@ pub fn broken(chapters: &BTreeMap<String, String>, is_file: impl Fn(&str) -> boo
     for (chapter, page) in &pages {
         for (line, link) in &page.links {
             if let Err(missing) = find(chapter, link) {
-                broken.push(Broken {
-                    chapter: (*chapter).to_owned(),
-                    line: *line,
-                    link: link.clone(),
-                    missing,
-                });
+                broken.push(Broken { chapter: (*chapter).to_owned(), line: *line, link: link.clone(), missing });
             }
         }
     }
@@ -133,14 +117,9 @@ impl Page {
                         page.headings.insert(unused_id(&heading_id(&title), &mut generated));
                     }
                 }
-                Event::Start(
-                    Tag::Link {
-                        link_type, dest_url, ..
-                    }
-                    | Tag::Image {
-                        link_type, dest_url, ..
-                    },
-                ) if link_type != LinkType::Email && !leads_out(&dest_url) => {
+                Event::Start(Tag::Link { link_type, dest_url, .. } | Tag::Image { link_type, dest_url, .. })
+                    if link_type != LinkType::Email && !leads_out(&dest_url) =>
+                {
                     let line = 1 + text[..range.start].matches('\n').count();
                     page.links.push((line, dest_url.to_string()));
                 }
@@ -217,14 +196,8 @@ mod tests {
 
     /// The broken links of a book of these chapters and one picture, `tree.svg`, as the command prints them.
     fn complaints(chapters: &[(&str, &str)]) -> Vec<String> {
-        let chapters = chapters
-            .iter()
-            .map(|&(file, text)| (file.to_owned(), text.to_owned()))
-            .collect();
-        broken(&chapters, |file| file == "tree.svg")
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        let chapters = chapters.iter().map(|&(file, text)| (file.to_owned(), text.to_owned())).collect();
+        broken(&chapters, |file| file == "tree.svg").iter().map(ToString::to_string).collect()
     }
 
     fn assert_whole(chapters: &[(&str, &str)]) {
@@ -242,10 +215,7 @@ mod tests {
     #[test]
     fn a_link_may_lead_to_a_chapter_a_heading_or_a_picture() {
         assert_whole(&[
-            (
-                "a.md",
-                "# A\n[b](b.md), [there](./b.md#far-away), [here](#a), ![tree](tree.svg)\n",
-            ),
+            ("a.md", "# A\n[b](b.md), [there](./b.md#far-away), [here](#a), ![tree](tree.svg)\n"),
             ("b.md", "## Far away\n[back][a]\n\n[a]: a.md#a\n"),
         ]);
     }
@@ -289,11 +259,7 @@ mod tests {
 
     #[test]
     fn a_chapter_in_a_folder_links_from_there() {
-        assert_whole(&[
-            ("a.md", "[b](in/b.md)"),
-            ("in/b.md", "[a](../a.md) [c](c.md)"),
-            ("in/c.md", ""),
-        ]);
+        assert_whole(&[("a.md", "[b](in/b.md)"), ("in/b.md", "[a](../a.md) [c](c.md)"), ("in/c.md", "")]);
         assert_eq!(complaints(&[("a.md", "[a](../a.md) [a](/a.md)")]).len(), 2);
     }
 

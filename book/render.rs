@@ -12,11 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 fn main() -> Result<ExitCode> {
     // What mdBook finds odd in a chapter, an HTML tag left open say, it only logs.
-    tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::WARN)
-        .with_writer(std::io::stderr)
-        .without_time()
-        .init();
+    tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_writer(std::io::stderr).without_time().init();
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let broken = links::check(&folder.join("src"))?;

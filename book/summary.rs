@@ -6,11 +6,7 @@
 pub(crate) fn chapters(summary: &str) -> impl Iterator<Item = &str> {
     summary.lines().filter_map(|line| {
         let entry = line.trim_start().trim_start_matches(['-', '*', ' ']);
-        let (_title, file) = entry
-            .strip_prefix('[')?
-            .trim_end()
-            .strip_suffix(')')?
-            .rsplit_once("](")?;
+        let (_title, file) = entry.strip_prefix('[')?.trim_end().strip_suffix(')')?.rsplit_once("](")?;
         (!file.is_empty()).then_some(file.trim_start_matches("./"))
     })
 }

@@ -70,9 +70,7 @@ impl Request {
                 "--help" | "-h" => return Ok(Request::Help),
                 "--port" => {
                     let text = args.next().ok_or("--port needs a number")?;
-                    port = text
-                        .parse()
-                        .map_err(|_| format!("{text:?} is no port: it must be 0 to 65535"))?;
+                    port = text.parse().map_err(|_| format!("{text:?} is no port: it must be 0 to 65535"))?;
                 }
                 _ => return Err(format!("there is no option {arg:?}")),
             }
@@ -118,10 +116,7 @@ mod tests {
     fn a_wrong_argument_is_named() {
         let error = |args: &[&str]| parse(args).expect_err("it is wrong");
         assert_eq!(error(&["--port"]), "--port needs a number");
-        assert_eq!(
-            error(&["--port", "65536"]),
-            "\"65536\" is no port: it must be 0 to 65535"
-        );
+        assert_eq!(error(&["--port", "65536"]), "\"65536\" is no port: it must be 0 to 65535");
         assert_eq!(error(&["6380"]), "there is no option \"6380\"");
     }
 }

@@ -108,19 +108,11 @@ impl Tour {
         ensure(you.ask("PING").await? == "PONG", "the server answers")?;
         let visitor = ctx.spawn(move |ctx| visit(server, VISITS, ctx));
         visitor.call(Ask::Count).await?;
-        Ok(Tour {
-            voice: Voice::new(),
-            system: ctx.system().clone(),
-            news,
-            server,
-            you,
-            visitor,
-        })
+        Ok(Tour { voice: Voice::new(), system: ctx.system().clone(), news, server, you, visitor })
     }
 
     async fn shows_the_tree(&self) -> Result<Node, ExitReason> {
-        self.voice
-            .scene("A server, started a moment ago: processes under supervisors");
+        self.voice.scene("A server, started a moment ago: processes under supervisors");
         let tree = look(&self.system, tree::ROOT).await?;
         tree.draw(&tree.pids(), self.voice);
         let server = self.server;
@@ -143,22 +135,19 @@ impl Tour {
         self.voice.scene("That shard panics in the middle of a command");
         let error = format!("ERR shard {shard} panicked");
         self.asks(&format!("DEBUG PANIC SHARD {shard}"), &error).await?;
-        self.voice
-            .say("Who sent the command is told. Two reports, which are values, tell the rest:");
+        self.voice.say("Who sent the command is told. Two reports, which are values, tell the rest:");
         let (crash, failed) = self.news.crash().await?;
         news::show(&crash, &failed, self.voice);
         self.news.successor_of(&failed.offender).await
     }
 
     async fn finds_it_healed(&mut self, before: &Node, successor: Pid) -> Result<(), ExitReason> {
-        self.voice
-            .scene("Its supervisor has started it again, and nothing else");
+        self.voice.scene("Its supervisor has started it again, and nothing else");
         let after = look(&self.system, tree::ROOT).await?;
         after.draw(&before.pids(), self.voice);
         ensure(before.len() == after.len(), "there are as many processes as before")?;
         ensure(after.newcomers(before) == [successor], "one of them is new")?;
-        self.voice
-            .say("Its keys were kept for it. Who asked meanwhile was answered a little later:");
+        self.voice.say("Its keys were kept for it. Who asked meanwhile was answered a little later:");
         self.asks(&format!("GET {GREETING}"), "hello").await
     }
 
@@ -190,8 +179,7 @@ impl Tour {
         self.voice.scene("Everything stops, in the reverse order of its start");
         let visits = self.visitor.call(Ask::Rest).await?;
         self.asks(&format!("GET {VISITS}"), &visits.to_string()).await?;
-        self.voice
-            .say("Every visit was counted, and none twice. Now the server is told to shut down. What ends:");
+        self.voice.say("Every visit was counted, and none twice. Now the server is told to shut down. What ends:");
         let tree = look(&self.system, tree::ROOT).await?;
         let ended = stop(&tree, ctx).await?;
         self.voice.say(format!("  {}", ended.join(", ")));
@@ -200,8 +188,7 @@ impl Tour {
         self.you.closed().await?;
         let visitor = self.visitor.exited().await;
         ensure(visitor == ExitReason::Normal, "the visitor is content")?;
-        self.voice
-            .say("Both clients saw their connections closed, each after its last reply.");
+        self.voice.say("Both clients saw their connections closed, each after its last reply.");
         Ok(())
     }
 

@@ -45,24 +45,11 @@ const RUNTIME: &[&str] = &[
 
 const BEHAVIOURS: &[&str] = &["gen_server"];
 
-const SUPERVISOR: &[&str] = &[
-    "child_spec",
-    "intensity",
-    "children",
-    "strategy",
-    "error",
-    "auto_shutdown",
-    "decide",
-    "shutdown",
-    "supervisor",
-];
+const SUPERVISOR: &[&str] =
+    &["child_spec", "intensity", "children", "strategy", "error", "auto_shutdown", "decide", "shutdown", "supervisor"];
 
 /// The libraries, in order: each knows only those before it.
-const LIBRARIES: &[(&str, &[&str])] = &[
-    ("runtime", RUNTIME),
-    ("behaviours", BEHAVIOURS),
-    ("supervisor", SUPERVISOR),
-];
+const LIBRARIES: &[(&str, &[&str])] = &[("runtime", RUNTIME), ("behaviours", BEHAVIOURS), ("supervisor", SUPERVISOR)];
 
 #[test]
 fn a_module_imports_only_what_stands_above_it() {
@@ -94,11 +81,7 @@ fn every_module_has_a_place() {
 fn a_library_knows_only_those_before_it() {
     for (place, (library, _)) in LIBRARIES.iter().enumerate() {
         for (module, text) in modules(library) {
-            for later in LIBRARIES[place..]
-                .iter()
-                .skip(1)
-                .map(|(name, _)| format!("proscenium_{name}"))
-            {
+            for later in LIBRARIES[place..].iter().skip(1).map(|(name, _)| format!("proscenium_{name}")) {
                 assert!(!text.contains(&later), "{library}: {module} knows {later}");
             }
         }
@@ -134,7 +117,5 @@ fn imports(text: &str, root: &str) -> BTreeSet<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = code.lines().filter_map(|line| line.trim_start().strip_prefix("use "));
     let named = lines.filter_map(|line| line.strip_prefix(root));
-    named
-        .map(|path| path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
-        .collect()
+    named.map(|path| path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()).collect()
 }

@@ -136,10 +136,7 @@ pub trait GenServer: Sized + Send + 'static {
 
     /// A start of this server with `args`, to be given options and then carried out, by you or by a supervisor.
     fn start(args: Self::Args) -> Start<Self> {
-        Start {
-            args,
-            options: StartOptions::new(),
-        }
+        Start { args, options: StartOptions::new() }
     }
 }
 
@@ -218,6 +215,9 @@ impl<S: GenServer> Start<S> {
     ///
     /// # Errors
     /// As [`link`](Self::link).
+    ///
+    /// # Cancel safety
+    /// As [`link`](Self::link).
     pub async fn link_to(self, parent: &Parent) -> Result<Address<S::Message>, StartError> {
         start_link(parent, self.options, |ctx, ack| serve::<S>(self.args, ctx, ack)).await
     }
@@ -225,18 +225,13 @@ impl<S: GenServer> Start<S> {
 
 impl<S: GenServer<Args: Clone>> Clone for Start<S> {
     fn clone(&self) -> Self {
-        Start {
-            args: self.args.clone(),
-            options: self.options.clone(),
-        }
+        Start { args: self.args.clone(), options: self.options.clone() }
     }
 }
 
 impl<S: GenServer> fmt::Debug for Start<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Start")
-            .field("server", &std::any::type_name::<S>())
-            .finish_non_exhaustive()
+        f.debug_struct("Start").field("server", &std::any::type_name::<S>()).finish_non_exhaustive()
     }
 }
 

@@ -38,10 +38,7 @@ impl Batch {
             waiting: operations.into_iter(),
             underway: false,
         };
-        Batch {
-            shard,
-            progress: Mutex::new(progress),
-        }
+        Batch { shard, progress: Mutex::new(progress) }
     }
 
     /// Carries out what has not begun yet.

@@ -25,12 +25,7 @@ pub(crate) enum Command {
     /// `ECHO message`.
     Echo(Vec<u8>),
     /// `SET key value [NX | XX] [EX seconds | PX milliseconds | KEEPTTL]`.
-    Set {
-        key: Vec<u8>,
-        value: Vec<u8>,
-        condition: Condition,
-        lifetime: Lifetime,
-    },
+    Set { key: Vec<u8>, value: Vec<u8>, condition: Condition, lifetime: Lifetime },
     /// `GET key`.
     Get(Vec<u8>),
     /// `MGET key...`.
@@ -138,11 +133,7 @@ fn exactly<const N: usize>(command: &'static str, args: Vec<Vec<u8>>) -> Result<
 }
 
 fn at_least_one(command: &'static str, args: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, CommandError> {
-    if args.is_empty() {
-        Err(CommandError::WrongArity(command))
-    } else {
-        Ok(args)
-    }
+    if args.is_empty() { Err(CommandError::WrongArity(command)) } else { Ok(args) }
 }
 
 fn ping(args: Vec<Vec<u8>>) -> Result<Command, CommandError> {
@@ -161,10 +152,7 @@ fn expire(args: Vec<Vec<u8>>) -> Result<Command, CommandError> {
 /// A span of at most `i64::MAX` milliseconds, which any `Instant` can take; negative ones are zero.
 fn parse_span(command: &'static str, text: &[u8], unit_millis: i64) -> Result<Duration, CommandError> {
     let count = parse_integer(text).ok_or(CommandError::NotAnInteger)?;
-    let millis = count
-        .max(0)
-        .checked_mul(unit_millis)
-        .ok_or(CommandError::InvalidExpiry(command))?;
+    let millis = count.max(0).checked_mul(unit_millis).ok_or(CommandError::InvalidExpiry(command))?;
     Ok(Duration::from_millis(millis.unsigned_abs()))
 }
 

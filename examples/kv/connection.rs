@@ -31,9 +31,7 @@ pub(crate) fn spec(id: &str, stream: TcpStream, peer: SocketAddr, store: Arc<Sto
         let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         serve(stream, peer, store.clone(), ctx)
     };
-    ChildSpec::new(id, process(body))
-        .restart(Restart::Temporary)
-        .shutdown(Shutdown::Timeout(LAST_WRITE))
+    ChildSpec::new(id, process(body)).restart(Restart::Temporary).shutdown(Shutdown::Timeout(LAST_WRITE))
 }
 
 async fn serve(

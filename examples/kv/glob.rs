@@ -68,10 +68,7 @@ mod tests {
             assert!(matches(pattern.as_bytes(), text.as_bytes()), "{pattern} and {text}");
         }
         for text in others {
-            assert!(
-                !matches(pattern.as_bytes(), text.as_bytes()),
-                "{pattern} and not {text}"
-            );
+            assert!(!matches(pattern.as_bytes(), text.as_bytes()), "{pattern} and not {text}");
         }
     }
 
@@ -86,11 +83,7 @@ mod tests {
         check("*", &["", "a", "abc", "*"], &[]);
         check("a*c", &["ac", "abc", "abcbc"], &["a", "abcd", "bac"]);
         check("**a**", &["a", "bab"], &["", "b"]);
-        check(
-            "user:*:name",
-            &["user:1:name", "user::name:name"],
-            &["user:name", "user:1:names"],
-        );
+        check("user:*:name", &["user:1:name", "user::name:name"], &["user:name", "user:1:names"]);
     }
 
     #[test]

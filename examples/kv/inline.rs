@@ -79,11 +79,7 @@ mod tests {
     #[track_caller]
     fn check(line: &str, expected: &[&str]) {
         let words = split_words(line.as_bytes()).expect("its quotes are balanced");
-        assert_eq!(
-            words,
-            expected.iter().map(|word| word.as_bytes()).collect::<Vec<_>>(),
-            "{line:?}"
-        );
+        assert_eq!(words, expected.iter().map(|word| word.as_bytes()).collect::<Vec<_>>(), "{line:?}");
     }
 
     #[test]

@@ -38,8 +38,6 @@ async fn let_in(door: &Door, connections: &SupervisorRef) -> Result<(), ExitReas
     // Replies are written whole, so there is nothing to wait for.
     stream.set_nodelay(true)?;
     let id = format!("connection-{}", door.count.fetch_add(1, Ordering::Relaxed) + 1);
-    connections
-        .start_child(connection::spec(&id, stream, peer, door.store.clone()))
-        .await?;
+    connections.start_child(connection::spec(&id, stream, peer, door.store.clone())).await?;
     Ok(())
 }

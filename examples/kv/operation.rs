@@ -25,11 +25,7 @@ pub(crate) enum Operation {
 #[derive(Debug)]
 pub(crate) enum Action {
     Get,
-    Set {
-        value: Vec<u8>,
-        condition: Condition,
-        lifetime: Lifetime,
-    },
+    Set { value: Vec<u8>, condition: Condition, lifetime: Lifetime },
     Remove,
     Exists,
     Increment(i64),
@@ -63,17 +59,13 @@ impl Operation {
 impl Action {
     fn apply(self, key: Vec<u8>, table: &mut Table, now: Instant) -> Value {
         match self {
-            Action::Get => table
-                .get(&key, now)
-                .map_or(Value::Nil, |value| Value::Bulk(value.to_vec())),
-            Action::Set {
-                value,
-                condition,
-                lifetime,
-            } => match table.set(key, value, condition, lifetime.expiry(now), now) {
-                true => Value::OK,
-                false => Value::Nil,
-            },
+            Action::Get => table.get(&key, now).map_or(Value::Nil, |value| Value::Bulk(value.to_vec())),
+            Action::Set { value, condition, lifetime } => {
+                match table.set(key, value, condition, lifetime.expiry(now), now) {
+                    true => Value::OK,
+                    false => Value::Nil,
+                }
+            }
             Action::Remove => Value::Integer(table.remove(&key, now).into()),
             Action::Exists => Value::Integer(table.exists(&key, now).into()),
             Action::Increment(by) => match table.increment(key, by, now) {
@@ -105,11 +97,7 @@ mod tests {
     use super::*;
 
     fn set(value: &str, condition: Condition, lifetime: Lifetime) -> Action {
-        Action::Set {
-            value: value.into(),
-            condition,
-            lifetime,
-        }
+        Action::Set { value: value.into(), condition, lifetime }
     }
 
     #[test]
@@ -127,17 +115,11 @@ mod tests {
         assert_eq!(at(1, key(Action::PreciseTtl)), Value::Integer(9_599));
         assert_eq!(at(1, key(Action::Increment(-8))), Value::Integer(-1));
         assert_eq!(at(1, Operation::Size), Value::Integer(1));
-        assert_eq!(
-            at(1, Operation::Keys(b"*".into())),
-            Value::Array(vec![Value::Bulk(b"k".to_vec())])
-        );
+        assert_eq!(at(1, Operation::Keys(b"*".into())), Value::Array(vec![Value::Bulk(b"k".to_vec())]));
         assert_eq!(at(1, key(Action::Expire(Duration::from_secs(1)))), Value::Integer(1));
         assert_eq!(at(1_000, key(Action::Exists)), Value::Integer(1));
         assert_eq!(at(1_001, key(Action::Exists)), Value::Integer(0));
-        assert_eq!(
-            at(1_001, key(set("x", Condition::Always, Lifetime::Forever))),
-            Value::OK
-        );
+        assert_eq!(at(1_001, key(set("x", Condition::Always, Lifetime::Forever))), Value::OK);
         assert_eq!(at(1_001, key(Action::Ttl)), Value::Integer(-1));
         assert!(matches!(at(1_001, key(Action::Increment(1))), Value::Error(_)));
         assert_eq!(at(1_001, key(Action::Remove)), Value::Integer(1));

@@ -46,19 +46,9 @@ impl Plan {
         let answer = match command {
             Command::Ping(None) => Answer::Ready(Value::Simple("PONG")),
             Command::Ping(Some(text)) | Command::Echo(text) => Answer::Ready(Value::Bulk(text)),
-            Command::Set {
-                key,
-                value,
-                condition,
-                lifetime,
-            } => self.at(
-                key,
-                Action::Set {
-                    value,
-                    condition,
-                    lifetime,
-                },
-            ),
+            Command::Set { key, value, condition, lifetime } => {
+                self.at(key, Action::Set { value, condition, lifetime })
+            }
             Command::Get(key) => self.at(key, Action::Get),
             Command::MultiGet(keys) => Answer::Combined(self.at_each(keys, || Action::Get), Value::Array),
             Command::Delete(keys) => Answer::Combined(self.at_each(keys, || Action::Remove), sum),

@@ -125,10 +125,7 @@ impl Parser {
         let Some(body) = self.pending().get(..whole) else {
             return Ok(Step::Starved);
         };
-        let argument = body
-            .strip_suffix(b"\r\n")
-            .ok_or(ProtocolError::UnterminatedBulk)?
-            .to_vec();
+        let argument = body.strip_suffix(b"\r\n").ok_or(ProtocolError::UnterminatedBulk)?.to_vec();
         self.arguments.push(argument);
         self.consume(whole);
         self.missing -= 1;

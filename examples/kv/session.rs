@@ -16,10 +16,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(store: Arc<Store>) -> Self {
-        Session {
-            parser: Parser::default(),
-            store,
-        }
+        Session { parser: Parser::default(), store }
     }
 
     /// Carries out the commands that `chunk` completes, appends their replies to `out`, and tells what comes after these.
@@ -83,11 +80,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, replies: &str, then: Then) {
         for size in [1, 7, text.len()] {
-            assert_eq!(
-                converse(text, size),
-                (replies.to_owned(), then),
-                "{text:?} in chunks of {size}"
-            );
+            assert_eq!(converse(text, size), (replies.to_owned(), then), "{text:?} in chunks of {size}");
         }
     }
 
@@ -111,11 +104,7 @@ mod tests {
 
     #[test]
     fn settings_are_told_by_pattern() {
-        check(
-            "CONFIG GET SAVE\nCONFIG GET a* maxmemory\n",
-            "*2 $4 save $0  *2 $10 appendonly $2 no ",
-            Then::Read,
-        );
+        check("CONFIG GET SAVE\nCONFIG GET a* maxmemory\n", "*2 $4 save $0  *2 $10 appendonly $2 no ", Then::Read);
     }
 
     #[test]

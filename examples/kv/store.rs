@@ -130,11 +130,7 @@ async fn all<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) {
     let mut pending: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
     poll_fn(|cx| {
         pending.retain_mut(|future| future.as_mut().poll(cx).is_pending());
-        if pending.is_empty() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if pending.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }

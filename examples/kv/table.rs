@@ -108,10 +108,7 @@ impl Table {
     /// The keys that match a glob pattern, in no order.
     pub(crate) fn keys(&self, pattern: &[u8], now: Instant) -> Vec<Vec<u8>> {
         let live = self.entries.iter().filter(|(_, entry)| entry.is_live(now));
-        live.map(|(key, _)| key)
-            .filter(|key| glob::matches(pattern, key))
-            .cloned()
-            .collect()
+        live.map(|(key, _)| key).filter(|key| glob::matches(pattern, key)).cloned().collect()
     }
 
     /// How many keys there are.

@@ -27,26 +27,16 @@ pub(crate) const LISTENER: &str = "listener";
 pub(crate) fn supervisor(socket: TcpListener, store: Arc<Store>) -> Supervisor {
     // A shard that panics costs one command, so there may be many panics before the service is better given up. What they
     // must not do is take all the time there is: at 200 a second for five seconds on end something is wrong for good.
-    let shards = Supervisor::one_for_one()
-        .name(SHARDS)
-        .intensity(1000)
-        .period(Duration::from_secs(5));
+    let shards = Supervisor::one_for_one().name(SHARDS).intensity(1000).period(Duration::from_secs(5));
     let shards = store.children().fold(shards, Supervisor::child);
     // Its children are temporary, so it never restarts anything.
     let connections = Supervisor::one_for_one().name(CONNECTIONS);
-    let door = Arc::new(Door {
-        socket,
-        store,
-        count: AtomicU64::new(0),
-    });
+    let door = Arc::new(Door { socket, store, count: AtomicU64::new(0) });
     Supervisor::one_for_one()
         .name(ROOT)
         .child(ChildSpec::new(SHARDS, shards))
         .child(ChildSpec::new(CONNECTIONS, connections))
-        .child(ChildSpec::new(
-            LISTENER,
-            process(move |ctx| listen(door.clone(), ctx)).name(LISTENER),
-        ))
+        .child(ChildSpec::new(LISTENER, process(move |ctx| listen(door.clone(), ctx)).name(LISTENER)))
 }
 
 #[cfg(test)]
@@ -79,8 +69,7 @@ mod tests {
             (client, stream, peer)
         });
         let spec = connection::spec(id, stream, peer, store.clone());
-        test.block_on(SupervisorRef::named(test, CONNECTIONS).start_child(spec))
-            .unwrap();
+        test.block_on(SupervisorRef::named(test, CONNECTIONS).start_child(spec)).unwrap();
         client
     }
 
@@ -89,11 +78,7 @@ mod tests {
         let system = (*test).clone();
         test.run(move |mut ctx: Context<()>| async move {
             let mut names = std::collections::BTreeMap::new();
-            for info in system
-                .processes()
-                .into_iter()
-                .filter_map(|pid| system.process_info(pid))
-            {
+            for info in system.processes().into_iter().filter_map(|pid| system.process_info(pid)) {
                 if info.pid != ctx.pid() {
                     names.insert(ctx.monitor(info.pid), info.name.or(info.label).unwrap_or_default());
                 }
@@ -125,9 +110,7 @@ mod tests {
         let test = TestSystem::new(1);
         let (_root, store) = start(&test);
         let _clients = ["connection-1", "connection-2"].map(|id| start_connection(&test, id, &store));
-        let connections = test
-            .block_on(SupervisorRef::named(&test, CONNECTIONS).which_children())
-            .unwrap();
+        let connections = test.block_on(SupervisorRef::named(&test, CONNECTIONS).which_children()).unwrap();
         let ChildState::Running(pid) = connections[0].state else {
             panic!("{connections:?}");
         };

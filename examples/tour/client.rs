@@ -14,9 +14,7 @@ impl Client {
     pub(crate) async fn connect(server: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(server).await?;
         stream.set_nodelay(true)?;
-        Ok(Client {
-            stream: BufReader::new(stream),
-        })
+        Ok(Client { stream: BufReader::new(stream) })
     }
 
     /// Sends a command as a person would type it, and gives the reply as `redis-cli` would show it; of arrays, how long.

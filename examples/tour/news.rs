@@ -15,9 +15,7 @@ pub(crate) struct News {
 impl News {
     /// All reports from now on.
     pub(crate) fn of(system: &SystemHandle) -> Self {
-        News {
-            reports: system.reports(),
-        }
+        News { reports: system.reports() }
     }
 
     /// The next crash, and what the supervisor reports about it.
@@ -66,10 +64,7 @@ impl News {
 pub(crate) fn show(crash: &CrashReport, failed: &SupervisorReport, voice: Voice) {
     voice.say(voice.paint(Colour::Red, "crash report"));
     voice.field("process", crash.pid);
-    voice.field(
-        "name",
-        crash.name.as_deref().or(crash.label.as_deref()).unwrap_or_default(),
-    );
+    voice.field("name", crash.name.as_deref().or(crash.label.as_deref()).unwrap_or_default());
     voice.field("reason", &crash.reason);
     voice.say(voice.paint(Colour::Red, "supervisor report"));
     voice.field("supervisor", failed.name.as_deref().unwrap_or_default());

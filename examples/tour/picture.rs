@@ -47,12 +47,7 @@ fn missing(id: &str) -> ExitReason {
 
 impl Node {
     fn new(id: &str, pid: Pid, system: &SystemHandle) -> Self {
-        Node {
-            id: id.into(),
-            pid,
-            label: system.process_info(pid).and_then(|info| info.label),
-            children: Vec::new(),
-        }
+        Node { id: id.into(), pid, label: system.process_info(pid).and_then(|info| info.label), children: Vec::new() }
     }
 
     /// This process and all below it, in the order in which they started.

@@ -25,10 +25,7 @@ pub(crate) async fn visit(server: SocketAddr, key: &str, mut ctx: Context<Ask>) 
     loop {
         let reply = client.ask(&format!("INCR {key}")).await?;
         count += 1;
-        ensure(
-            reply == count.to_string(),
-            &format!("visit {count} is answered with its number, not {reply:?}"),
-        )?;
+        ensure(reply == count.to_string(), &format!("visit {count} is answered with its number, not {reply:?}"))?;
         match ctx.try_receive_matching(|_| true) {
             Some(Event::Message(Ask::Count(reply))) => reply.send(count),
             Some(Event::Message(Ask::Rest(reply))) => {

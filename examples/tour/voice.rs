@@ -21,9 +21,7 @@ impl Voice {
     /// In colour if standard output is a terminal, unless `NO_COLOR` is set.
     pub(crate) fn new() -> Self {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Voice {
-            in_colour: io::stdout().is_terminal() && !refused,
-        }
+        Voice { in_colour: io::stdout().is_terminal() && !refused }
     }
 
     /// A new scene.
@@ -47,10 +45,6 @@ impl Voice {
     }
 
     pub(crate) fn paint(self, colour: Colour, text: impl Display) -> String {
-        if self.in_colour {
-            format!("\x1b[{}m{text}\x1b[0m", colour as u8)
-        } else {
-            text.to_string()
-        }
+        if self.in_colour { format!("\x1b[{}m{text}\x1b[0m", colour as u8) } else { text.to_string() }
     }
 }

@@ -72,19 +72,12 @@ pub struct SendError<M>(pub M);
 
 impl<M: Send + 'static> Address<M> {
     pub(crate) fn of(process: Arc<Process<M>>) -> Self {
-        Address {
-            target: Target::Process(process),
-        }
+        Address { target: Target::Process(process) }
     }
 
     fn by_name(name: &str, system: &SystemHandle) -> Self {
-        let named = Named {
-            name: name.into(),
-            system: system.shared.clone(),
-        };
-        Address {
-            target: Target::Name(Arc::new(named)),
-        }
+        let named = Named { name: name.into(), system: system.shared.clone() };
+        Address { target: Target::Name(Arc::new(named)) }
     }
 
     /// The pid of the process that a message would go to now; `None` if nobody has the name.
@@ -205,13 +198,11 @@ impl SystemHandle {
         let Some(process) = self.shared.registry.get(name) else {
             return Err(LookupError::NotRegistered { name: name.into() });
         };
-        downcast(process)
-            .map(Address::of)
-            .map_err(|process| LookupError::OtherMessageType {
-                name: name.into(),
-                wanted: type_name::<M>(),
-                found: process.message_type(),
-            })
+        downcast(process).map(Address::of).map_err(|process| LookupError::OtherMessageType {
+            name: name.into(),
+            wanted: type_name::<M>(),
+            found: process.message_type(),
+        })
     }
 
     /// An address that goes to whoever has the name when a message is sent, so that it survives a restart.

@@ -33,12 +33,7 @@ impl<M: Send + 'static> Address<M> {
     pub fn call<T: Send + 'static>(&self, request: impl FnOnce(Reply<T>) -> M) -> Call<'_, M, T> {
         let (reply, answer) = Reply::channel();
         let limit = Limit::After(DEFAULT_TIMEOUT);
-        Call {
-            address: self,
-            request: Some(request(reply)),
-            server: None,
-            wait: Wait::new(answer, limit),
-        }
+        Call { address: self, request: Some(request(reply)), server: None, wait: Wait::new(answer, limit) }
     }
 }
 
@@ -76,12 +71,7 @@ impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
 
     /// Brings the request to the server; pending while a bounded mailbox has no room for it.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        let Call {
-            address,
-            request,
-            server,
-            wait,
-        } = self;
+        let Call { address, request, server, wait } = self;
         let target = || address.recipient();
         if let Some(request) = request.take() {
             let Some(process) = address.resolve() else {
@@ -115,9 +105,7 @@ impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
 
 impl<M: Send + 'static, T: Send + 'static> fmt::Debug for Call<'_, M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("address", self.address)
-            .finish_non_exhaustive()
+        f.debug_struct("Call").field("address", self.address).finish_non_exhaustive()
     }
 }
 
@@ -143,12 +131,7 @@ pub(crate) type Target<'a> = &'a dyn Fn() -> Recipient;
 
 impl<T> Wait<T> {
     pub(crate) fn new(answer: oneshot::AsyncReceiver<T>, limit: Limit) -> Self {
-        Wait {
-            answer,
-            ended: None,
-            limit,
-            sleep: None,
-        }
+        Wait { answer, ended: None, limit, sleep: None }
     }
 
     pub(crate) fn limit(&mut self, limit: Limit) {
@@ -188,9 +171,7 @@ impl<T> Wait<T> {
         target: Target<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, CallError>> {
-        Pin::new(&mut self.answer)
-            .poll(cx)
-            .map(|answer| answer.map_err(|_dropped| unanswered(server, target())))
+        Pin::new(&mut self.answer).poll(cx).map(|answer| answer.map_err(|_dropped| unanswered(server, target())))
     }
 
     /// The reply may be with another process: the server's end ends the wait all the same.
@@ -212,10 +193,7 @@ impl<T> Wait<T> {
         let Some((sleep, timeout)) = &mut self.sleep else {
             return Poll::Pending;
         };
-        Pin::new(sleep).poll(cx).map(|()| CallError::Timeout {
-            target: target(),
-            timeout: *timeout,
-        })
+        Pin::new(sleep).poll(cx).map(|()| CallError::Timeout { target: target(), timeout: *timeout })
     }
 }
 
@@ -224,10 +202,9 @@ impl Limit {
         match self {
             Limit::Never => None,
             Limit::After(timeout) => Some((timers.sleep_until(timers.after(timeout)), timeout)),
-            Limit::At(deadline) => Some((
-                timers.sleep_until(deadline),
-                deadline.saturating_duration_since(timers.now()),
-            )),
+            Limit::At(deadline) => {
+                Some((timers.sleep_until(deadline), deadline.saturating_duration_since(timers.now())))
+            }
         }
     }
 }

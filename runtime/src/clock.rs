@@ -28,10 +28,7 @@ pub(crate) struct VirtualClock {
 
 impl VirtualClock {
     pub(crate) fn new() -> Self {
-        VirtualClock {
-            start: Instant::now(),
-            elapsed_nanos: Arc::default(),
-        }
+        VirtualClock { start: Instant::now(), elapsed_nanos: Arc::default() }
     }
 
     pub(crate) fn now(&self) -> Instant {

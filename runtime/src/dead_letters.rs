@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use async_channel::Receiver;
 use slog::{Drain, Logger};
 
+use crate::panic::catch;
 use crate::pid::{Pid, Recipient};
 use crate::subscribers::Subscribers;
 use crate::sync::Lock;
@@ -51,12 +52,8 @@ impl fmt::Display for DeadReason {
 }
 
 impl DeadReason {
-    const ALL: [DeadReason; 4] = [
-        DeadReason::NoProcess,
-        DeadReason::Exited,
-        DeadReason::DroppedAtExit,
-        DeadReason::MailboxFull,
-    ];
+    const ALL: [DeadReason; 4] =
+        [DeadReason::NoProcess, DeadReason::Exited, DeadReason::DroppedAtExit, DeadReason::MailboxFull];
 }
 
 #[derive(Debug)]
@@ -80,10 +77,7 @@ struct Quota {
 impl Quota {
     /// Whether one more may be logged at `now`; if so, with how many were left out before it.
     fn take(&mut self, now: Instant) -> Option<u64> {
-        if self
-            .since
-            .is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1))
-        {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1)) {
             self.since = Some(now);
             self.used = 0;
         }
@@ -98,22 +92,24 @@ impl Quota {
 
 impl DeadLetters {
     pub(crate) fn new() -> Self {
-        DeadLetters {
-            counts: Default::default(),
-            subscribers: Subscribers::new(),
-            logged: Lock::default(),
-        }
+        DeadLetters { counts: Default::default(), subscribers: Subscribers::new(), logged: Lock::default() }
     }
 
     pub(crate) fn record(&self, letter: DeadLetter, now: Instant, logger: &Logger) {
         self.counts[letter.reason as usize].fetch_add(1, Ordering::Relaxed);
-        if logger.is_debug_enabled() {
-            let quota = self.logged.lock().take(now);
-            if let Some(left_out) = quota {
-                log(&letter, left_out, logger);
-            }
-        }
+        // Processes end with dead letters: a fault of the logger's must not keep links and monitors from hearing.
+        let _ = catch(|| self.log(&letter, now, logger));
         self.subscribers.publish(|| letter);
+    }
+
+    fn log(&self, letter: &DeadLetter, now: Instant, logger: &Logger) {
+        if !logger.is_debug_enabled() {
+            return;
+        }
+        let quota = self.logged.lock().take(now);
+        if let Some(left_out) = quota {
+            log(letter, left_out, logger);
+        }
     }
 
     pub(crate) fn count(&self, reason: DeadReason) -> u64 {

@@ -66,10 +66,7 @@ impl ExitReason {
     ///
     /// An orderly end makes no crash report, and a transient child that ends so is not restarted.
     pub fn is_normal(&self) -> bool {
-        matches!(
-            self,
-            ExitReason::Normal | ExitReason::Shutdown | ExitReason::ShutdownWith(_)
-        )
+        matches!(self, ExitReason::Normal | ExitReason::Shutdown | ExitReason::ShutdownWith(_))
     }
 
     /// `Ignore` is a word between `init` and who started it; to everybody else the process ended normally.
@@ -113,7 +110,10 @@ impl fmt::Display for ExitReason {
         match self {
             ExitReason::Normal => f.write_str("normal"),
             ExitReason::Shutdown => f.write_str("shutdown"),
-            ExitReason::ShutdownWith(cause) => write!(f, "shutdown: {cause}"),
+            ExitReason::ShutdownWith(cause) => {
+                f.write_str("shutdown: ")?;
+                write_chain(f, &**cause)
+            }
             ExitReason::Kill => f.write_str("kill"),
             ExitReason::Killed => f.write_str("killed"),
             ExitReason::NoProcess => f.write_str("no process"),
@@ -140,11 +140,17 @@ impl fmt::Debug for ExitReason {
     }
 }
 
+/// Writes the error and what caused it. Some errors end with the text of their source: that is not said twice.
 fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
-    write!(f, "{error}")?;
+    let mut said = error.to_string();
+    f.write_str(&said)?;
     let mut source = error.source();
     while let Some(error) = source {
-        write!(f, ": {error}")?;
+        let text = error.to_string();
+        if !said.ends_with(&text) {
+            write!(f, ": {text}")?;
+        }
+        said = text;
         source = error.source();
     }
     Ok(())
@@ -162,11 +168,7 @@ struct PanicDetails {
 
 impl Panic {
     pub(crate) fn new(message: String, location: Option<String>, backtrace: Backtrace) -> Self {
-        Panic(Arc::new(PanicDetails {
-            message,
-            location,
-            backtrace,
-        }))
+        Panic(Arc::new(PanicDetails { message, location, backtrace }))
     }
 
     /// What the panic said.
@@ -236,4 +238,28 @@ pub trait Returns {
 
 impl<T> Returns for fn() -> T {
     type Value = T;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Fault {
+        #[error("no oven")]
+        Oven,
+        #[error("no pizza: {0}")]
+        Quoting(#[source] Box<Fault>),
+        #[error("no dinner")]
+        Silent(#[source] Box<Fault>),
+    }
+
+    #[test]
+    fn a_reason_tells_each_error_of_its_chain_once() {
+        let quoting = || Fault::Quoting(Box::new(Fault::Oven));
+        let silent = || Fault::Silent(Box::new(quoting()));
+        assert_eq!(ExitReason::from(quoting()).to_string(), "no pizza: no oven");
+        assert_eq!(ExitReason::from(silent()).to_string(), "no dinner: no pizza: no oven");
+        assert_eq!(ExitReason::shutdown_with(silent()).to_string(), "shutdown: no dinner: no pizza: no oven");
+    }
 }

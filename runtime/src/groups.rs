@@ -100,10 +100,7 @@ impl Groups {
         let mut groups = self.groups.lock();
         let member = groups.get_mut(name).and_then(|group| group.members.get_mut(&pid));
         let Some(member) = member else {
-            return Err(GroupError::NotJoined {
-                pid,
-                group: name.clone(),
-            });
+            return Err(GroupError::NotJoined { pid, group: name.clone() });
         };
         member.times -= 1;
         let gone = member.times == 0;
@@ -131,9 +128,8 @@ impl Groups {
 
     pub(crate) fn members(&self, name: &GroupName) -> Vec<Arc<dyn AnyProcess>> {
         let groups = self.groups.lock();
-        let members = groups
-            .get(name)
-            .map(|group| group.members.values().map(|member| member.process.clone()).collect());
+        let members =
+            groups.get(name).map(|group| group.members.values().map(|member| member.process.clone()).collect());
         members.unwrap_or_default()
     }
 
@@ -149,9 +145,7 @@ impl Groups {
     /// The groups of a scope that have members.
     pub(crate) fn names(&self, scope: &str) -> Vec<Arc<str>> {
         let groups = self.groups.lock();
-        let of_scope = groups
-            .iter()
-            .filter(|(name, group)| &*name.scope == scope && !group.members.is_empty());
+        let of_scope = groups.iter().filter(|(name, group)| &*name.scope == scope && !group.members.is_empty());
         of_scope.map(|(name, _)| name.name.clone()).collect()
     }
 }
@@ -166,13 +160,7 @@ impl Group {
         match self.members.get_mut(&pid) {
             Some(member) => member.times += 1,
             None => {
-                self.members.insert(
-                    pid,
-                    Member {
-                        process: process.clone(),
-                        times: 1,
-                    },
-                );
+                self.members.insert(pid, Member { process: process.clone(), times: 1 });
                 self.tell(GroupChange::Joined(pid));
             }
         }
@@ -197,8 +185,6 @@ fn are_alike(a: &dyn AnyProcess, b: &dyn AnyProcess) -> bool {
 
 impl fmt::Debug for Groups {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Groups")
-            .field("count", &self.groups.lock().len())
-            .finish()
+        f.debug_struct("Groups").field("count", &self.groups.lock().len()).finish()
     }
 }

@@ -118,11 +118,7 @@ impl Control {
 
     fn down(&mut self, down: &Down) -> Effect {
         let expected = self.watching.remove(&down.monitor).is_some();
-        if expected && self.is_running() {
-            Effect::Queue(Notice::Down(down.clone()))
-        } else {
-            Effect::Nothing
-        }
+        if expected && self.is_running() { Effect::Queue(Notice::Down(down.clone())) } else { Effect::Nothing }
     }
 
     /// Ends the process at its next await; the first reason stays.
@@ -184,28 +180,16 @@ mod tests {
     const PEER: Pid = Pid::new(7, 1);
 
     fn linked(reason: ExitReason) -> Signal {
-        Signal::Exit(Exit {
-            pid: PEER,
-            reason,
-            linked: true,
-        })
+        Signal::Exit(Exit { pid: PEER, reason, linked: true })
     }
 
     fn sent(reason: ExitReason) -> Signal {
-        Signal::Exit(Exit {
-            pid: PEER,
-            reason,
-            linked: false,
-        })
+        Signal::Exit(Exit { pid: PEER, reason, linked: false })
     }
 
     /// What becomes of a process that gets `signal`: "lives", "traps REASON" or "ends REASON".
     fn fate(trap_exit: bool, signal: Signal) -> String {
-        let mut control = Control {
-            trap_exit,
-            links: BTreeSet::from([PEER]),
-            ..Control::default()
-        };
+        let mut control = Control { trap_exit, links: BTreeSet::from([PEER]), ..Control::default() };
         match control.apply(&signal) {
             Effect::Queue(Notice::Exit(exit)) => format!("traps {}", exit.reason),
             _ => match control.life {
@@ -221,10 +205,7 @@ mod tests {
         let table = [
             // reason,  by link, not trapping; by link, trapping; sent, not trapping; sent, trapping
             (Normal, ["lives", "traps normal", "lives", "traps normal"]),
-            (
-                Shutdown,
-                ["ends shutdown", "traps shutdown", "ends shutdown", "traps shutdown"],
-            ),
+            (Shutdown, ["ends shutdown", "traps shutdown", "ends shutdown", "traps shutdown"]),
             (Killed, ["ends killed", "traps killed", "ends killed", "traps killed"]),
             (Kill, ["ends kill", "traps kill", "ends killed", "ends killed"]),
         ];
@@ -257,17 +238,8 @@ mod tests {
     #[test]
     fn a_down_is_taken_once_and_only_while_the_monitor_stands() {
         let monitor = MonitorRef(1);
-        let down = || {
-            Signal::Down(Down {
-                monitor,
-                pid: PEER,
-                reason: ExitReason::Normal,
-            })
-        };
-        let mut control = Control {
-            watching: BTreeMap::from([(monitor, PEER)]),
-            ..Control::default()
-        };
+        let down = || Signal::Down(Down { monitor, pid: PEER, reason: ExitReason::Normal });
+        let mut control = Control { watching: BTreeMap::from([(monitor, PEER)]), ..Control::default() };
         assert!(matches!(control.apply(&down()), Effect::Queue(Notice::Down(_))));
         assert!(matches!(control.apply(&down()), Effect::Nothing));
     }

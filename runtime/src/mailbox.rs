@@ -24,10 +24,7 @@ pub struct Mailbox {
 impl Mailbox {
     /// A mailbox that takes every message.
     pub const fn unbounded() -> Self {
-        Mailbox {
-            bound: None,
-            overflow: Overflow::Wait,
-        }
+        Mailbox { bound: None, overflow: Overflow::Wait }
     }
 
     /// A mailbox that holds at most `capacity` messages, and whose senders wait when it is full. Exits and downs do not
@@ -37,10 +34,7 @@ impl Mailbox {
     /// If `capacity` is zero.
     pub const fn bounded(capacity: usize) -> Self {
         match NonZeroUsize::new(capacity) {
-            Some(bound) => Mailbox {
-                bound: Some(bound),
-                overflow: Overflow::Wait,
-            },
+            Some(bound) => Mailbox { bound: Some(bound), overflow: Overflow::Wait },
             None => panic!("a mailbox must have room for one message"),
         }
     }
@@ -329,11 +323,7 @@ mod tests {
     use crate::signal::Exit;
 
     fn exit() -> Notice {
-        Notice::Exit(Exit {
-            pid: Pid::new(1, 1),
-            reason: ExitReason::Normal,
-            linked: true,
-        })
+        Notice::Exit(Exit { pid: Pid::new(1, 1), reason: ExitReason::Normal, linked: true })
     }
 
     fn receive_all(queue: &mut Queue<u32>) -> Vec<String> {

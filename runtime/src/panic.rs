@@ -56,9 +56,9 @@ pub async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, ExitRe
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
     CATCHING.set(CATCHING.get() + 1);
     // This may be called by what another panic drops on its way out: what was seen of that one is kept.
-    let outer = SEEN.take();
+    let outer = take_seen();
     let outcome = panic::catch_unwind(AssertUnwindSafe(code)).map_err(into_panic);
-    SEEN.set(outer);
+    set_seen(outer);
     CATCHING.set(CATCHING.get() - 1);
     outcome
 }
@@ -66,7 +66,7 @@ pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
 fn into_panic(payload: Box<dyn Any + Send>) -> Panic {
     let message = text(&*payload);
     // A panic resumed with `resume_unwind` passes no hook, and what was seen last may be another that user code caught.
-    let seen = SEEN.take().filter(|seen| seen.message() == message);
+    let seen = take_seen().filter(|seen| seen.message() == message);
     let panic = seen.unwrap_or_else(|| Panic::new(message, None, Backtrace::disabled()));
     // A payload may panic when it is dropped; what that one carries is forgotten, or this would never end.
     if let Err(again) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
@@ -88,18 +88,23 @@ pub(crate) fn install_hook() {
             if CATCHING.get() == 0 {
                 previous(info);
             } else {
-                SEEN.set(Some(describe(info)));
+                set_seen(Some(describe(info)));
             }
         }));
     });
 }
 
+fn take_seen() -> Option<Panic> {
+    SEEN.try_with(RefCell::take).ok().flatten()
+}
+
+/// A thread that is being torn down keeps nothing any more; what it drops may panic all the same.
+fn set_seen(panic: Option<Panic>) {
+    let _ = SEEN.try_with(|seen| seen.replace(panic));
+}
+
 fn describe(info: &PanicHookInfo<'_>) -> Panic {
-    Panic::new(
-        text(info.payload()),
-        info.location().map(ToString::to_string),
-        Backtrace::capture(),
-    )
+    Panic::new(text(info.payload()), info.location().map(ToString::to_string), Backtrace::capture())
 }
 
 fn text(payload: &(dyn Any + Send)) -> String {

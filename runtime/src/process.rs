@@ -72,11 +72,7 @@ impl<M: Send + 'static> Process<M> {
             parent,
             mailbox,
             system,
-            inner: Lock::new(Inner {
-                queue: Queue::new(mailbox),
-                control,
-                task: None,
-            }),
+            inner: Lock::new(Inner { queue: Queue::new(mailbox), control, task: None }),
             held: AtomicUsize::new(0),
             doomed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -141,11 +137,7 @@ impl<M: Send + 'static> Process<M> {
             }
         };
         let mut inner = self.inner.lock();
-        let pending = if once {
-            inner.control.timers.remove(&timer)
-        } else {
-            inner.control.timers.contains(&timer)
-        };
+        let pending = if once { inner.control.timers.remove(&timer) } else { inner.control.timers.contains(&timer) };
         if !pending || !inner.control.is_running() {
             drop(inner);
             drop(message);
@@ -321,8 +313,7 @@ impl<M: Send + 'static> Process<M> {
             report.label = control.label.clone();
             report.links = control.links.iter().copied().collect();
         });
-        // A fault of the logger's must not keep links and monitors from hearing.
-        let _ = catch(|| self.system.reports.publish(Report::Crash(Arc::new(report))));
+        self.system.reports.publish(Report::Crash(Arc::new(report)));
     }
 
     /// Tells links and monitors; last, so that who hears of it finds everything else done.
@@ -335,23 +326,12 @@ impl<M: Send + 'static> Process<M> {
             let signal = if ties.starter == Some(link) {
                 Signal::Unlink(self.pid)
             } else {
-                Signal::Exit(Exit {
-                    pid: self.pid,
-                    reason: reason.clone(),
-                    linked: true,
-                })
+                Signal::Exit(Exit { pid: self.pid, reason: reason.clone(), linked: true })
             };
             self.system.signal(link, signal);
         }
         for (monitor, watcher) in ties.watchers {
-            self.system.signal(
-                watcher,
-                Signal::Down(Down {
-                    monitor,
-                    pid: self.pid,
-                    reason: reason.clone(),
-                }),
-            );
+            self.system.signal(watcher, Signal::Down(Down { monitor, pid: self.pid, reason: reason.clone() }));
         }
     }
 }
@@ -370,12 +350,7 @@ pub(crate) fn current() -> Option<Pid> {
 
 /// Reports a message of type `M` that reached nobody.
 pub(crate) fn dead_letter<M>(system: &Shared, target: Recipient, reason: DeadReason, sender: Option<Pid>) {
-    system.dead_letter(DeadLetter {
-        target,
-        message_type: type_name::<M>(),
-        reason,
-        sender,
-    });
+    system.dead_letter(DeadLetter { target, message_type: type_name::<M>(), reason, sender });
 }
 
 fn wake(waker: Option<Waker>) {
@@ -463,9 +438,7 @@ impl<M> Process<M> {
 
 impl<M> fmt::Debug for Process<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Process")
-            .field("pid", &self.pid)
-            .finish_non_exhaustive()
+        f.debug_struct("Process").field("pid", &self.pid).finish_non_exhaustive()
     }
 }
 
@@ -483,10 +456,7 @@ thread_local! {
 
 /// Marks this thread as running `process` while `code` runs; replies that are dropped meanwhile end in `unanswered`.
 fn within<M: Send + 'static, T>(process: &Process<M>, unanswered: &mut Unanswered, code: impl FnOnce() -> T) -> T {
-    let outer = CURRENT.replace(Current {
-        address: process.address(),
-        pid: Some(process.pid),
-    });
+    let outer = CURRENT.replace(Current { address: process.address(), pid: Some(process.pid) });
     let outer_unanswered = Unanswered::begin(std::mem::take(unanswered));
     let result = code();
     *unanswered = Unanswered::end(outer_unanswered);
@@ -525,12 +495,7 @@ pin_project! {
 
 impl<M: Send + 'static, F: Future<Output = ExitReason>> Running<M, F> {
     pub(crate) fn new(process: Arc<Process<M>>, body: F) -> Self {
-        Running {
-            process,
-            waker: None,
-            unanswered: Unanswered::default(),
-            body: Some(body),
-        }
+        Running { process, waker: None, unanswered: Unanswered::default(), body: Some(body) }
     }
 }
 

@@ -74,17 +74,10 @@ impl Registry {
         let mut refusal = None;
         process.with_control(&mut |control| {
             if !control.is_running() {
-                refusal = Some(RegisterError::NoProcess {
-                    pid: process.pid(),
-                    name: name.clone(),
-                });
+                refusal = Some(RegisterError::NoProcess { pid: process.pid(), name: name.clone() });
             } else if let Some(present) = &control.name {
                 let (name, present) = (name.clone(), present.clone());
-                refusal = Some(RegisterError::Named {
-                    pid: process.pid(),
-                    name,
-                    present,
-                });
+                refusal = Some(RegisterError::Named { pid: process.pid(), name, present });
             } else {
                 control.name = Some(name.clone());
             }
@@ -102,15 +95,10 @@ impl Registry {
         let mut names = self.names.lock();
         if let Some(owner) = names.get(name) {
             return match owner.pid() {
-                owner if owner == process.pid() => Err(RegisterError::Named {
-                    pid: owner,
-                    name: name.clone(),
-                    present: name.clone(),
-                }),
-                owner => Err(RegisterError::Taken {
-                    name: name.clone(),
-                    owner,
-                }),
+                owner if owner == process.pid() => {
+                    Err(RegisterError::Named { pid: owner, name: name.clone(), present: name.clone() })
+                }
+                owner => Err(RegisterError::Taken { name: name.clone(), owner }),
             };
         }
         names.insert(name.clone(), process.clone());

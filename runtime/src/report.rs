@@ -7,6 +7,7 @@ use async_channel::Receiver;
 use slog::Logger;
 
 use crate::exit::ExitReason;
+use crate::panic::catch;
 use crate::pid::Pid;
 use crate::subscribers::Subscribers;
 
@@ -64,13 +65,7 @@ pub struct SupervisorReport {
 impl SupervisorReport {
     /// A report of `supervisor` about `offender`.
     pub fn new(supervisor: Pid, context: ErrorContext, reason: ExitReason, offender: Offender) -> Self {
-        SupervisorReport {
-            supervisor,
-            name: None,
-            context,
-            reason,
-            offender,
-        }
+        SupervisorReport { supervisor, name: None, context, reason, offender }
     }
 
     /// Adds the supervisor's registered name.
@@ -154,10 +149,7 @@ pub(crate) struct Reports {
 
 impl Reports {
     pub(crate) fn new(logger: Logger) -> Self {
-        Reports {
-            logger,
-            subscribers: Subscribers::new(),
-        }
+        Reports { logger, subscribers: Subscribers::new() }
     }
 
     pub(crate) fn logger(&self) -> &Logger {
@@ -170,11 +162,12 @@ impl Reports {
 
     pub(crate) fn publish(&self, report: Report) {
         self.subscribers.publish(|| report.clone());
-        match report {
-            Report::Crash(crash) => log_crash(&self.logger, &crash),
-            Report::Supervisor(report) => log_supervisor(&self.logger, &report),
-            Report::Progress(progress) => log_progress(&self.logger, &progress),
-        }
+        // A fault of the logger's must not keep links and monitors from hearing, nor end a supervisor.
+        let _ = catch(|| match &report {
+            Report::Crash(crash) => log_crash(&self.logger, crash),
+            Report::Supervisor(report) => log_supervisor(&self.logger, report),
+            Report::Progress(progress) => log_progress(&self.logger, progress),
+        });
     }
 }
 

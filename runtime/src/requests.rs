@@ -43,16 +43,10 @@ impl<M: Send + 'static> Address<M> {
         let (reply, answer) = Reply::channel();
         let target = self.recipient();
         let Some(process) = self.resolve() else {
-            return Request {
-                target: target.clone(),
-                state: State::Refused(CallError::NoProcess { target }),
-            };
+            return Request { target: target.clone(), state: State::Refused(CallError::NoProcess { target }) };
         };
         let state = match process.push(request(reply)) {
-            Ok(()) => State::Sent {
-                server: process,
-                wait: Wait::new(answer, Limit::Never),
-            },
+            Ok(()) => State::Sent { server: process, wait: Wait::new(answer, Limit::Never) },
             Err(Refused::Gone(_)) => State::Refused(CallError::NoProcess { target: target.clone() }),
             Err(Refused::Full(_)) => State::Refused(CallError::MailboxFull { target: target.clone() }),
         };
@@ -96,6 +90,9 @@ impl<T> Request<T> {
     }
 
     /// Waits for the answer at most this long; `None` if it has not come. The request stands: ask again, or drop it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
     pub async fn wait(&mut self, timeout: Duration) -> Option<Result<T, CallError>> {
         let sleep = match &self.state {
             State::Sent { server, .. } => server.timers().sleep_until(server.timers().after(timeout)),
@@ -123,9 +120,7 @@ impl<T> Future for Request<T> {
 
 impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("target", &self.target)
-            .finish_non_exhaustive()
+        f.debug_struct("Request").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -186,11 +181,7 @@ impl Wake for WakeOne {
 impl<L, T> Requests<L, T> {
     /// No requests.
     pub fn new() -> Self {
-        Requests {
-            pending: BTreeMap::new(),
-            last: 0,
-            woken: Arc::default(),
-        }
+        Requests { pending: BTreeMap::new(), last: 0, woken: Arc::default() }
     }
 
     /// Adds a request; its answer will come with `label`.
@@ -231,10 +222,7 @@ impl<L, T> Requests<L, T> {
             let Some((_, request)) = self.pending.get_mut(&key) else {
                 continue;
             };
-            let waker = Waker::from(Arc::new(WakeOne {
-                key,
-                woken: self.woken.clone(),
-            }));
+            let waker = Waker::from(Arc::new(WakeOne { key, woken: self.woken.clone() }));
             if let Poll::Ready(answer) = Pin::new(request).poll(&mut Context::from_waker(&waker)) {
                 let (label, _) = self.pending.remove(&key).expect("it was found there");
                 return Poll::Ready(Some((label, answer)));

@@ -23,13 +23,7 @@ pub(crate) struct Turn(u64);
 
 impl Room {
     pub(crate) fn new(capacity: NonZeroUsize) -> Self {
-        Room {
-            capacity,
-            taken: 0,
-            line: VecDeque::new(),
-            promised: BTreeSet::new(),
-            last: 0,
-        }
+        Room { capacity, taken: 0, line: VecDeque::new(), promised: BTreeSet::new(), last: 0 }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -104,10 +98,7 @@ impl Room {
     /// There will be no room any more: returns all who waited for it.
     pub(crate) fn close(&mut self) -> Vec<Waker> {
         self.promised.clear();
-        std::mem::take(&mut self.line)
-            .into_iter()
-            .map(|(_, waker)| waker)
-            .collect()
+        std::mem::take(&mut self.line).into_iter().map(|(_, waker)| waker).collect()
     }
 }
 

@@ -57,10 +57,7 @@ impl SystemHandle {
 
     /// The groups of a scope of its own.
     pub fn scope(&self, name: &str) -> Scope {
-        Scope {
-            name: name.into(),
-            system: self.clone(),
-        }
+        Scope { name: name.into(), system: self.clone() }
     }
 }
 
@@ -90,13 +87,11 @@ impl Scope {
         let group = self.group(group);
         let members = self.system.shared.groups.members(&group);
         let addresses = members.into_iter().map(|process| downcast(process).map(Address::of));
-        addresses
-            .collect::<Result<_, _>>()
-            .map_err(|process| GroupError::OtherMessageType {
-                group,
-                wanted: type_name::<M>(),
-                found: process.message_type(),
-            })
+        addresses.collect::<Result<_, _>>().map_err(|process| GroupError::OtherMessageType {
+            group,
+            wanted: type_name::<M>(),
+            found: process.message_type(),
+        })
     }
 
     /// Casts `message` to every member, and tells to how many.
@@ -120,9 +115,6 @@ impl Scope {
     }
 
     fn group(&self, name: &str) -> GroupName {
-        GroupName {
-            scope: self.name.clone(),
-            name: name.into(),
-        }
+        GroupName { scope: self.name.clone(), name: name.into() }
     }
 }

@@ -20,11 +20,7 @@ pub(crate) struct Sending<M: Send + 'static> {
 
 impl<M: Send + 'static> Sending<M> {
     pub(crate) fn new(process: Arc<Process<M>>, message: M) -> Self {
-        Sending {
-            process,
-            message: Some(message),
-            turn: None,
-        }
+        Sending { process, message: Some(message), turn: None }
     }
 
     pub(crate) fn process(&self) -> &Arc<Process<M>> {

@@ -92,11 +92,7 @@ impl System {
         let main = self.spawn(body);
         let reason = future::block_on(main.exited());
         self.shutdown();
-        if reason == ExitReason::Normal {
-            Ok(())
-        } else {
-            Err(reason)
-        }
+        if reason == ExitReason::Normal { Ok(()) } else { Err(reason) }
     }
 }
 
@@ -110,8 +106,7 @@ impl SystemHandle {
         B: FnOnce(Context<M>) -> F + Send + 'static,
         F: Future<Output: Outcome> + Send + 'static,
     {
-        self.spawn_with(SpawnOptions::new(), body)
-            .expect("no name, so none that is taken")
+        self.spawn_with(SpawnOptions::new(), body).expect("no name, so none that is taken")
     }
 
     /// As [`spawn`](Self::spawn), with options.
@@ -179,14 +174,8 @@ impl<M: Send + 'static> Context<M> {
         B: FnOnce(Context<N>) -> F + Send + 'static,
         F: Future<Output: Outcome> + Send + 'static,
     {
-        spawn(
-            &self.system().shared,
-            Some(&**self.process()),
-            tie,
-            SpawnOptions::new(),
-            body,
-        )
-        .expect("no name, so none that is taken")
+        spawn(&self.system().shared, Some(&**self.process()), tie, SpawnOptions::new(), body)
+            .expect("no name, so none that is taken")
     }
 }
 
@@ -207,9 +196,7 @@ where
     let SpawnOptions { name, label, mailbox } = options;
     let mut control = tied_child(tie, parent_pid);
     control.label = label;
-    let process = system
-        .table
-        .insert(|pid| Arc::new(Process::new(pid, parent_pid, system.clone(), mailbox, control)));
+    let process = system.table.insert(|pid| Arc::new(Process::new(pid, parent_pid, system.clone(), mailbox, control)));
     if let Some(name) = name {
         let any: Arc<dyn AnyProcess> = process.clone();
         if let Err(taken) = system.registry.register(&name, &any) {
@@ -258,10 +245,6 @@ fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
         (_, Tie::Monitor(monitor)) => drop(control.watching.insert(monitor, child.pid())),
     });
     if !parent_lives {
-        child.signal(Signal::Exit(Exit {
-            pid: parent.pid(),
-            reason: ExitReason::NoProcess,
-            linked: true,
-        }));
+        child.signal(Signal::Exit(Exit { pid: parent.pid(), reason: ExitReason::NoProcess, linked: true }));
     }
 }

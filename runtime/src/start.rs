@@ -96,10 +96,7 @@ impl fmt::Debug for Parent {
 impl<M: Send + 'static> Context<M> {
     /// This process as the parent of those it starts, whatever its messages are.
     pub fn as_parent(&self) -> Parent {
-        Parent {
-            process: self.process().clone(),
-            system: self.system().clone(),
-        }
+        Parent { process: self.process().clone(), system: self.system().clone() }
     }
 }
 
@@ -169,10 +166,7 @@ where
 {
     let (sender, ready) = oneshot::async_channel();
     let with_ack = move |ctx: Context<M>| {
-        let ack = InitAck {
-            ready: sender,
-            pid: ctx.pid(),
-        };
+        let ack = InitAck { ready: sender, pid: ctx.pid() };
         body(ctx, ack)
     };
     let address = spawn(&system.shared, parent, tie, options.spawn, with_ack).map_err(StartError::Name)?;
@@ -216,11 +210,7 @@ async fn hand_over(process: &dyn AnyProcess, parent: Option<&dyn AnyProcess>) {
     // Its end unlinks it from the parent: not after us.
     wait_for_end(process).await;
     parent.signal(Signal::Link(process.pid()));
-    parent.signal(Signal::Exit(Exit {
-        pid: process.pid(),
-        reason: reason.to_others(),
-        linked: true,
-    }));
+    parent.signal(Signal::Exit(Exit { pid: process.pid(), reason: reason.to_others(), linked: true }));
 }
 
 /// Kills the process of a start that was given up.

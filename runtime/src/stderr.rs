@@ -26,10 +26,7 @@ impl Drain for Plain {
 
 fn line(record: &Record<'_>, context: &OwnedKVList) -> String {
     let (mut own, mut around) = (Fields::default(), Fields::default());
-    let written = record
-        .kv()
-        .serialize(record, &mut own)
-        .and_then(|()| context.serialize(record, &mut around));
+    let written = record.kv().serialize(record, &mut own).and_then(|()| context.serialize(record, &mut around));
     // slog hands a record's fields over last first.
     own.0.reverse();
     if let Err(error) = written {
@@ -74,9 +71,6 @@ mod tests {
             ),
             &context,
         );
-        assert_eq!(
-            written,
-            "ERRO process crashed pid=\"<0.1.1>\" unreceived=3 system=\"shop\"\n"
-        );
+        assert_eq!(written, "ERRO process crashed pid=\"<0.1.1>\" unreceived=3 system=\"shop\"\n");
     }
 }

@@ -18,10 +18,7 @@ pub(crate) struct Subscribers<T> {
 
 impl<T: Clone> Subscribers<T> {
     pub(crate) fn new() -> Self {
-        Subscribers {
-            senders: Lock::new(Vec::new()),
-            count: AtomicUsize::new(0),
-        }
+        Subscribers { senders: Lock::new(Vec::new()), count: AtomicUsize::new(0) }
     }
 
     pub(crate) fn subscribe(&self) -> Receiver<T> {
@@ -39,10 +36,7 @@ impl<T: Clone> Subscribers<T> {
         }
         let news = make();
         let senders = self.senders.lock().clone();
-        let closed = senders
-            .iter()
-            .filter(|sender| sender.force_send(news.clone()).is_err())
-            .count();
+        let closed = senders.iter().filter(|sender| sender.force_send(news.clone()).is_err()).count();
         if closed > 0 {
             self.forget_closed();
         }

@@ -98,12 +98,7 @@ impl System {
             emptied: Event::new(),
             halting: AtomicBool::new(false),
         };
-        System {
-            handle: SystemHandle {
-                shared: Arc::new(shared),
-            },
-            shutdown_timeout,
-        }
+        System { handle: SystemHandle { shared: Arc::new(shared) }, shutdown_timeout }
     }
 
     /// Stops every process in order, then ends the system. Blocks meanwhile.
@@ -156,10 +151,7 @@ impl Drop for System {
 
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("System")
-            .field("name", &self.name())
-            .field("processes", &self.process_count())
-            .finish()
+        f.debug_struct("System").field("name", &self.name()).field("processes", &self.process_count()).finish()
     }
 }
 
@@ -174,12 +166,7 @@ pub struct Builder {
 
 impl Builder {
     fn new(name: &str) -> Self {
-        Builder {
-            name: name.to_owned(),
-            workers: None,
-            logger: None,
-            shutdown_timeout: Duration::from_secs(30),
-        }
+        Builder { name: name.to_owned(), workers: None, logger: None, shutdown_timeout: Duration::from_secs(30) }
     }
 
     /// How many worker threads run its processes; one per processor by default.
@@ -212,21 +199,12 @@ impl Builder {
     /// If the operating system gives no threads.
     pub fn build(self) -> io::Result<System> {
         let timers = Arc::new(Timers::new(Clock::Real));
-        let count = self
-            .workers
-            .or_else(|| thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get);
+        let count = self.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let workers = Workers::start(&self.name, count)?;
         let driven = timers.clone();
         workers.spawn(Box::pin(async move { driven.drive().await }));
         let logger = self.logger.unwrap_or_else(|| stderr::logger(&self.name));
-        Ok(System::assemble(
-            &self.name,
-            logger,
-            timers,
-            Box::new(workers),
-            self.shutdown_timeout,
-        ))
+        Ok(System::assemble(&self.name, logger, timers, Box::new(workers), self.shutdown_timeout))
     }
 }
 
@@ -374,26 +352,16 @@ impl Shared {
     }
 
     pub(crate) fn dead_letter(&self, letter: DeadLetter) {
-        self.dead_letters
-            .record(letter, self.timers.now(), self.reports.logger());
+        self.dead_letters.record(letter, self.timers.now(), self.reports.logger());
     }
 
     /// Sends `signal` to `pid`, if there is such a process.
     pub(crate) fn signal(&self, pid: Pid, signal: Signal) -> Delivery {
-        self.table
-            .get(pid)
-            .map_or(Delivery::Gone, |process| process.signal(signal))
+        self.table.get(pid).map_or(Delivery::Gone, |process| process.signal(signal))
     }
 
     pub(crate) fn exit(&self, from: Pid, to: Pid, reason: ExitReason) {
-        self.signal(
-            to,
-            Signal::Exit(Exit {
-                pid: from,
-                reason,
-                linked: false,
-            }),
-        );
+        self.signal(to, Signal::Exit(Exit { pid: from, reason, linked: false }));
     }
 
     /// Links two processes. If `to` has ended, `from` gets the exit signal of a process that is not there.
@@ -405,18 +373,10 @@ impl Shared {
             let mut is_new = false;
             from.with_control(&mut |control| is_new = control.links.insert(to));
             // If there is a link, its exit signal may be on its way, with the reason: it must not be overtaken.
-            if is_new {
-                self.signal(to, Signal::Link(from.pid()))
-            } else {
-                Delivery::Done
-            }
+            if is_new { self.signal(to, Signal::Link(from.pid())) } else { Delivery::Done }
         });
         if delivery == Delivery::Gone {
-            from.signal(Signal::Exit(Exit {
-                pid: to,
-                reason: ExitReason::NoProcess,
-                linked: true,
-            }));
+            from.signal(Signal::Exit(Exit { pid: to, reason: ExitReason::NoProcess, linked: true }));
         }
     }
 

@@ -36,11 +36,7 @@ struct Slot {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Table {
-            shards: array::from_fn(|_| Lock::default()),
-            births: AtomicUsize::new(1),
-            len: AtomicUsize::new(0),
-        }
+        Table { shards: array::from_fn(|_| Lock::default()), births: AtomicUsize::new(1), len: AtomicUsize::new(0) }
     }
 
     /// Adds the process that `make` builds around its pid.
@@ -61,10 +57,7 @@ impl Table {
     pub(crate) fn get(&self, pid: Pid) -> Option<Arc<dyn AnyProcess>> {
         let (number, index) = place(pid);
         let shard = self.shards[number].lock();
-        let slot = shard
-            .slots
-            .get(index)
-            .filter(|slot| slot.generation == pid.generation())?;
+        let slot = shard.slots.get(index).filter(|slot| slot.generation == pid.generation())?;
         slot.process.clone()
     }
 
@@ -72,10 +65,7 @@ impl Table {
     pub(crate) fn remove(&self, pid: Pid) -> bool {
         let (number, index) = place(pid);
         let mut shard = self.shards[number].lock();
-        let removed = shard
-            .slots
-            .get_mut(index)
-            .filter(|slot| slot.generation == pid.generation());
+        let removed = shard.slots.get_mut(index).filter(|slot| slot.generation == pid.generation());
         let Some(process) = removed.and_then(|slot| slot.process.take()) else {
             return false;
         };
@@ -94,10 +84,7 @@ impl Table {
         let mut all = Vec::with_capacity(self.len());
         for shard in &self.shards {
             let shard = shard.lock();
-            let born = shard
-                .slots
-                .iter()
-                .filter_map(|slot| Some((slot.birth, slot.process.clone()?)));
+            let born = shard.slots.iter().filter_map(|slot| Some((slot.birth, slot.process.clone()?)));
             all.extend(born);
         }
         all.sort_by_key(|(birth, _)| *birth);

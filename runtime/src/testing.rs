@@ -61,13 +61,7 @@ impl TestSystem {
         let simulation = Simulation::new(seed);
         let scheduler = Box::new(simulation.clone());
         let system = System::assemble("test", logger, timers.clone(), scheduler, Duration::from_secs(30));
-        TestSystem {
-            seed,
-            clock,
-            timers,
-            simulation,
-            system,
-        }
+        TestSystem { seed, clock, timers, simulation, system }
     }
 
     /// The seed that picks who runs next.
@@ -119,10 +113,7 @@ impl TestSystem {
                 return value;
             }
             if !self.simulation.step() && !self.move_to_next_timer() {
-                panic!(
-                    "nothing can run and no timer is pending: it would wait for ever (seed {})",
-                    self.seed
-                );
+                panic!("nothing can run and no timer is pending: it would wait for ever (seed {})", self.seed);
             }
         }
     }
@@ -176,10 +167,7 @@ impl Deref for TestSystem {
 
 impl fmt::Debug for TestSystem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestSystem")
-            .field("seed", &self.seed)
-            .field("elapsed", &self.elapsed())
-            .finish()
+        f.debug_struct("TestSystem").field("seed", &self.seed).field("elapsed", &self.elapsed()).finish()
     }
 }
 

@@ -51,10 +51,7 @@ impl Store {
     fn remove(&mut self, timer: TimerRef) -> Option<(Instant, Action)> {
         self.firing = self.firing.filter(|firing| *firing != timer);
         let at = self.expiry_of.remove(&timer)?;
-        let action = self
-            .by_time
-            .remove(&(at, timer))
-            .expect("both maps hold the same timers");
+        let action = self.by_time.remove(&(at, timer)).expect("both maps hold the same timers");
         Some((at, action))
     }
 
@@ -94,11 +91,7 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new(clock: Clock) -> Self {
-        Timers {
-            clock,
-            store: Lock::default(),
-            sooner: Event::new(),
-        }
+        Timers { clock, store: Lock::default(), sooner: Event::new() }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -186,11 +179,7 @@ impl Timers {
     }
 
     pub(crate) fn sleep_until(self: &Arc<Self>, at: Instant) -> Sleep {
-        Sleep {
-            timers: self.clone(),
-            at,
-            pending: None,
-        }
+        Sleep { timers: self.clone(), at, pending: None }
     }
 }
 
@@ -262,11 +251,7 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let clock = VirtualClock::new();
-            Bench {
-                timers: Timers::new(Clock::Virtual(clock.clone())),
-                clock,
-                fired: Arc::default(),
-            }
+            Bench { timers: Timers::new(Clock::Virtual(clock.clone())), clock, fired: Arc::default() }
         }
 
         fn set(&self, millis: u64, id: u32) -> TimerRef {
@@ -276,11 +261,7 @@ mod tests {
                 fired.lock().push(id);
                 None
             };
-            self.timers.set(
-                timer,
-                self.timers.after(Duration::from_millis(millis)),
-                Action::Call(Box::new(call)),
-            );
+            self.timers.set(timer, self.timers.after(Duration::from_millis(millis)), Action::Call(Box::new(call)));
             timer
         }
 

@@ -26,15 +26,9 @@ fn the_result_of_the_work_comes_back() {
 fn a_panic_of_the_work_is_an_error_and_no_more() {
     async fn body(ctx: Context<()>) {
         let outcome = ctx.system().blocking(|| -> u8 { panic!("out of cheese") }).await;
-        let Err(ExitReason::Panic(panic)) = outcome else {
-            panic!("{outcome:?}")
-        };
+        let Err(ExitReason::Panic(panic)) = outcome else { panic!("{outcome:?}") };
         assert_eq!(panic.message(), "out of cheese");
-        assert!(
-            panic
-                .location()
-                .is_some_and(|location| location.contains("blocking.rs"))
-        );
+        assert!(panic.location().is_some_and(|location| location.contains("blocking.rs")));
     }
     timetrap(|| run_on(&workers(1), body));
     TestSystem::new(1).run(body);

@@ -124,10 +124,7 @@ fn an_answer_at_the_instant_of_the_timeout_is_an_answer_if_the_caller_has_not_lo
         let outcome = test.run(|mut ctx: Context<()>| async move {
             let server = ctx.spawn_link(serve);
             let second = Duration::from_secs(1);
-            server
-                .call(|reply| Ask::AnswerAfter(second, reply))
-                .timeout(second)
-                .await
+            server.call(|reply| Ask::AnswerAfter(second, reply)).timeout(second).await
         });
         match outcome {
             Ok(2) => answers.set(answers.get() + 1),
@@ -145,11 +142,7 @@ fn a_late_answer_reaches_nobody() {
             let second = Duration::from_secs(1);
             let late = |reply| Ask::AnswerAfter(2 * second, reply);
             assert!(server.call(late).timeout(second).await.is_err());
-            assert_eq!(
-                server.call(Ask::Answer).await,
-                Ok(1),
-                "the next answer is the next request's"
-            );
+            assert_eq!(server.call(Ask::Answer).await, Ok(1), "the next answer is the next request's");
             expect_empty(&mut ctx).await;
             assert_eq!(ctx.system().dead_letter_count(), 0);
         });
@@ -198,9 +191,7 @@ fn a_call_that_is_dropped_before_its_first_poll_sends_nothing() {
 fn a_server_that_panics_or_fails_while_it_handles_a_request_is_down_with_its_reason() {
     in_every_order(|ctx: Context<()>| async move {
         let server = ctx.system().spawn(serve);
-        let ExitReason::Panic(panic) = down(server.call(Ask::Panic).await) else {
-            panic!("it panicked")
-        };
+        let ExitReason::Panic(panic) = down(server.call(Ask::Panic).await) else { panic!("it panicked") };
         assert_eq!(panic.message(), "while it handles a request");
         let server = ctx.system().spawn(serve);
         assert_eq!(down(server.call(Ask::Fail).await), ExitReason::error("failed"));
@@ -219,10 +210,7 @@ fn a_server_that_is_killed_is_down_as_killed_wherever_the_request_is() {
                 assert!(future::poll_once(&mut first).await.is_none());
                 let second = server.call(Ask::Answer);
                 let (outcomes, ()) = future::zip(future::zip(first, second), kill(ctx.system(), &server)).await;
-                assert_eq!(
-                    (down(outcomes.0), down(outcomes.1)),
-                    (ExitReason::Killed, ExitReason::Killed)
-                );
+                assert_eq!((down(outcomes.0), down(outcomes.1)), (ExitReason::Killed, ExitReason::Killed));
             } else {
                 let keep = ctx.system().spawn(|mut ctx: Context<Reply<u32>>| async move {
                     let _reply = ctx.receive_message().await;
@@ -243,10 +231,7 @@ fn a_reply_dropped_by_a_server_that_lives_on_is_unanswered() {
     in_every_order(|mut ctx: Context<()>| async move {
         let server = ctx.spawn_link(serve);
         let target = server.recipient();
-        assert_eq!(
-            server.call(Ask::Drop).await,
-            Err(CallError::Unanswered { target: target.clone() })
-        );
+        assert_eq!(server.call(Ask::Drop).await, Err(CallError::Unanswered { target: target.clone() }));
         let waits_on = server.call(Ask::DropAndAnswerTheNext);
         assert_eq!(waits_on.await, Err(CallError::Unanswered { target }));
         assert_eq!(server.call(Ask::Answer).await, Ok(4));
@@ -277,10 +262,7 @@ fn a_server_that_gave_the_reply_away_and_ended_is_down_at_once() {
             future::pending::<()>().await;
         });
         let server = ctx.system().spawn(serve);
-        let outcome = server
-            .call(|reply| Ask::LendAndEnd(keeper.clone(), reply))
-            .without_timeout()
-            .await;
+        let outcome = server.call(|reply| Ask::LendAndEnd(keeper.clone(), reply)).without_timeout().await;
         assert_eq!(down(outcome), ExitReason::error("gave it away"));
         kill(ctx.system(), &keeper).await;
     });
@@ -296,10 +278,7 @@ fn a_reply_may_be_sent_by_another_process_and_is_unanswered_if_that_one_ends() {
         });
         assert_eq!(server.call(|reply| Ask::Lend(helper.clone(), reply)).await, Ok(7));
         let outcome = server.call(|reply| Ask::Lend(helper.clone(), reply)).await;
-        assert!(
-            matches!(outcome, Err(CallError::Unanswered { .. })),
-            "the server lives: {outcome:?}"
-        );
+        assert!(matches!(outcome, Err(CallError::Unanswered { .. })), "the server lives: {outcome:?}");
         ctx.unlink(pid(&server));
         kill(ctx.system(), &server).await;
     });
@@ -347,15 +326,9 @@ fn a_process_that_calls_itself_is_told_so() {
         let name = ctx.pid().to_string();
         ctx.register(&name).expect("nobody else has this pid");
         let target = ctx.address().recipient();
-        assert_eq!(
-            ctx.address().call(|reply| reply).await,
-            Err(CallError::CallingSelf { target })
-        );
+        assert_eq!(ctx.address().call(|reply| reply).await, Err(CallError::CallingSelf { target }));
         let named = ctx.system().named::<Reply<()>>(&name);
-        assert!(matches!(
-            named.call(|reply| reply).await,
-            Err(CallError::CallingSelf { .. })
-        ));
+        assert!(matches!(named.call(|reply| reply).await, Err(CallError::CallingSelf { .. })));
         let event = ctx.receive_timeout(Duration::ZERO).await;
         assert!(event.is_none(), "nothing was sent");
     });
@@ -382,16 +355,9 @@ fn a_call_beside_the_end_of_its_server_always_ends() {
         let calls = future::zip(server.call(Ask::Answer), server.call(Ask::Drop));
         let (outcomes, ()) = future::zip(calls, kill(ctx.system(), &server)).await;
         use CallError::{Down, NoProcess, Unanswered};
-        assert!(
-            matches!(outcomes.0, Ok(1) | Err(Down { .. } | NoProcess { .. })),
-            "{:?}",
-            outcomes.0
-        );
+        assert!(matches!(outcomes.0, Ok(1) | Err(Down { .. } | NoProcess { .. })), "{:?}", outcomes.0);
         let dropped = &outcomes.1;
-        assert!(
-            matches!(dropped, Err(Unanswered { .. } | Down { .. } | NoProcess { .. })),
-            "{dropped:?}"
-        );
+        assert!(matches!(dropped, Err(Unanswered { .. } | Down { .. } | NoProcess { .. })), "{dropped:?}");
     });
 }
 

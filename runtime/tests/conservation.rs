@@ -74,9 +74,7 @@ async fn send(to: Address<Letter>, counts: Arc<Counts>, mut rng: Rng) {
             1 => to.try_send(letter()).is_err(),
             2 => to.send(letter()).await.is_err(),
             // A send that is given up while it waits has sent nothing.
-            3 => future::poll_once(to.send(letter()))
-                .await
-                .is_none_or(|sent| sent.is_err()),
+            3 => future::poll_once(to.send(letter())).await.is_none_or(|sent| sent.is_err()),
             4 => {
                 let asked = to.call(|reply| Letter(Token::new(&counts), Some(reply)));
                 matches!(asked.without_timeout().await, Err(CallError::NoProcess { .. }))
@@ -97,17 +95,11 @@ async fn storm(mut ctx: Context<()>, seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let counts = Arc::new(Counts::default());
     let dead_before = ctx.system().dead_letter_count();
-    let mailbox = if rng.bool() {
-        Mailbox::bounded(2)
-    } else {
-        Mailbox::unbounded()
-    };
+    let mailbox = if rng.bool() { Mailbox::bounded(2) } else { Mailbox::unbounded() };
     let (rng_of_receiver, counted) = (rng.fork(), counts.clone());
     let receiver = ctx
         .system()
-        .spawn_with(SpawnOptions::new().mailbox(mailbox), move |ctx| {
-            receive(ctx, counted, rng_of_receiver)
-        })
+        .spawn_with(SpawnOptions::new().mailbox(mailbox), move |ctx| receive(ctx, counted, rng_of_receiver))
         .expect("it has no name");
     let senders: Vec<Address<()>> = (0..4)
         .map(|_| {

@@ -8,12 +8,8 @@ use proscenium_runtime::testing::{TestSystem, for_each_seed};
 use proscenium_runtime::{Address, Context, DeadLetter, DeadReason, Mailbox, Overflow, Recipient, SpawnOptions};
 use proscenium_runtime::{SystemHandle, TrySendError};
 
-const REASONS: [DeadReason; 4] = [
-    DeadReason::NoProcess,
-    DeadReason::Exited,
-    DeadReason::DroppedAtExit,
-    DeadReason::MailboxFull,
-];
+const REASONS: [DeadReason; 4] =
+    [DeadReason::NoProcess, DeadReason::Exited, DeadReason::DroppedAtExit, DeadReason::MailboxFull];
 
 fn counts(system: &SystemHandle) -> [u64; 4] {
     REASONS.map(|reason| system.dead_letter_count_of(reason))

@@ -88,12 +88,7 @@ fn who_hears_of_an_end_finds_all_else_done() {
                     Event::Down(down) if down.monitor == monitor => down.reason,
                     other => panic!("{other:?}"),
                 };
-                assert!(
-                    [end.reason(), "no process"]
-                        .iter()
-                        .any(|told| reason.to_string().ends_with(told)),
-                    "{reason}"
-                );
+                assert!([end.reason(), "no process"].iter().any(|told| reason.to_string().ends_with(told)), "{reason}");
                 assert_eq!(dropped.load(Ordering::Relaxed), 1);
                 assert_gone(ctx.system(), child_pid, &name);
                 assert!(child.try_send(8).is_err());
@@ -350,19 +345,12 @@ fn who_waits_for_a_process_hears_when_it_ends() {
             let (sender, to_server) = ctx.spawn_monitor({
                 let server = server.clone();
                 move |_ctx: Context<()>| async move {
-                    assert!(
-                        matches!(server.send(2).await, Err(SendError(2))),
-                        "the message comes back"
-                    );
+                    assert!(matches!(server.send(2).await, Err(SendError(2))), "the message comes back");
                 }
             });
             gate.open();
             let reason = next_down(&mut ctx).await;
-            assert_eq!(
-                (reason.monitor, reason.reason),
-                (to_server, ExitReason::Normal),
-                "{sender}"
-            );
+            assert_eq!((reason.monitor, reason.reason), (to_server, ExitReason::Normal), "{sender}");
             assert!(server.exited().await.to_string().ends_with(end.reason()));
         });
     }
@@ -392,9 +380,8 @@ fn what_a_process_had_not_received_are_dead_letters_and_is_dropped() {
             (0..5).for_each(|_| child.cast(content.clone()));
             test.run_until_idle();
             assert_eq!(Arc::strong_count(&content), 1, "an address keeps no message");
-            let reasons: Vec<_> = std::iter::from_fn(|| dead_letters.try_recv().ok())
-                .map(|letter| letter.reason)
-                .collect();
+            let reasons: Vec<_> =
+                std::iter::from_fn(|| dead_letters.try_recv().ok()).map(|letter| letter.reason).collect();
             assert_eq!(reasons, [DeadReason::DroppedAtExit; 7]);
             assert_eq!(test.process_count(), 0);
         });
@@ -498,11 +485,7 @@ fn a_process_does_not_end_because_its_last_address_is_dropped() {
     for_each_seed(10, |test| {
         drop(test.spawn(idle));
         test.run_until_idle();
-        assert_eq!(
-            test.process_count(),
-            1,
-            "it does not stop when its last address is dropped"
-        );
+        assert_eq!(test.process_count(), 1, "it does not stop when its last address is dropped");
     });
 }
 

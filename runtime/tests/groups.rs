@@ -79,11 +79,7 @@ fn a_group_is_there_while_it_has_members() {
             let alto = member(&mut ctx, "altos").await;
             let second = member(&mut ctx, "tenors").await;
             assert_eq!(names(&groups), ["altos", "tenors"], "sorted");
-            assert_eq!(
-                pids::<u32>(&groups, "tenors"),
-                [pid(&tenor), pid(&second)],
-                "oldest first"
-            );
+            assert_eq!(pids::<u32>(&groups, "tenors"), [pid(&tenor), pid(&second)], "oldest first");
             kill(ctx.system(), &tenor).await;
             assert_eq!(names(&groups), ["altos", "tenors"]);
             kill(ctx.system(), &second).await;

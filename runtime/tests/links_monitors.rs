@@ -42,10 +42,7 @@ fn a_monitor_of_a_process_that_is_not_there_gets_one_down_with_no_process() {
             gone.exited().await;
             let monitor = ctx.monitor(pid(&gone));
             let down = next_down(&mut ctx).await;
-            assert_eq!(
-                (down.monitor, down.pid, down.reason),
-                (monitor, pid(&gone), ExitReason::NoProcess)
-            );
+            assert_eq!((down.monitor, down.pid, down.reason), (monitor, pid(&gone), ExitReason::NoProcess));
             expect_empty(&mut ctx).await;
         });
     });
@@ -59,11 +56,7 @@ fn a_monitor_set_while_its_target_ends_gets_exactly_one_down() {
             let monitor = ctx.monitor(pid(&target));
             let down = next_down(&mut ctx).await;
             assert_eq!(down.monitor, monitor);
-            assert!(
-                [ExitReason::error("done"), ExitReason::NoProcess].contains(&down.reason),
-                "{}",
-                down.reason
-            );
+            assert!([ExitReason::error("done"), ExitReason::NoProcess].contains(&down.reason), "{}", down.reason);
         }
         expect_empty(&mut ctx).await;
     });
@@ -89,10 +82,7 @@ fn a_child_that_ends_at_once_is_monitored_without_a_gap() {
     in_every_order(|mut ctx: Context<()>| async move {
         let (child, monitor) = ctx.spawn_monitor(|_ctx: Context<()>| async {});
         let down = next_down(&mut ctx).await;
-        assert_eq!(
-            (down.monitor, Some(down.pid), down.reason),
-            (monitor, child.pid(), ExitReason::Normal)
-        );
+        assert_eq!((down.monitor, Some(down.pid), down.reason), (monitor, child.pid(), ExitReason::Normal));
         child.exited().await;
         expect_empty(&mut ctx).await;
     });
@@ -104,9 +94,7 @@ fn a_child_that_ends_at_once_is_linked_without_a_gap() {
         ctx.trap_exit(true);
         let child = ctx.spawn_link(|_ctx: Context<()>| async { panic!("at once") });
         let exit = next_exit(&mut ctx).await;
-        let ExitReason::Panic(panic) = exit.reason else {
-            panic!("{}", exit.reason)
-        };
+        let ExitReason::Panic(panic) = exit.reason else { panic!("{}", exit.reason) };
         assert_eq!((Some(exit.pid), panic.message()), (child.pid(), "at once"));
         child.exited().await;
         expect_empty(&mut ctx).await;
@@ -125,10 +113,7 @@ fn a_child_is_linked_and_monitored_before_it_runs() {
         ctx.trap_exit(true);
         let me = vec![ctx.pid()];
         ctx.spawn_link(tell_ties.clone());
-        assert_eq!(
-            (ctx.receive_message().await, ctx.receive_message().await),
-            (me.clone(), vec![])
-        );
+        assert_eq!((ctx.receive_message().await, ctx.receive_message().await), (me.clone(), vec![]));
         ctx.spawn_monitor(tell_ties);
         assert_eq!((ctx.receive_message().await, ctx.receive_message().await), (vec![], me));
     });
@@ -256,10 +241,7 @@ fn a_link_to_a_process_that_is_not_there_brings_no_process() {
             ctx.trap_exit(true);
             ctx.link(gone);
             let exit = next_exit(&mut ctx).await;
-            assert_eq!(
-                (exit.pid, exit.reason, exit.linked),
-                (gone, ExitReason::NoProcess, true)
-            );
+            assert_eq!((exit.pid, exit.reason, exit.linked), (gone, ExitReason::NoProcess, true));
         });
     });
 }
@@ -335,10 +317,7 @@ fn unlink_beside_the_end_of_the_other_either_ends_this_process_or_lets_it_live()
             future::yield_now().await;
         });
         let reason = next_down(&mut ctx).await.reason;
-        assert!(
-            [ExitReason::Normal, ExitReason::error("flat")].contains(&reason),
-            "{reason}"
-        );
+        assert!([ExitReason::Normal, ExitReason::error("flat")].contains(&reason), "{reason}");
         drop(unlinker);
     });
 }
@@ -370,11 +349,7 @@ async fn link_at_random(system: SystemHandle, seed: u64, orders: usize) {
     for _ in 0..orders {
         let (one, other) = (rng.usize(..family.len()), rng.usize(..family.len()));
         let other = pid(&family[other]);
-        family[one].cast(if rng.bool() {
-            Tell::Link(other)
-        } else {
-            Tell::Unlink(other)
-        });
+        family[one].cast(if rng.bool() { Tell::Link(other) } else { Tell::Unlink(other) });
     }
     let (done, all_done) = async_channel::bounded(family.len());
     for member in &family {

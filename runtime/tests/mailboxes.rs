@@ -120,11 +120,7 @@ fn a_send_that_is_given_up_while_it_waits_loses_no_room() {
             assert!(sent > 0);
             // When all is received and nobody waits, there is room for two again.
             (0..60).for_each(|_| go.try_send(()).expect("it listens"));
-            while ctx
-                .system()
-                .process_info(pid(&small))
-                .is_some_and(|info| info.queue_len > 0)
-            {
+            while ctx.system().process_info(pid(&small)).is_some_and(|info| info.queue_len > 0) {
                 future::yield_now().await;
             }
             while received.try_recv().is_ok() {}
@@ -140,14 +136,12 @@ fn a_call_that_is_given_up_while_it_waits_for_room_makes_way_for_the_next() {
     in_every_order(|ctx: Context<()>| async move {
         let (gate, options) = (Gate::new(), SpawnOptions::new().mailbox(Mailbox::bounded(1)));
         let opened = gate.clone();
-        let server = ctx
-            .system()
-            .spawn_with(options, move |mut ctx: Context<Reply<u8>>| async move {
-                opened.passed().await;
-                loop {
-                    ctx.receive_message().await.send(7);
-                }
-            });
+        let server = ctx.system().spawn_with(options, move |mut ctx: Context<Reply<u8>>| async move {
+            opened.passed().await;
+            loop {
+                ctx.receive_message().await.send(7);
+            }
+        });
         let server = server.expect("it has no name");
         let mut calls = Vec::new();
         for _ in 0..4 {
@@ -197,14 +191,12 @@ fn a_call_waits_for_room_and_for_the_answer_within_one_timeout() {
     for_each_seed(100, |test| {
         test.run(|ctx: Context<()>| async move {
             let options = SpawnOptions::new().mailbox(Mailbox::bounded(1));
-            let slow = ctx
-                .system()
-                .spawn_with(options, |mut ctx: Context<Reply<u8>>| async move {
-                    loop {
-                        ctx.sleep(Duration::from_secs(2)).await;
-                        ctx.receive_message().await.send(7);
-                    }
-                });
+            let slow = ctx.system().spawn_with(options, |mut ctx: Context<Reply<u8>>| async move {
+                loop {
+                    ctx.sleep(Duration::from_secs(2)).await;
+                    ctx.receive_message().await.send(7);
+                }
+            });
             let slow = slow.expect("it has no name");
             let start = ctx.system().now();
             let timed_call = |timeout| {
@@ -229,9 +221,7 @@ fn a_call_waits_for_room_and_for_the_answer_within_one_timeout() {
 fn a_call_that_waits_for_room_in_vain_was_never_sent() {
     in_every_order(|ctx: Context<()>| async move {
         let options = SpawnOptions::new().mailbox(Mailbox::bounded(1));
-        let stuck = ctx
-            .system()
-            .spawn_with(options, |_ctx: Context<Reply<u8>>| future::pending::<()>());
+        let stuck = ctx.system().spawn_with(options, |_ctx: Context<Reply<u8>>| future::pending::<()>());
         let stuck = stuck.expect("it has no name");
         let before = ctx.system().dead_letter_count();
         let mut first = pin!(stuck.call(|reply| reply).without_timeout());
@@ -242,11 +232,7 @@ fn a_call_that_waits_for_room_in_vain_was_never_sent() {
         let (outcome, _) = future::zip(second, kill(ctx.system(), &stuck)).await;
         assert!(outcome.is_err_and(|error| error.is_no_process()));
         assert!(matches!(first.await, Err(CallError::Down { .. })));
-        assert_eq!(
-            ctx.system().dead_letter_count() - before,
-            1,
-            "only the first was in the mailbox"
-        );
+        assert_eq!(ctx.system().dead_letter_count() - before, 1, "only the first was in the mailbox");
     });
 }
 
@@ -269,10 +255,7 @@ fn a_full_mailbox_never_blocks_a_signal() {
             for _ in 0..4 {
                 events.push(text(&ctx.receive().await));
             }
-            assert_eq!(
-                events,
-                ["message 1", "exit trapped", "down no process", "exit no process"]
-            );
+            assert_eq!(events, ["message 1", "exit trapped", "down no process", "exit no process"]);
             ctx.address().cast(3);
             home.cast(());
             future::pending::<()>().await;
@@ -293,8 +276,7 @@ fn what_a_selective_receive_passes_over_keeps_its_room() {
         let options = SpawnOptions::new().mailbox(Mailbox::bounded(2));
         let picky = test.spawn_with(options, |mut ctx: Context<u32>| async move {
             loop {
-                ctx.receive_matching(|event| matches!(event, EventRef::Message(n) if n % 2 == 0))
-                    .await;
+                ctx.receive_matching(|event| matches!(event, EventRef::Message(n) if n % 2 == 0)).await;
             }
         });
         let picky = picky.expect("it has no name");
@@ -317,10 +299,7 @@ fn a_zero_timeout_takes_all_that_is_there() {
         (0..1000).for_each(|n| ctx.address().cast(n));
         for n in 0..1000 {
             let event = ctx.receive_timeout(Duration::ZERO).await;
-            assert!(
-                matches!(event, Some(Event::Message(m)) if m == n),
-                "{n} is there, and {event:?} was found"
-            );
+            assert!(matches!(event, Some(Event::Message(m)) if m == n), "{n} is there, and {event:?} was found");
         }
         expect_empty(&mut ctx).await;
     });
@@ -336,10 +315,7 @@ fn a_receive_with_a_timeout_waits_as_long_and_no_longer() {
             assert_eq!(ctx.receive_timeout(Duration::from_millis(30)).await, None);
             assert_eq!((ctx.system().now() - start).as_millis(), 30);
             ctx.send_after(Duration::from_millis(10), 7);
-            assert_eq!(
-                ctx.receive_timeout(Duration::from_secs(1)).await,
-                Some(Event::Message(7))
-            );
+            assert_eq!(ctx.receive_timeout(Duration::from_secs(1)).await, Some(Event::Message(7)));
             assert_eq!((ctx.system().now() - start).as_millis(), 40);
             assert_eq!(ctx.system().timer_count(), 0, "the timeout's timer is gone");
         });
@@ -421,6 +397,31 @@ fn a_process_that_looks_into_its_empty_mailbox_for_ever_lets_others_run() {
             let other = ctx.spawn(|_ctx: Context<()>| future::yield_now());
             assert_eq!(other.exited().await, ExitReason::Normal);
             kill(ctx.system(), &poller).await;
+        });
+    });
+}
+
+#[test]
+fn a_process_that_passes_over_an_endless_mailbox_lets_others_run() {
+    for_each_seed(100, |test| {
+        test.run(|mut ctx: Context<()>| async move {
+            let passed_over = Arc::new(AtomicU32::new(0));
+            let count = passed_over.clone();
+            let (began, has_begun) = async_channel::bounded(1);
+            let picky = ctx.spawn(|mut ctx: Context<()>| async move {
+                let home = ctx.address();
+                home.cast(());
+                began.try_send(()).expect("there is room");
+                ctx.receive_matching(|_| {
+                    home.cast(());
+                    count.fetch_add(1, Ordering::Relaxed) > 100_000
+                })
+                .await;
+            });
+            has_begun.recv().await.expect("it begins");
+            kill(ctx.system(), &picky).await;
+            assert_eq!(picky.exited().await, ExitReason::Killed);
+            assert!(passed_over.load(Ordering::Relaxed) < 100_000);
         });
     });
 }

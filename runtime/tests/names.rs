@@ -33,10 +33,7 @@ fn a_name_that_is_taken_tells_by_whom_and_the_body_is_not_called() {
         test.run(|mut ctx: Context<()>| async move {
             let owner = ctx.pid();
             ctx.register("server").expect("the name is free");
-            let taken = RegisterError::Taken {
-                name: "server".into(),
-                owner,
-            };
+            let taken = RegisterError::Taken { name: "server".into(), owner };
             let called = Gate::new();
             let is_called = called.clone();
             let processes = ctx.system().processes();
@@ -63,19 +60,12 @@ fn a_process_has_one_name_at_most() {
             let me = ctx.pid();
             ctx.register("first").expect("the name is free");
             for second in ["second", "first"] {
-                let named = RegisterError::Named {
-                    pid: me,
-                    name: second.into(),
-                    present: "first".into(),
-                };
+                let named = RegisterError::Named { pid: me, name: second.into(), present: "first".into() };
                 assert_eq!(ctx.register(second), Err(named));
             }
             assert_eq!(ctx.system().whereis("second"), None);
             assert_eq!(ctx.system().registered(), ["first".into()]);
-            assert_eq!(
-                ctx.system().process_info(me).and_then(|info| info.name),
-                Some("first".into())
-            );
+            assert_eq!(ctx.system().process_info(me).and_then(|info| info.name), Some("first".into()));
         });
     });
 }
@@ -105,10 +95,7 @@ fn who_has_ended_or_is_about_to_gets_no_name() {
         let ended = ctx.system().spawn(idle);
         ctx.exit(pid(&ended), ExitReason::Kill);
         let name = format!("of {}", pid(&ended));
-        let refused = RegisterError::NoProcess {
-            pid: pid(&ended),
-            name: name.as_str().into(),
-        };
+        let refused = RegisterError::NoProcess { pid: pid(&ended), name: name.as_str().into() };
         assert_eq!(ctx.system().register(&name, pid(&ended)), Err(refused.clone()));
         ended.exited().await;
         assert_eq!(ctx.system().register(&name, pid(&ended)), Err(refused));
@@ -168,13 +155,11 @@ fn an_address_by_name_survives_a_restart_and_one_by_pid_does_not() {
         for _ in 0..2 {
             assert_eq!(by_name.pid(), None);
             let options = SpawnOptions::new().name(&name);
-            let server = ctx
-                .system()
-                .spawn_with(options, |mut ctx: Context<Reply<Pid>>| async move {
-                    loop {
-                        ctx.receive_message().await.send(ctx.pid());
-                    }
-                });
+            let server = ctx.system().spawn_with(options, |mut ctx: Context<Reply<Pid>>| async move {
+                loop {
+                    ctx.receive_message().await.send(ctx.pid());
+                }
+            });
             let server = server.expect("the name is free");
             assert_eq!(by_name.pid(), server.pid());
             assert_eq!(by_name.call(|reply| reply).await.ok(), server.pid());
@@ -218,10 +203,7 @@ fn addresses_are_equal_if_they_are_of_one_process_or_follow_one_name() {
             assert_eq!(named, ctx.system().named("me"));
             assert_ne!(named, ctx.system().named("you"));
             assert_ne!(one, named, "one follows the name, the other does not");
-            assert_eq!(
-                (one.to_string(), named.to_string()),
-                (ctx.pid().to_string(), "\"me\"".to_owned())
-            );
+            assert_eq!((one.to_string(), named.to_string()), (ctx.pid().to_string(), "\"me\"".to_owned()));
         });
     });
 }

@@ -27,15 +27,7 @@ fn messages_exits_and_the_end_of_one_sender_arrive_in_the_order_of_sending() {
         let received = receive(&mut ctx, 7).await;
         assert_eq!(
             received,
-            [
-                "message 1",
-                "exit a",
-                "message 2",
-                "exit normal",
-                "exit b",
-                "message 3",
-                "exit normal"
-            ],
+            ["message 1", "exit a", "message 2", "exit normal", "exit b", "message 3", "exit normal"],
             "from {sender}"
         );
     });
@@ -77,9 +69,7 @@ fn nothing_sent_after_an_exit_signal_is_received() {
             received.push(n);
         }
         assert!((1..=5).collect::<Vec<_>>().starts_with(&received), "{received:?}");
-        let reasons: Vec<_> = std::iter::from_fn(|| dead_letters.try_recv().ok())
-            .map(|letter| letter.reason)
-            .collect();
+        let reasons: Vec<_> = std::iter::from_fn(|| dead_letters.try_recv().ok()).map(|letter| letter.reason).collect();
         let late = reasons.iter().filter(|reason| **reason == DeadReason::Exited).count();
         assert_eq!(late, 5);
         assert_eq!(reasons.len(), 10 - received.len());
@@ -179,10 +169,7 @@ fn a_selective_receive_leaves_the_others_in_their_order() {
             let three = ctx.receive_matching(|event| matches!(event, EventRef::Message(3)));
             assert_eq!(text(&three.await), "message 3");
             assert_eq!(ctx.receive_message().await, 1);
-            assert_eq!(
-                receive(&mut ctx, 3).await,
-                ["exit after 1", "message 2", "exit after 3"]
-            );
+            assert_eq!(receive(&mut ctx, 3).await, ["exit after 1", "message 2", "exit after 3"]);
         });
     });
 }

@@ -11,13 +11,8 @@ use proscenium_runtime::testing::for_each_seed;
 use proscenium_runtime::{Address, CallError, Context, DeadReason, Event, EventRef, ExitReason, Mailbox};
 use proscenium_runtime::{MailboxOverflow, Overflow, Reply, SpawnOptions, SystemHandle, TrySendError};
 
-const POLICIES: [Overflow; 5] = [
-    Overflow::Wait,
-    Overflow::Reject,
-    Overflow::DropNewest,
-    Overflow::DropOldest,
-    Overflow::Exit,
-];
+const POLICIES: [Overflow; 5] =
+    [Overflow::Wait, Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest, Overflow::Exit];
 
 #[derive(Debug)]
 enum Letter {
@@ -113,30 +108,10 @@ type Row = (Overflow, [&'static str; 5], [u64; 5], [u32; 2]);
 #[test]
 fn each_way_of_sending_to_a_full_mailbox_fares_as_the_policy_says() {
     let table: [Row; 4] = [
-        (
-            Overflow::Wait,
-            ["sent", "back", "waits", "waits", "refused"],
-            [1, 0, 0, 0, 0],
-            [1, 2],
-        ),
-        (
-            Overflow::Reject,
-            ["sent", "back", "back", "refused", "refused"],
-            [1, 0, 0, 0, 0],
-            [1, 2],
-        ),
-        (
-            Overflow::DropNewest,
-            ["sent", "sent", "sent", "unanswered", "unanswered"],
-            [1, 1, 1, 1, 1],
-            [1, 2],
-        ),
-        (
-            Overflow::DropOldest,
-            ["sent", "sent", "sent", "waits", "waits"],
-            [1, 1, 1, 1, 1],
-            [2, 3],
-        ),
+        (Overflow::Wait, ["sent", "back", "waits", "waits", "refused"], [1, 0, 0, 0, 0], [1, 2]),
+        (Overflow::Reject, ["sent", "back", "back", "refused", "refused"], [1, 0, 0, 0, 0], [1, 2]),
+        (Overflow::DropNewest, ["sent", "sent", "sent", "unanswered", "unanswered"], [1, 1, 1, 1, 1], [1, 2]),
+        (Overflow::DropOldest, ["sent", "sent", "sent", "waits", "waits"], [1, 1, 1, 1, 1], [2, 3]),
     ];
     let ways = [Way::Cast, Way::TrySend, Way::Send, Way::Call, Way::SendRequest];
     for_each_seed(20, |test| {
@@ -214,9 +189,8 @@ fn signals_find_room_in_a_full_mailbox_of_any_policy() {
                 let (opened, (ready, is_ready)) = (gate.clone(), async_channel::bounded(1));
                 let body = move |mut ctx: Context<u32>| async move {
                     ctx.trap_exit(true);
-                    let others: Vec<_> = (0..COUNT)
-                        .map(|_| ctx.spawn_link(idle).pid().expect("it is a process"))
-                        .collect();
+                    let others: Vec<_> =
+                        (0..COUNT).map(|_| ctx.spawn_link(idle).pid().expect("it is a process")).collect();
                     for other in &others {
                         ctx.monitor(*other);
                     }
@@ -233,10 +207,7 @@ fn signals_find_room_in_a_full_mailbox_of_any_policy() {
                     }
                     expect_empty(&mut ctx).await;
                 };
-                let full = ctx
-                    .system()
-                    .spawn_with(bounded(1, overflow), body)
-                    .expect("it has no name");
+                let full = ctx.system().spawn_with(bounded(1, overflow), body).expect("it has no name");
                 for other in is_ready.recv().await.expect("it sends them") {
                     ctx.system().exit(other, ExitReason::Kill);
                 }
@@ -297,9 +268,7 @@ fn who_drops_the_oldest_still_sees_all_that_is_there() {
             (1..=4).for_each(|n| ctx.address().cast(n));
             let third = ctx.try_receive_matching(|event| matches!(event, EventRef::Message(3)));
             assert!(matches!(third, Some(Event::Message(3))));
-            let fourth = ctx
-                .receive_matching(|event| matches!(event, EventRef::Message(4)))
-                .await;
+            let fourth = ctx.receive_matching(|event| matches!(event, EventRef::Message(4))).await;
             assert!(matches!(fourth, Event::Message(4)));
             assert_eq!(ctx.receive_message().await, 2);
         });
@@ -339,12 +308,7 @@ async fn storm(seed: u64, to: Address<Letter>, count: u32) -> u64 {
             1 => refused += u64::from(to.try_send(Letter::Tell(n)).is_err()),
             2 => refused += u64::from(to.send(Letter::Tell(n)).await.is_err()),
             // Given up while it waits: then it was not sent.
-            3 => {
-                refused += u64::from(!matches!(
-                    future::poll_once(to.send(Letter::Tell(n))).await,
-                    Some(Ok(()))
-                ))
-            }
+            3 => refused += u64::from(!matches!(future::poll_once(to.send(Letter::Tell(n))).await, Some(Ok(())))),
             _ => {
                 let answer = to.call(|reply| Letter::Ask(n, reply)).without_timeout().await;
                 let never_sent = matches!(answer, Err(CallError::MailboxFull { .. } | CallError::NoProcess { .. }));

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::panic::{catch_unwind, panic_any, resume_unwind};
@@ -58,10 +59,7 @@ fn a_panic_is_the_exit_reason_with_its_text_and_its_place() {
         let panic = panic_in(exit.reason);
         assert_eq!((Some(exit.pid), panic.message()), (child.pid(), "out of cheese"));
         let place = panic.location().expect("the hook saw it");
-        assert!(
-            place.contains("panics.rs") && place.contains(&line.to_string()),
-            "{place}"
-        );
+        assert!(place.contains("panics.rs") && place.contains(&line.to_string()), "{place}");
         assert!(child.exited().await.to_string().ends_with("out of cheese"));
     });
 }
@@ -94,15 +92,10 @@ fn a_crash_report_tells_who_why_and_what_was_left() {
             (ctx.pid(), pid(&child))
         });
         let reports = crashes(&reports);
-        let [crash] = &reports[..] else {
-            panic!("not one: {reports:?}")
-        };
+        let [crash] = &reports[..] else { panic!("not one: {reports:?}") };
         let (parent, child) = pids;
         assert_eq!((crash.pid, crash.parent), (child, Some(parent)));
-        assert_eq!(
-            (crash.name.as_deref(), crash.label.as_deref()),
-            (Some("kitchen"), Some("cooks"))
-        );
+        assert_eq!((crash.name.as_deref(), crash.label.as_deref()), (Some("kitchen"), Some("cooks")));
         assert_eq!((crash.message_type, crash.unreceived), ("u8", 3));
         assert_eq!(crash.links, [parent]);
         assert_eq!(panic_in(crash.reason.clone()).message(), "out of cheese");
@@ -114,19 +107,11 @@ fn only_a_process_that_fails_by_itself_makes_a_crash_report() {
     for_each_seed(100, |test| {
         let reports = test.reports();
         let end = |reason: ExitReason| test.spawn(move |_ctx: Context<()>| async move { Err::<(), _>(reason) });
-        for quiet in [
-            ExitReason::Normal,
-            ExitReason::Shutdown,
-            ExitReason::shutdown_with("moving"),
-            ExitReason::Ignore,
-        ] {
+        for quiet in [ExitReason::Normal, ExitReason::Shutdown, ExitReason::shutdown_with("moving"), ExitReason::Ignore]
+        {
             end(quiet);
         }
-        for signal in [
-            ExitReason::Kill,
-            ExitReason::Shutdown,
-            ExitReason::error("told to fail"),
-        ] {
+        for signal in [ExitReason::Kill, ExitReason::Shutdown, ExitReason::error("told to fail")] {
             let ended = test.spawn(idle);
             test.exit(pid(&ended), signal);
         }
@@ -178,9 +163,7 @@ fn a_panic_in_the_drop_of_a_killed_process_is_reported_and_harms_nobody() {
         ctx.exit(pid(&child), ExitReason::Kill);
         assert_eq!(next_down(&mut ctx).await.reason, ExitReason::Killed);
         let reports = crashes(&reports);
-        let [crash] = &reports[..] else {
-            panic!("not one: {reports:?}")
-        };
+        let [crash] = &reports[..] else { panic!("not one: {reports:?}") };
         assert_eq!(panic_in(crash.reason.clone()).message(), "the bomb went off");
         assert_eq!(Some(crash.pid), child.pid());
     });
@@ -260,13 +243,9 @@ fn a_panic_in_the_drop_of_a_reason_harms_nobody() {
     let armed = || ExitReason::error(Armed(Bomb));
     in_every_order(move |mut ctx: Context<()>| async move {
         // One that nobody hears, one that is overruled, and one whose process is known to others for longer than it lives.
-        ctx.system()
-            .spawn(move |_ctx: Context<()>| async move { Err::<(), _>(armed()) });
-        ctx.system()
-            .spawn(move |ctx: Context<()>| async move { ctx.exit(ctx.pid(), armed()) });
-        let known = ctx
-            .system()
-            .spawn(move |_ctx: Context<()>| async move { Err::<(), _>(armed()) });
+        ctx.system().spawn(move |_ctx: Context<()>| async move { Err::<(), _>(armed()) });
+        ctx.system().spawn(move |ctx: Context<()>| async move { ctx.exit(ctx.pid(), armed()) });
+        let known = ctx.system().spawn(move |_ctx: Context<()>| async move { Err::<(), _>(armed()) });
         ctx.monitor(pid(&known));
         drop(next_down(&mut ctx).await);
         drop(known);
@@ -282,10 +261,7 @@ fn a_payload_that_is_no_text_is_a_panic_as_any_other() {
         assert_eq!(panic.message(), "a panic without a text");
         assert!(panic.location().is_some());
         let armed = test.spawn(|_ctx: Context<()>| async { panic_any(Bomb) });
-        assert_eq!(
-            panic_in(test.block_on(armed.exited())).message(),
-            "a panic without a text"
-        );
+        assert_eq!(panic_in(test.block_on(armed.exited())).message(), "a panic without a text");
     });
 }
 
@@ -297,11 +273,7 @@ fn a_panic_that_is_resumed_is_not_taken_for_one_that_was_caught_before() {
             resume_unwind(Box::new("resumed"));
         });
         let panic = panic_in(test.block_on(other.exited()));
-        assert_eq!(
-            (panic.message(), panic.location()),
-            ("resumed", None),
-            "the hook never saw it"
-        );
+        assert_eq!((panic.message(), panic.location()), ("resumed", None), "the hook never saw it");
 
         let same = test.spawn(|_ctx: Context<()>| async {
             let payload = catch_unwind(|| panic!("caught")).expect_err("it panics");
@@ -430,22 +402,13 @@ fn a_crash_is_logged_as_an_error_with_its_fields() {
     let records = Records::default();
     let test = TestSystem::with_logger(7, Logger::root(records.clone().fuse(), o!("system" => "shop")));
     let options = SpawnOptions::new().name("kitchen");
-    let child = test.spawn_with(options, |_ctx: Context<u8>| async {
-        Err::<(), _>(ExitReason::error("no cheese"))
-    });
+    let child = test.spawn_with(options, |_ctx: Context<u8>| async { Err::<(), _>(ExitReason::error("no cheese")) });
     let child = pid(&child.expect("the name is free"));
     test.run_until_idle();
     let records = records.0.lock().expect("nobody panics with it");
-    let [record] = &records[..] else {
-        panic!("not one: {records:?}")
-    };
+    let [record] = &records[..] else { panic!("not one: {records:?}") };
     assert!(record.starts_with("ERRO process crashed"), "{record}");
-    for field in [
-        format!("pid={child}"),
-        "name=kitchen".into(),
-        "reason=no cheese".into(),
-        "system=shop".into(),
-    ] {
+    for field in [format!("pid={child}"), "name=kitchen".into(), "reason=no cheese".into(), "system=shop".into()] {
         assert!(record.contains(&field), "{field} is not in {record}");
     }
 }
@@ -463,6 +426,54 @@ fn a_logger_that_panics_keeps_no_link_and_no_monitor_from_hearing() {
             child.exited().await;
         });
     }
+}
+
+/// A logger that panics with whatever it is told.
+struct Mute;
+
+impl Drain for Mute {
+    type Ok = ();
+    type Err = Never;
+
+    fn log(&self, record: &Record<'_>, _context: &OwnedKVList) -> Result<(), Never> {
+        panic!("mute: {}", record.msg());
+    }
+}
+
+#[test]
+fn a_logger_that_panics_with_a_dead_letter_keeps_no_process_from_ending() {
+    for seed in 0..10 {
+        let test = TestSystem::with_logger(seed, Logger::root(Mute.fuse(), o!()));
+        test.run(|mut ctx: Context<()>| async move {
+            let (child, _) = ctx.spawn_monitor(|_ctx: Context<u8>| future::yield_now());
+            child.cast(1);
+            assert_eq!(next_down(&mut ctx).await.reason, ExitReason::Normal);
+            assert_eq!(child.exited().await, ExitReason::Normal);
+            child.cast(2);
+            assert_eq!(ctx.system().dead_letter_count(), 2);
+        });
+    }
+}
+
+#[test]
+fn the_last_address_of_a_process_may_go_with_its_thread() {
+    thread_local! {
+        static KEPT: Cell<Option<Address<()>>> = const { Cell::new(None) };
+    }
+    timetrap(|| {
+        let system = workers(1);
+        let address = system.spawn(|_ctx: Context<()>| async { Err(ExitReason::error("spent")) });
+        future::block_on(address.exited());
+        drop(system);
+        thread::spawn(|| {
+            // What is used first on a thread is dropped last: by then nothing is left there to catch panics with.
+            KEPT.set(Some(address));
+            let caught = future::block_on(catch_panic(async { panic!("caught") }));
+            assert!(caught.is_err());
+        })
+        .join()
+        .expect("nothing panics");
+    });
 }
 
 /// Panics in every way there is.
@@ -516,10 +527,7 @@ fn the_logger_of_a_system_that_was_given_none_prints_a_line_for_each_crash() {
     let Some(output) =
         in_a_process_of_its_own("the_logger_of_a_system_that_was_given_none_prints_a_line_for_each_crash")
     else {
-        let system = System::builder("shop")
-            .workers(2)
-            .build()
-            .expect("the operating system gives threads");
+        let system = System::builder("shop").workers(2).build().expect("the operating system gives threads");
         panic_everywhere(&system);
         return;
     };
@@ -549,10 +557,7 @@ fn a_panic_outside_of_processes_goes_to_the_hook_that_was_there_before() {
     };
     assert!(output.status.success());
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(
-        errors,
-        "the hook before heard: outside\nthe hook before heard: afterwards\n"
-    );
+    assert_eq!(errors, "the hook before heard: outside\nthe hook before heard: afterwards\n");
 }
 
 fn pid<M: Send + 'static>(address: &Address<M>) -> Pid {

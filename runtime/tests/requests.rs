@@ -97,16 +97,14 @@ fn a_late_answer_to_a_request_that_was_dropped_reaches_nobody() {
         let is_dropped = dropped.clone();
         let (has, has_it) = async_channel::bounded(1);
         let (tell, told) = async_channel::bounded(1);
-        let server = ctx
-            .system()
-            .spawn(move |mut ctx: Context<Reply<OnDrop<_>>>| async move {
-                let reply = ctx.receive_message().await;
-                assert!(reply.is_wanted());
-                has.try_send(()).expect("it is the only one");
-                is_dropped.passed().await;
-                assert!(!reply.is_wanted());
-                reply.send(OnDrop(move || tell.try_send(()).expect("it is dropped once")));
-            });
+        let server = ctx.system().spawn(move |mut ctx: Context<Reply<OnDrop<_>>>| async move {
+            let reply = ctx.receive_message().await;
+            assert!(reply.is_wanted());
+            has.try_send(()).expect("it is the only one");
+            is_dropped.passed().await;
+            assert!(!reply.is_wanted());
+            reply.send(OnDrop(move || tell.try_send(()).expect("it is dropped once")));
+        });
         let request = server.send_request(|reply| reply);
         has_it.recv().await.expect("it has the request");
         drop(request);
@@ -168,9 +166,8 @@ fn the_end_of_a_server_is_known_though_its_reply_lives_elsewhere() {
     in_every_order(|ctx: Context<()>| async move {
         let keeper = silent(ctx.system());
         let keep = keeper.clone();
-        let server = ctx
-            .system()
-            .spawn(move |mut ctx: Context<Ask>| async move { keep.cast(ctx.receive_message().await) });
+        let server =
+            ctx.system().spawn(move |mut ctx: Context<Ask>| async move { keep.cast(ctx.receive_message().await) });
         assert_eq!(brief(&ask(&server).await), "down normal");
         kill(ctx.system(), &keeper).await;
     });
@@ -183,10 +180,7 @@ fn a_request_to_nobody_is_answered_and_not_refused() {
             let named: Address<Ask> = ctx.system().named("nobody");
             let mut request = ask(&named);
             assert_eq!(request.target(), &Recipient::Name("nobody".into()));
-            assert_eq!(
-                request.wait(Duration::ZERO).await.map(|a| brief(&a)).as_deref(),
-                Some("no process")
-            );
+            assert_eq!(request.wait(Duration::ZERO).await.map(|a| brief(&a)).as_deref(), Some("no process"));
             assert_eq!(brief(&ask(&dead(ctx.system()).await).await), "no process");
             let mut requests = Requests::new();
             requests.add("named", ask(&named));
@@ -251,10 +245,7 @@ fn check(seen: &mut BTreeSet<usize>, label: usize, fate: u32, answer: &Result<u6
     match fate {
         0 => assert_eq!(brief(answer), "down broken"),
         // It ends right away, so its end may be seen first.
-        1 => assert!(
-            ["unanswered", "down normal"].contains(&brief(answer).as_str()),
-            "{answer:?}"
-        ),
+        1 => assert!(["unanswered", "down normal"].contains(&brief(answer).as_str()), "{answer:?}"),
         _ => assert_eq!(*answer, Ok(label as u64)),
     }
 }
@@ -332,17 +323,8 @@ fn a_multi_call_answers_for_each_in_order_and_within_one_limit() {
             let answers = multi_call(&servers, seconds(3), |reply| reply).await;
             assert_eq!(system.now() - start, seconds(3), "one limit for all");
             let answers: Vec<_> = answers.iter().map(brief).collect();
-            let expected = [
-                "timeout 3s",
-                "1",
-                "no process",
-                "full",
-                "no process",
-                "2",
-                "down broken",
-                "timeout 3s",
-                "0",
-            ];
+            let expected =
+                ["timeout 3s", "1", "no process", "full", "no process", "2", "down broken", "timeout 3s", "0"];
             assert_eq!(answers, expected);
             drop(kept);
         });
@@ -357,10 +339,7 @@ fn a_multi_call_to_none_is_over_at_once_and_one_without_time_gets_no_answer() {
             let start = ctx.system().now();
             let servers = [slow(ctx.system(), 1), silent(ctx.system())];
             let answers = multi_call(&servers, Duration::ZERO, |reply| reply).await;
-            assert!(
-                answers.iter().all(|answer| brief(answer) == "timeout 0ns"),
-                "{answers:?}"
-            );
+            assert!(answers.iter().all(|answer| brief(answer) == "timeout 0ns"), "{answers:?}");
             assert_eq!(ctx.system().now(), start);
         });
     });

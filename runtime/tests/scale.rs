@@ -45,12 +45,7 @@ fn come_and_go(system: &SystemHandle) {
 
 /// The memory this OS process holds, in KiB, where the operating system tells.
 fn resident() -> Option<u64> {
-    let pages: u64 = fs::read_to_string("/proc/self/statm")
-        .ok()?
-        .split(' ')
-        .nth(1)?
-        .parse()
-        .ok()?;
+    let pages: u64 = fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
     Some(pages * 4)
 }
 

@@ -24,10 +24,7 @@ fn trace(seed: u64) -> Vec<String> {
         ctx.trap_exit(true);
         let note = move |system: &proscenium_runtime::SystemHandle, start, what: String| {
             let elapsed = system.now() - start;
-            noted
-                .lock()
-                .expect("nobody panics with it")
-                .push(format!("{elapsed:?}: {what}"));
+            noted.lock().expect("nobody panics with it").push(format!("{elapsed:?}: {what}"));
         };
         let start = ctx.system().now();
         for n in 0..6 {
@@ -40,11 +37,7 @@ fn trace(seed: u64) -> Vec<String> {
                 }
                 ctx.send_after(Duration::from_millis(u64::from(n % 3)), ());
                 ctx.receive_message().await;
-                if n % 2 == 0 {
-                    Err(ExitReason::error("odd"))
-                } else {
-                    Ok(())
-                }
+                if n % 2 == 0 { Err(ExitReason::error("odd")) } else { Ok(()) }
             });
         }
         let mut left = 6;
@@ -54,10 +47,7 @@ fn trace(seed: u64) -> Vec<String> {
             note(ctx.system(), start, format!("{event:?}"));
         }
     });
-    Arc::try_unwrap(trace)
-        .expect("all have ended")
-        .into_inner()
-        .expect("nobody panics with it")
+    Arc::try_unwrap(trace).expect("all have ended").into_inner().expect("nobody panics with it")
 }
 
 #[test]
@@ -185,10 +175,7 @@ fn a_seed_that_fails_is_printed_and_can_be_run_alone() {
     let errors = String::from_utf8_lossy(&output.stderr);
     let runs = errors.lines().filter(|line| line.starts_with("runs ")).count();
     assert_eq!(runs, 5, "{errors}");
-    assert!(
-        errors.contains("failed with seed 4; PROSCENIUM_SEED=4 runs it alone"),
-        "{errors}"
-    );
+    assert!(errors.contains("failed with seed 4; PROSCENIUM_SEED=4 runs it alone"), "{errors}");
 }
 
 #[test]

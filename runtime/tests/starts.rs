@@ -81,10 +81,7 @@ async fn fail_to_start(parent: &Parent, fault: Fault, name: &str) {
         _ => assert_eq!(error, fault.error()),
     }
     let system = parent.system();
-    assert_eq!(
-        system.lookup::<()>(name),
-        Err(LookupError::NotRegistered { name: name.into() })
-    );
+    assert_eq!(system.lookup::<()>(name), Err(LookupError::NotRegistered { name: name.into() }));
     let me = system.process_info(parent.pid()).expect("it lives");
     assert_eq!((me.links, me.monitors), (vec![], vec![]));
 }
@@ -133,17 +130,13 @@ fn a_failed_start_without_a_parent_leaves_nothing_either() {
 fn a_start_returns_when_the_process_is_ready_and_the_process_runs_on() {
     in_every_order(|mut ctx: Context<&str>| async move {
         let (home, parent) = (ctx.address(), ctx.as_parent());
-        let child = start_link(
-            &parent,
-            StartOptions::new(),
-            move |mut ctx: Context<u32>, ack| async move {
-                future::yield_now().await;
-                home.cast("in init");
-                ack.ready();
-                assert_eq!(ctx.receive_message().await, 7);
-                home.cast("out of init");
-            },
-        );
+        let child = start_link(&parent, StartOptions::new(), move |mut ctx: Context<u32>, ack| async move {
+            future::yield_now().await;
+            home.cast("in init");
+            ack.ready();
+            assert_eq!(ctx.receive_message().await, 7);
+            home.cast("out of init");
+        });
         let child = child.await.expect("it is ready");
         assert_eq!(text(&ctx.receive().await), "message \"in init\"");
         assert_eq!(links(ctx.system(), ctx.pid()), [pid(&child)]);
@@ -166,10 +159,7 @@ fn a_process_that_ends_as_soon_as_it_was_ready_is_started_and_its_exit_comes() {
         let child = child.await.expect("it was ready");
         assert_eq!(ctx.receive_message().await, 1);
         let exit = next_exit(&mut ctx).await;
-        assert_eq!(
-            (exit.pid, exit.reason, exit.linked),
-            (pid(&child), ExitReason::error("then it ended"), true)
-        );
+        assert_eq!((exit.pid, exit.reason, exit.linked), (pid(&child), ExitReason::error("then it ended"), true));
         child.exited().await;
         expect_empty(&mut ctx).await;
         assert_eq!(links(ctx.system(), ctx.pid()), []);
@@ -272,11 +262,7 @@ fn a_parent_that_ends_during_init_takes_the_child_with_it() {
         ctx.exit(pid(&parent), ExitReason::error("flat"));
         let down = next_down(&mut ctx).await;
         // Its start was dropped with the parent's body, or its link told it first.
-        assert!(
-            [ExitReason::Killed, ExitReason::error("flat")].contains(&down.reason),
-            "{}",
-            down.reason
-        );
+        assert!([ExitReason::Killed, ExitReason::error("flat")].contains(&down.reason), "{}", down.reason);
     });
 }
 
@@ -307,11 +293,7 @@ fn a_parent_whose_start_is_awaited_by_another_ends_the_child_by_the_link() {
             let _ack = ack;
             future::pending::<()>().await;
         });
-        assert_eq!(
-            outcome.await,
-            Err(StartError::Init(ExitReason::NoProcess)),
-            "the parent is gone"
-        );
+        assert_eq!(outcome.await, Err(StartError::Init(ExitReason::NoProcess)), "the parent is gone");
     });
 }
 
@@ -329,10 +311,7 @@ fn a_start_under_a_name_that_is_taken_calls_no_init() {
                 idle(ctx)
             });
             let error = outcome.await.expect_err("the name is taken");
-            assert_eq!(
-                error.to_string(),
-                format!("the name \"server\" is taken by {}", ctx.pid())
-            );
+            assert_eq!(error.to_string(), format!("the name \"server\" is taken by {}", ctx.pid()));
             assert!(future::poll_once(called.passed()).await.is_none());
             assert_eq!(ctx.system().process_count(), 1);
         });
@@ -345,14 +324,10 @@ fn an_init_may_take_as_long_as_it_takes_unless_told_otherwise() {
         test.run(|ctx: Context<()>| async move {
             let begin = ctx.system().now();
             let day = Duration::from_secs(24 * 3600);
-            let child = start(
-                ctx.system(),
-                StartOptions::new(),
-                move |ctx: Context<()>, ack| async move {
-                    ctx.sleep(day).await;
-                    ack.ready();
-                },
-            );
+            let child = start(ctx.system(), StartOptions::new(), move |ctx: Context<()>, ack| async move {
+                ctx.sleep(day).await;
+                ack.ready();
+            });
             assert!(child.await.is_ok());
             assert_eq!(ctx.system().now() - begin, day);
         });
@@ -385,9 +360,7 @@ fn a_name_whose_start_failed_can_be_started_again_at_once() {
         let name = format!("child of {}", ctx.pid());
         let options = || StartOptions::new().spawn(|spawn| spawn.name(&name));
         for _ in 0..3 {
-            let failed = start(ctx.system(), options(), |_ctx: Context<()>, _ack| async {
-                panic!("in init")
-            });
+            let failed = start(ctx.system(), options(), |_ctx: Context<()>, _ack| async { panic!("in init") });
             assert!(failed.await.is_err());
             let child = start(ctx.system(), options(), |ctx: Context<()>, ack| {
                 ack.ready();

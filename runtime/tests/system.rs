@@ -12,7 +12,7 @@ use common::{Gate, OnDrop, TIMES, idle, kill, timetrap, workers};
 use futures_lite::future;
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
 use proscenium_runtime::{Address, Context, Event, ExitReason, Pid, Reply, SpawnOptions, System, SystemHandle};
-use slog::{Discard, Drain, Logger, Never, OwnedKVList, Record, o};
+use slog::{Discard, Drain, Level, Logger, Never, OwnedKVList, Record, o};
 
 #[test]
 fn run_returns_why_its_process_ended() {
@@ -20,13 +20,8 @@ fn run_returns_why_its_process_ended() {
     assert_eq!(run(|| Ok(())), Ok(()));
     assert_eq!(run(|| Err(ExitReason::Normal)), Ok(()));
     assert_eq!(run(|| Err(ExitReason::Shutdown)), Err(ExitReason::Shutdown));
-    assert_eq!(
-        run(|| Err(ExitReason::error("no luck"))),
-        Err(ExitReason::error("no luck"))
-    );
-    let Err(ExitReason::Panic(panic)) = run(|| panic!("no luck at all")) else {
-        panic!("it panicked")
-    };
+    assert_eq!(run(|| Err(ExitReason::error("no luck"))), Err(ExitReason::error("no luck")));
+    let Err(ExitReason::Panic(panic)) = run(|| panic!("no luck at all")) else { panic!("it panicked") };
     assert_eq!(panic.message(), "no luck at all");
 }
 
@@ -225,7 +220,7 @@ fn a_system_dropped_by_its_own_process_ends_with_it() {
             let records = Records::default();
             let system = System::builder("test")
                 .workers(1 + round % 2)
-                .logger(Logger::root(records.clone().fuse(), o!()))
+                .logger(Logger::root(records.clone().filter_level(Level::Warning).fuse(), o!()))
                 .build()
                 .expect("the operating system gives threads");
             let living = Arc::new(AtomicUsize::new(0));
@@ -279,9 +274,7 @@ fn note_end(system: &SystemHandle, name: &'static str, linger: Duration, ends: &
     let ends = ends.clone();
     system.spawn(move |mut ctx: Context<()>| async move {
         ctx.trap_exit(true);
-        let Event::Exit(exit) = ctx.receive().await else {
-            unreachable!("nobody sends a message")
-        };
+        let Event::Exit(exit) = ctx.receive().await else { unreachable!("nobody sends a message") };
         assert!(ctx.is_from_parent(&exit));
         assert_eq!(exit.reason, ExitReason::Shutdown);
         ctx.sleep(linger).await;
@@ -302,10 +295,7 @@ fn shutdown_stops_one_after_another_the_youngest_first() {
         }
         test.run_until_idle();
         test.shutdown();
-        assert_eq!(
-            *ends.lock().expect("nobody panics with it"),
-            ["fourth", "third", "second", "first"]
-        );
+        assert_eq!(*ends.lock().expect("nobody panics with it"), ["fourth", "third", "second", "first"]);
         assert_eq!(test.elapsed(), Duration::from_secs(8), "one after another");
         assert_eq!(test.process_count(), 0);
     });
@@ -342,10 +332,7 @@ fn shutdown_leaves_children_to_their_parents_and_stops_orphans_before_older_proc
         });
         test.run_until_idle();
         test.shutdown();
-        assert_eq!(
-            *ends.lock().expect("nobody panics with it"),
-            ["child", "parent", "orphan", "old"]
-        );
+        assert_eq!(*ends.lock().expect("nobody panics with it"), ["child", "parent", "orphan", "old"]);
     });
 }
 
@@ -388,11 +375,7 @@ fn shutdown_is_over_in_time_though_a_process_holds_the_only_worker() {
         });
         future::block_on(began.passed());
         system.shutdown();
-        assert_eq!(
-            future::block_on(holder.exited()),
-            ExitReason::Normal,
-            "it returned by itself"
-        );
+        assert_eq!(future::block_on(holder.exited()), ExitReason::Normal, "it returned by itself");
     });
 }
 
@@ -411,9 +394,7 @@ fn shutdown_of_many_thousand_processes_takes_no_time() {
 #[test]
 fn processes_are_listed_oldest_first_and_no_pid_is_used_twice() {
     for_each_seed(10, |test| {
-        let brief: BTreeSet<Pid> = (0..40)
-            .map(|_| pid(&test.spawn(|_ctx: Context<()>| async {})))
-            .collect();
+        let brief: BTreeSet<Pid> = (0..40).map(|_| pid(&test.spawn(|_ctx: Context<()>| async {}))).collect();
         test.run_until_idle();
         let living: Vec<Pid> = (0..TIMES).map(|_| pid(&test.spawn(idle))).collect();
         assert_eq!(test.processes(), living);

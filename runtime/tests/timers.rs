@@ -226,10 +226,7 @@ fn a_timer_to_a_name_finds_whoever_has_it_when_it_expires() {
             let dead_letters = ctx.system().dead_letters();
             ctx.send_after_to(millis(10), &server, 2);
             ctx.sleep(millis(20)).await;
-            assert_eq!(
-                dead_letters.try_recv().map(|letter| letter.reason),
-                Ok(DeadReason::NoProcess)
-            );
+            assert_eq!(dead_letters.try_recv().map(|letter| letter.reason), Ok(DeadReason::NoProcess));
             expect_empty(&mut ctx).await;
         });
     });

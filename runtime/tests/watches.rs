@@ -56,9 +56,7 @@ fn wait_for_end(mut theirs: &UnixStream) {
 }
 
 fn is_open(mut theirs: &UnixStream) -> bool {
-    theirs
-        .read(&mut [0])
-        .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    theirs.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 fn run<T, F>(body: impl FnOnce(Context<Ready>) -> F + Send + 'static) -> T
@@ -85,11 +83,7 @@ fn a_socket_tells_when_it_can_be_read_and_when_its_peer_is_gone() {
         let (mut ours, mut theirs) = pair();
         let watch = ctx.watch(&ours, Interest::Readable, |ready| ready).expect("a socket");
         theirs.write_all(b"hello").expect("there is room");
-        let expected = Ready {
-            watch,
-            readable: true,
-            writable: false,
-        };
+        let expected = Ready { watch, readable: true, writable: false };
         assert_eq!(ctx.receive_message().await, expected);
         assert_eq!(read_all(&mut ours), 5);
         ctx.rearm(watch).expect("it is ours");
@@ -217,13 +211,9 @@ fn a_terminal_tells_when_a_line_was_typed() {
         let name = ptsname(&keyboard, Vec::new()).expect("it has a name");
         let flags = OFlags::RDWR | OFlags::NOCTTY;
         let terminal = rustix::fs::open(&name, flags, rustix::fs::Mode::empty()).expect("it is there");
-        let watch = ctx
-            .watch(&terminal, Interest::Readable, |ready| ready)
-            .expect("a terminal");
+        let watch = ctx.watch(&terminal, Interest::Readable, |ready| ready).expect("a terminal");
         sentinel(&mut ctx).await;
-        File::from(keyboard.try_clone().expect("there are descriptors"))
-            .write_all(b"exit\n")
-            .expect("there is room");
+        File::from(keyboard.try_clone().expect("there are descriptors")).write_all(b"exit\n").expect("there is room");
         assert_eq!(ctx.receive_message().await.watch, watch);
         let mut line = [0; 5];
         File::from(terminal).read_exact(&mut line).expect("it is there");
@@ -443,15 +433,12 @@ fn a_panic_in_making_the_message_ends_the_process_with_a_report() {
         theirs.write_all(b"x").expect("there is room");
         let process = system.spawn(move |mut ctx: Context<Ready>| async move {
             ctx.trap_exit(true);
-            ctx.watch(&ours, Interest::Readable, |_ready| panic!("out of cheese"))
-                .expect("a socket");
+            ctx.watch(&ours, Interest::Readable, |_ready| panic!("out of cheese")).expect("a socket");
             ctx.receive().await;
         });
         let reason = future::block_on(process.exited());
         assert!(matches!(&reason, ExitReason::Panic(panic) if panic.message() == "out of cheese"));
-        let Ok(Report::Crash(report)) = reports.try_recv() else {
-            panic!("no crash was reported")
-        };
+        let Ok(Report::Crash(report)) = reports.try_recv() else { panic!("no crash was reported") };
         assert_eq!((Some(report.pid), &report.reason), (process.pid(), &reason));
         wait_for_end(&theirs_without_data(theirs));
     });
@@ -469,10 +456,7 @@ fn a_panic_in_dropping_what_makes_the_message_harms_nobody_and_prints_nothing() 
     let name = "a_panic_in_dropping_what_makes_the_message_harms_nobody_and_prints_nothing";
     if let Some(output) = in_a_process_of_its_own(name) {
         assert!(output.status.success(), "{output:?}");
-        assert!(
-            !String::from_utf8_lossy(&output.stderr).contains("out of cheese"),
-            "{output:?}"
-        );
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("out of cheese"), "{output:?}");
         return;
     }
     // It is dropped when the watch is cancelled, when its process ends, or with the system.
@@ -576,8 +560,7 @@ fn whatever_has_a_descriptor_can_be_watched() {
         let shared = Arc::new(owned);
         ctx.watch(&shared, Interest::Writable, |ready| ready).expect("a socket");
         assert!(ctx.receive_message().await.writable);
-        ctx.watch(&shared.as_fd(), Interest::Writable, |ready| ready)
-            .expect("a socket");
+        ctx.watch(&shared.as_fd(), Interest::Writable, |ready| ready).expect("a socket");
         assert!(ctx.receive_message().await.writable);
     });
 }

@@ -22,9 +22,7 @@ pub enum AutoShutdown {
 impl AutoShutdown {
     /// Whether the supervisor ends now that `ended`, which is not restarted, has.
     pub(crate) fn is_due(self, ended: &ChildSpec, children: &Children) -> bool {
-        let mut others = children
-            .iter()
-            .filter(|child| child.spec.significant && child.state != ChildState::Stopped);
+        let mut others = children.iter().filter(|child| child.spec.significant && child.state != ChildState::Stopped);
         match self {
             AutoShutdown::Never => false,
             AutoShutdown::AnySignificant => ended.significant,

@@ -78,13 +78,7 @@ impl ChildSpec {
             ChildKind::Worker => Shutdown::Timeout(Duration::from_secs(5)),
             ChildKind::Supervisor => Shutdown::Infinity,
         };
-        ChildSpec {
-            id: id.into(),
-            start: Arc::new(start),
-            restart: Restart::Permanent,
-            shutdown,
-            significant: false,
-        }
+        ChildSpec { id: id.into(), start: Arc::new(start), restart: Restart::Permanent, shutdown, significant: false }
     }
 
     /// Sets when it is restarted; always by default.
@@ -181,11 +175,7 @@ where
     B: Fn(Context<M>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    Process {
-        body,
-        options: StartOptions::new(),
-        message: PhantomData,
-    }
+    Process { body, options: StartOptions::new(), message: PhantomData }
 }
 
 /// The start of a plain process; made by [`process`].
@@ -232,8 +222,6 @@ where
 
 impl<M, B> fmt::Debug for Process<M, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Process")
-            .field("options", &self.options)
-            .finish_non_exhaustive()
+        f.debug_struct("Process").field("options", &self.options).finish_non_exhaustive()
     }
 }

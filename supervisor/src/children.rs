@@ -46,13 +46,7 @@ impl Children {
         self.last += 1;
         let key = Key(self.last);
         self.by_id.insert(spec.id.clone(), key);
-        self.by_key.insert(
-            key,
-            Child {
-                spec,
-                state: ChildState::Stopped,
-            },
-        );
+        self.by_key.insert(key, Child { spec, state: ChildState::Stopped });
         Ok(key)
     }
 

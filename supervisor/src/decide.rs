@@ -208,11 +208,7 @@ impl Decide {
         let in_peace = reason.is_normal() && spec.restart != Restart::Permanent;
         if !in_peace {
             let offender = self.children.offender(key, Some(pid));
-            actions.push(Action::Report {
-                context: ErrorContext::ChildTerminated,
-                reason,
-                offender,
-            });
+            actions.push(Action::Report { context: ErrorContext::ChildTerminated, reason, offender });
         }
         if !in_peace && spec.restart != Restart::Temporary {
             return self.restart(key, Some(pid), now, actions);
@@ -224,11 +220,7 @@ impl Decide {
     }
 
     fn retry(&mut self, key: Key, now: Instant, actions: &mut Vec<Action>) {
-        if self
-            .children
-            .get(key)
-            .is_some_and(|child| child.state == ChildState::Restarting)
-        {
+        if self.children.get(key).is_some_and(|child| child.state == ChildState::Restarting) {
             self.restart(key, None, now, actions);
         }
     }
@@ -245,11 +237,7 @@ impl Decide {
             Verdict::Exceeded => {
                 let reason = ExitReason::error("reached the maximum restart intensity");
                 let offender = self.children.offender(failed, pid);
-                actions.push(Action::Report {
-                    context: ErrorContext::Shutdown,
-                    reason,
-                    offender,
-                });
+                actions.push(Action::Report { context: ErrorContext::Shutdown, reason, offender });
                 self.give_up(ExitReason::Shutdown);
             }
         }
@@ -334,11 +322,7 @@ impl Decide {
         let offender = self.children.offender(key, None);
         let id = offender.id.clone();
         let reason = ExitReason::from(error.clone());
-        actions.push(Action::Report {
-            context: ErrorContext::StartError,
-            reason,
-            offender,
-        });
+        actions.push(Action::Report { context: ErrorContext::StartError, reason, offender });
         match self.purpose {
             Purpose::Boot => self.give_up(ExitReason::shutdown_with(FailedToStart { id, error })),
             Purpose::Restart => {
@@ -373,11 +357,7 @@ impl Decide {
         };
         if let Some((context, reason)) = complaint {
             let offender = self.children.offender(key, pid);
-            actions.push(Action::Report {
-                context,
-                reason,
-                offender,
-            });
+            actions.push(Action::Report { context, reason, offender });
         }
         self.children.ended(key);
     }

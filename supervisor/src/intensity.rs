@@ -20,29 +20,17 @@ pub(crate) enum Verdict {
 
 impl Intensity {
     pub(crate) fn new(limit: u32, period: Duration) -> Self {
-        Intensity {
-            limit,
-            period,
-            restarts: VecDeque::new(),
-        }
+        Intensity { limit, period, restarts: VecDeque::new() }
     }
 
     /// Counts a restart at `now`. It is one too many if more than `limit`, this one included, lie within the period, both
     /// its ends included.
     pub(crate) fn record(&mut self, now: Instant) -> Verdict {
-        while self
-            .restarts
-            .front()
-            .is_some_and(|at| now.saturating_duration_since(*at) > self.period)
-        {
+        while self.restarts.front().is_some_and(|at| now.saturating_duration_since(*at) > self.period) {
             self.restarts.pop_front();
         }
         self.restarts.push_back(now);
-        if self.restarts.len() > self.limit as usize {
-            Verdict::Exceeded
-        } else {
-            Verdict::Within
-        }
+        if self.restarts.len() > self.limit as usize { Verdict::Exceeded } else { Verdict::Within }
     }
 }
 

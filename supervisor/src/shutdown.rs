@@ -10,19 +10,25 @@ use crate::decide::Stopped;
 /// How long a killed child may take to end. One that takes longer never yields, and nothing can be done about it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Stops `pid`, linked to the process of `ctx`, and waits until it has ended. No exit of it will be received later.
-pub(crate) async fn stop<M: Send + 'static>(ctx: &mut Context<M>, pid: Pid, shutdown: Shutdown) -> Stopped {
-    stop_within(ctx, pid, shutdown, GRACE).await
+/// Stops `pid`, linked to the process of `ctx` and monitored by it, and waits until it has ended. Neither an exit nor a
+/// down of it will be received later.
+pub(crate) async fn stop<M: Send + 'static>(
+    ctx: &mut Context<M>,
+    pid: Pid,
+    monitor: MonitorRef,
+    shutdown: Shutdown,
+) -> Stopped {
+    stop_within(ctx, pid, monitor, shutdown, GRACE).await
 }
 
 async fn stop_within<M: Send + 'static>(
     ctx: &mut Context<M>,
     pid: Pid,
+    monitor: MonitorRef,
     shutdown: Shutdown,
     grace: Duration,
 ) -> Stopped {
-    // Monitor, not link: a child that unlinked itself must not be able to hang us.
-    let monitor = ctx.monitor(pid);
+    // The monitor is waited for, not the link: a child that unlinked itself must not be able to hang us.
     let ended = match shutdown {
         Shutdown::BrutalKill => None,
         Shutdown::Timeout(limit) => {
@@ -115,7 +121,8 @@ mod tests {
             });
             entered.recv().await.unwrap();
             let pid = child.pid().unwrap();
-            let stopped = stop_within(&mut ctx, pid, Shutdown::BrutalKill, Duration::from_millis(1)).await;
+            let monitor = ctx.monitor(pid);
+            let stopped = stop_within(&mut ctx, pid, monitor, Shutdown::BrutalKill, Duration::from_millis(1)).await;
             assert_eq!(stopped, Stopped::Abandoned);
             assert!(!ctx.is_linked(pid));
             drop(open);

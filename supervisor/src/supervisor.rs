@@ -1,12 +1,13 @@
 //! The loop around [`decide`](crate::decide): an ordinary server that carries out what is decided.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use proscenium_behaviours::{GenServer, Info, Start};
 use proscenium_runtime::{
-    Address, Context, ExitReason, Parent, Pid, ProgressReport, Reply, Report, StartError, SupervisorReport,
+    Address, Context, ExitReason, MonitorRef, Parent, Pid, ProgressReport, Reply, Report, StartError, SupervisorReport,
     SystemHandle, catch_panic,
 };
 
@@ -97,12 +98,7 @@ impl Supervisor {
 
     fn new(strategy: Strategy) -> Self {
         Supervisor {
-            flags: Flags {
-                strategy,
-                intensity: 1,
-                period: Duration::from_secs(5),
-                auto_shutdown: AutoShutdown::Never,
-            },
+            flags: Flags { strategy, intensity: 1, period: Duration::from_secs(5), auto_shutdown: AutoShutdown::Never },
             name: None,
             children: Vec::new(),
         }
@@ -206,6 +202,9 @@ impl StartChild for Supervisor {
 ///
 /// Like OTP's it does one thing at a time: what it is asked while it starts or stops a child waits, for as long as that
 /// takes. A child that asks its own supervisor from `init` or `terminate` would wait for ever.
+///
+/// # Cancel safety
+/// Dropping a future of its methods leaves the request with the supervisor, which does what it asks.
 #[derive(Clone)]
 pub struct SupervisorRef {
     address: Address<Ask>,
@@ -282,10 +281,7 @@ impl SupervisorRef {
     }
 
     async fn request(&self, request: Request) -> Result<Option<Pid>, ChildError> {
-        self.address
-            .call(|reply| Ask::Change(request, reply))
-            .without_timeout()
-            .await?
+        self.address.call(|reply| Ask::Change(request, reply)).without_timeout().await?
     }
 }
 
@@ -332,6 +328,8 @@ pub(crate) enum Ask {
 struct Server {
     decide: Decide,
     name: Option<Arc<str>>,
+    /// Of each child that runs. The link tells of its end, and the monitor too, should the child have unlinked itself.
+    monitors: BTreeMap<Pid, MonitorRef>,
 }
 
 impl GenServer for Server {
@@ -341,10 +339,7 @@ impl GenServer for Server {
     async fn init(supervisor: Supervisor, ctx: &mut Context<Ask>) -> Result<Self, ExitReason> {
         ctx.trap_exit(true);
         let name = supervisor.name.clone();
-        let mut server = Server {
-            decide: supervisor.check()?,
-            name,
-        };
+        let mut server = Server { decide: supervisor.check()?, name, monitors: BTreeMap::new() };
         server.carry_out(Event::Boot, ctx).await?;
         Ok(server)
     }
@@ -369,6 +364,7 @@ impl GenServer for Server {
             Info::Down(down) => (down.pid, shutdown::reason(ctx, down).await),
             _ => return Ok(()),
         };
+        self.monitors.remove(&pid);
         self.carry_out(Event::Exited { pid, reason }, ctx).await?;
         Ok(())
     }
@@ -391,26 +387,22 @@ impl Server {
                 match action {
                     Action::Start(key) => {
                         let started = self.start_child(key, ctx.as_parent()).await;
-                        // The link tells of its end, and the monitor too, should it have unlinked itself.
                         if let Ok(pid) = started {
-                            ctx.monitor(pid);
+                            self.monitors.insert(pid, ctx.monitor(pid));
                         }
                         next = Some(Event::Started(started));
                     }
                     Action::Stop { pid, shutdown, .. } => {
-                        next = Some(Event::Stopped(shutdown::stop(ctx, pid, shutdown).await));
+                        // A start of the user's own making may have given one pid to two children.
+                        let monitor = self.monitors.remove(&pid).unwrap_or_else(|| ctx.monitor(pid));
+                        next = Some(Event::Stopped(shutdown::stop(ctx, pid, monitor, shutdown).await));
                     }
                     Action::Retry(key) => ctx.address().cast(Ask::Retry(key)),
                     Action::Answer(result) => answer = Some(result),
                     Action::Exit(reason) => return Err(reason),
-                    Action::Report {
-                        context,
-                        reason,
-                        offender,
-                    } => {
+                    Action::Report { context, reason, offender } => {
                         let report = SupervisorReport::new(ctx.pid(), context, reason, offender);
-                        ctx.system()
-                            .report(Report::Supervisor(Arc::new(report.named(self.name.clone()))));
+                        ctx.system().report(Report::Supervisor(Arc::new(report.named(self.name.clone()))));
                     }
                     Action::Progress { key, pid } => self.report_progress(key, pid, ctx),
                 }
@@ -421,11 +413,7 @@ impl Server {
 
     /// Starts a child. User code that panics in the making of it fails the start, and nothing else.
     async fn start_child(&self, key: Key, parent: Parent) -> Result<Pid, StartError> {
-        let child = self
-            .decide
-            .children()
-            .get(key)
-            .expect("only a child that is there is started");
+        let child = self.decide.children().get(key).expect("only a child that is there is started");
         let start = child.spec.start.clone();
         let started = catch_panic(async move { start.start_child(&parent).await }).await;
         started.unwrap_or_else(|panic| Err(StartError::Init(panic)))
@@ -440,11 +428,7 @@ impl Server {
     fn which(&self) -> Vec<ChildInfo> {
         let children = self.decide.children().iter().rev();
         children
-            .map(|child| ChildInfo {
-                id: child.spec.id.clone(),
-                state: child.state,
-                kind: child.spec.kind(),
-            })
+            .map(|child| ChildInfo { id: child.spec.id.clone(), state: child.state, kind: child.spec.kind() })
             .collect()
     }
 }

@@ -22,16 +22,12 @@ fn a_caller_whose_request_stops_the_server_hears_why() {
             let life = log.server().stops_in(stop_time * SECOND);
             for reason in reasons.clone() {
                 let server = life.start().link(&mut ctx).await.unwrap();
-                let call = server
-                    .call(|reply| Order::StopAsked(reason.clone(), reply))
-                    .without_timeout();
+                let call = server.call(|reply| Order::StopAsked(reason.clone(), reply)).without_timeout();
                 assert_eq!(reason_of(call.await.unwrap_err()), reason);
             }
             let server = life.start().link(&mut ctx).await.unwrap();
             let call = server.call(Order::PanicAsked).without_timeout();
-            let ExitReason::Panic(panic) = reason_of(call.await.unwrap_err()) else {
-                panic!()
-            };
+            let ExitReason::Panic(panic) = reason_of(call.await.unwrap_err()) else { panic!() };
             assert_eq!(panic.message(), "as ordered");
         }
     });

@@ -40,13 +40,7 @@ impl Log {
 
     /// A server that writes here, traps exits, and has nothing odd about it.
     pub(crate) fn server(&self) -> Life {
-        Life {
-            log: self.clone(),
-            traps: true,
-            init: Init::Succeeds,
-            stop_time: Duration::ZERO,
-            panics_at_last: false,
-        }
+        Life { log: self.clone(), traps: true, init: Init::Succeeds, stop_time: Duration::ZERO, panics_at_last: false }
     }
 }
 
@@ -154,9 +148,7 @@ impl GenServer for Server {
     }
 
     async fn handle_continue(&mut self, order: Order, ctx: &mut Context<Order>) -> Result<(), ExitReason> {
-        let Order::First(texts) = order else {
-            unreachable!("nothing else is continued with")
-        };
+        let Order::First(texts) = order else { unreachable!("nothing else is continued with") };
         match &*texts {
             [] => {}
             ["stop", ..] => return Err(ExitReason::error("as continued")),

@@ -8,19 +8,12 @@ use super::common::{Log, Order, SECOND, boom, in_any_order, settle};
 fn a_server_ends_with_the_reason_that_a_callback_returns_and_cleans_up_before() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
-        let reasons = [
-            ExitReason::Normal,
-            ExitReason::Shutdown,
-            ExitReason::shutdown_with("done"),
-            boom(),
-        ];
+        let reasons = [ExitReason::Normal, ExitReason::Shutdown, ExitReason::shutdown_with("done"), boom()];
         for reason in reasons {
             let server = log.server().start().link(&mut ctx).await.unwrap();
             server.cast(Order::Stop(reason.clone()));
             server.cast(Order::Say("never"));
-            let Event::Exit(exit) = ctx.receive().await else {
-                panic!()
-            };
+            let Event::Exit(exit) = ctx.receive().await else { panic!() };
             assert_eq!((Some(exit.pid), &exit.reason), (server.pid(), &reason));
             assert_eq!(log.take(), format!("init, terminate {reason} after 1, done"));
         }
@@ -33,9 +26,7 @@ fn a_server_that_panics_cleans_up_and_ends_with_the_panic() {
         let log = Log::default();
         let server = log.server().start().link(&mut ctx).await.unwrap();
         server.cast(Order::Panic);
-        let ExitReason::Panic(panic) = server.exited().await else {
-            panic!()
-        };
+        let ExitReason::Panic(panic) = server.exited().await else { panic!() };
         assert_eq!(panic.message(), "as ordered");
         assert!(panic.location().unwrap().contains("common.rs"), "{panic}");
         assert_eq!(log.take(), "init, terminate panic: as ordered after 1, done");
@@ -49,9 +40,7 @@ fn a_panic_in_terminate_becomes_the_reason() {
         for reason in [ExitReason::Normal, boom()] {
             let server = log.server().panics_at_last().start().link(&mut ctx).await.unwrap();
             server.cast(Order::Stop(reason));
-            let ExitReason::Panic(panic) = server.exited().await else {
-                panic!()
-            };
+            let ExitReason::Panic(panic) = server.exited().await else { panic!() };
             assert_eq!(panic.message(), "to the last");
         }
     });
@@ -107,11 +96,7 @@ fn a_server_that_traps_exits_ends_in_order_when_its_parent_does() {
 #[test]
 fn a_server_that_does_not_trap_exits_ends_without_a_word_unless_its_parent_ended_normally() {
     in_any_order(|mut ctx| async move {
-        for (reason, ends) in [
-            (ExitReason::Normal, false),
-            (ExitReason::Shutdown, true),
-            (boom(), true),
-        ] {
+        for (reason, ends) in [(ExitReason::Normal, false), (ExitReason::Shutdown, true), (boom(), true)] {
             let (words, ended) = orphan(&mut ctx, true, reason.clone()).await;
             assert_eq!(words, "");
             assert_eq!(ended, ends.then_some(reason));
@@ -145,13 +130,7 @@ fn a_kill_asks_nobody() {
 fn a_kill_ends_terminate_too() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
-        let server = log
-            .server()
-            .stops_in(3600 * SECOND)
-            .start()
-            .link(&mut ctx)
-            .await
-            .unwrap();
+        let server = log.server().stops_in(3600 * SECOND).start().link(&mut ctx).await.unwrap();
         server.cast(Order::Stop(ExitReason::Normal));
         settle(&ctx).await;
         ctx.exit(server.pid().unwrap(), ExitReason::Kill);
@@ -183,10 +162,7 @@ fn only_an_abnormal_end_of_its_own_makes_a_crash_report() {
                 [Report::Crash(crash)] => {
                     assert!(crashes, "{reason}");
                     assert_eq!(Some(crash.pid), server.pid());
-                    assert_eq!(
-                        (crash.name.as_deref(), crash.label.as_deref()),
-                        (Some("server"), Some("a test"))
-                    );
+                    assert_eq!((crash.name.as_deref(), crash.label.as_deref()), (Some("server"), Some("a test")));
                     assert_eq!((crash.parent, &crash.reason), (Some(ctx.pid()), &reason));
                 }
                 more => panic!("{more:?}"),

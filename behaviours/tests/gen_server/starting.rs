@@ -19,13 +19,7 @@ fn the_starter_waits_until_init_is_done() {
 
 #[test]
 fn a_failed_init_is_told_to_the_starter_and_leaves_nothing() {
-    for init in [
-        Init::Fails,
-        Init::Panics,
-        Init::Ignores,
-        Init::IsKilled,
-        Init::Takes(2 * SECOND),
-    ] {
+    for init in [Init::Fails, Init::Panics, Init::Ignores, Init::IsKilled, Init::Takes(2 * SECOND)] {
         in_any_order(move |mut ctx| async move {
             let start = Log::default().server().init(init).start();
             let start = start.name("server").init_timeout(SECOND);
@@ -70,9 +64,7 @@ fn a_name_that_is_taken_fails_the_start_before_init() {
         let first = log.server().start().name("server").link(&mut ctx).await.unwrap();
         assert_eq!(log.take(), "init");
         let error = log.server().start().name("server").link(&mut ctx).await.unwrap_err();
-        let StartError::Name(RegisterError::Taken { name, owner }) = &error else {
-            panic!("{error:?}")
-        };
+        let StartError::Name(RegisterError::Taken { name, owner }) = &error else { panic!("{error:?}") };
         assert_eq!((&**name, Some(*owner)), ("server", first.pid()));
         assert_eq!(log.take(), "");
     });
@@ -160,11 +152,7 @@ fn a_starter_that_ends_takes_along_what_it_starts() {
 fn a_bounded_mailbox_is_as_large_as_asked() {
     in_any_order(|mut ctx| async move {
         let start = Log::default().server().start();
-        let server = start
-            .mailbox(proscenium_runtime::Mailbox::bounded(2))
-            .link(&mut ctx)
-            .await
-            .unwrap();
+        let server = start.mailbox(proscenium_runtime::Mailbox::bounded(2)).link(&mut ctx).await.unwrap();
         assert!(server.try_send(Order::Say("1")).is_ok());
         assert!(server.try_send(Order::Say("2")).is_ok());
         assert!(server.try_send(Order::Say("3")).is_err());

@@ -7,33 +7,20 @@ use proscenium_runtime::{Context, ExitReason, System};
 use super::common::{Init, Log, Order};
 
 fn system() -> System {
-    System::builder("threads")
-        .workers(4)
-        .logger(slog::Logger::root(slog::Discard, slog::o!()))
-        .build()
-        .unwrap()
+    System::builder("threads").workers(4).logger(slog::Logger::root(slog::Discard, slog::o!())).build().unwrap()
 }
 
 #[test]
 fn a_failed_init_never_leaves_anything() {
-    let inits = [
-        Init::Fails,
-        Init::Panics,
-        Init::Ignores,
-        Init::IsKilled,
-        Init::Takes(Duration::from_secs(3600)),
-    ];
+    let inits = [Init::Fails, Init::Panics, Init::Ignores, Init::IsKilled, Init::Takes(Duration::from_secs(3600))];
     let outcome = system().run(move |mut ctx: Context<()>| async move {
         ctx.trap_exit(true);
         let log = Log::default();
         for round in 0..1000 {
             let init = inits[round % inits.len()];
             let start = log.server().init(init).start().name("server");
-            let start = start.init_timeout(Duration::from_micros(if let Init::Takes(_) = init {
-                100
-            } else {
-                60_000_000
-            }));
+            let start =
+                start.init_timeout(Duration::from_micros(if let Init::Takes(_) = init { 100 } else { 60_000_000 }));
             start.link(&mut ctx).await.unwrap_err();
             assert_eq!(ctx.system().whereis("server"), None, "{init:?} in round {round}");
             assert_eq!(ctx.system().process_count(), 1, "{init:?} in round {round}");

@@ -35,17 +35,11 @@ impl CommandError {
             arguments.extend_from_slice(b"' ");
         }
         let arguments = String::from_utf8_lossy(&arguments).into_owned();
-        CommandError::UnknownCommand {
-            name: excerpt(name),
-            arguments,
-        }
+        CommandError::UnknownCommand { name: excerpt(name), arguments }
     }
 
     pub(super) fn unknown_subcommand(command: &'static str, name: &[u8]) -> CommandError {
-        CommandError::UnknownSubcommand {
-            command,
-            name: excerpt(name),
-        }
+        CommandError::UnknownSubcommand { command, name: excerpt(name) }
     }
 }
 

@@ -18,12 +18,7 @@ pub(super) fn set(args: Vec<Vec<u8>>) -> Result<Command, CommandError> {
         Some(SetExpiry::Seconds(text)) => set_lifetime(&text, 1000)?,
         Some(SetExpiry::Milliseconds(text)) => set_lifetime(&text, 1)?,
     };
-    Ok(Command::Set {
-        key,
-        value,
-        condition: options.condition,
-        lifetime,
-    })
+    Ok(Command::Set { key, value, condition: options.condition, lifetime })
 }
 
 fn set_lifetime(text: &[u8], unit_millis: i64) -> Result<Lifetime, CommandError> {
@@ -46,10 +41,7 @@ enum SetExpiry {
 
 impl SetOptions {
     fn parse(mut args: impl Iterator<Item = Vec<u8>>) -> Result<SetOptions, CommandError> {
-        let mut options = SetOptions {
-            condition: Condition::Always,
-            expiry: None,
-        };
+        let mut options = SetOptions { condition: Condition::Always, expiry: None };
         while let Some(option) = args.next() {
             match option.to_ascii_lowercase().as_slice() {
                 b"nx" => options.restrict(Condition::IfAbsent)?,

@@ -22,12 +22,7 @@ fn check_error(line: &str, text: &str) {
 }
 
 fn set(condition: Condition, lifetime: Lifetime) -> Command {
-    Command::Set {
-        key: b"k".to_vec(),
-        value: b"v".to_vec(),
-        condition,
-        lifetime,
-    }
+    Command::Set { key: b"k".to_vec(), value: b"v".to_vec(), condition, lifetime }
 }
 
 #[test]
@@ -62,10 +57,7 @@ fn names_and_options_are_taken_in_any_case() {
     check("gEt K", Command::Get(b"K".to_vec()));
     check("debug Panic shard 0", Command::PanicShard(0));
     check("config get SAVE", Command::ConfigGet(words("SAVE")));
-    check(
-        "set k v nx Ex 1",
-        set(Condition::IfAbsent, Lifetime::For(Duration::from_secs(1))),
-    );
+    check("set k v nx Ex 1", set(Condition::IfAbsent, Lifetime::For(Duration::from_secs(1))));
 }
 
 #[test]
@@ -100,10 +92,7 @@ fn set_rejects_a_lifetime_that_is_none() {
 
 #[test]
 fn expire_takes_the_past_as_now() {
-    let expire = |seconds| Command::Expire {
-        key: b"k".to_vec(),
-        after: Duration::from_secs(seconds),
-    };
+    let expire = |seconds| Command::Expire { key: b"k".to_vec(), after: Duration::from_secs(seconds) };
     check("EXPIRE k 10", expire(10));
     check("EXPIRE k 0", expire(0));
     check("EXPIRE k -10", expire(0));
@@ -126,9 +115,7 @@ fn the_longest_lifetime_fits_an_instant() {
 
 #[test]
 fn the_number_of_arguments_is_checked() {
-    for line in [
-        "get", "GET a b", "ECHO", "SET", "SET k", "MGET", "DEL", "EXISTS", "INCR",
-    ] {
+    for line in ["get", "GET a b", "ECHO", "SET", "SET k", "MGET", "DEL", "EXISTS", "INCR"] {
         let name = words(&line.to_lowercase())[0].clone();
         let name = String::from_utf8_lossy(&name);
         let text = format!("ERR wrong number of arguments for '{name}' command");
@@ -148,10 +135,7 @@ fn an_unknown_command_is_repeated_as_it_was_written() {
     check_error("foo a b", text);
     check_error("FOO", "ERR unknown command 'FOO', with args beginning with: ");
     let nameless = Command::parse(vec![]).expect_err("there is no command");
-    assert_eq!(
-        nameless.to_string(),
-        "ERR unknown command '', with args beginning with: "
-    );
+    assert_eq!(nameless.to_string(), "ERR unknown command '', with args beginning with: ");
 }
 
 #[test]

@@ -74,12 +74,7 @@ fn array_lengths_must_be_numbers_within_the_limit() {
     for line in ["*\r\n", "*x\r\n", "*+1\r\n", "*01\r\n", "*-0\r\n", "*1\n", "* 1\r\n"] {
         check_error(line, "Protocol error: invalid multibulk length");
     }
-    for line in [
-        "*1048577\r\n",
-        "*1000000000\r\n",
-        "*99999999999999999999\r\n",
-        &too_long,
-    ] {
+    for line in ["*1048577\r\n", "*1000000000\r\n", "*99999999999999999999\r\n", &too_long] {
         check_error(line, "Protocol error: invalid multibulk length");
     }
 }
@@ -87,14 +82,7 @@ fn array_lengths_must_be_numbers_within_the_limit() {
 #[test]
 fn bulk_lengths_must_be_numbers_within_the_limit() {
     let too_long = format!("${}", "1".repeat(MAX_HEADER));
-    for line in [
-        "$\r\n",
-        "$-1\r\n",
-        "$x\r\n",
-        "$3\n",
-        "$16777217\r\n",
-        "$99999999999\r\n",
-    ] {
+    for line in ["$\r\n", "$-1\r\n", "$x\r\n", "$3\n", "$16777217\r\n", "$99999999999\r\n"] {
         check_error(format!("*1\r\n{line}"), "Protocol error: invalid bulk length");
     }
     check_error(format!("*1\r\n{too_long}"), "Protocol error: invalid bulk length");
@@ -114,10 +102,7 @@ fn an_array_holds_bulk_strings_only() {
 
 #[test]
 fn a_bulk_string_must_end_where_it_said() {
-    check_error(
-        "*1\r\n$3\r\nGETS\r\n",
-        "Protocol error: expected CRLF after bulk string",
-    );
+    check_error("*1\r\n$3\r\nGETS\r\n", "Protocol error: expected CRLF after bulk string");
     check_error("*1\r\n$3\r\nGET\n\n", "Protocol error: expected CRLF after bulk string");
 }
 

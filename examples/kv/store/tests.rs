@@ -19,9 +19,7 @@ fn on_shard(shard: usize, operations: Vec<Operation>) -> Operations {
 /// A store whose shards are supervised.
 fn start(test: &TestSystem) -> Arc<Store> {
     let store = Arc::new(Store::new(test));
-    let shards = store
-        .children()
-        .fold(Supervisor::one_for_one().intensity(1000), Supervisor::child);
+    let shards = store.children().fold(Supervisor::one_for_one().intensity(1000), Supervisor::child);
     test.block_on(shards.spawn(test)).unwrap();
     store
 }
@@ -45,10 +43,7 @@ fn a_batch_that_panics_within_is_done_once_around_it() {
 
     let mut replies = test.block_on(store.carry_out(on_shard(shard, operations)));
     assert_eq!(integers(replies[shard].by_ref().take(2)), [1, 2]);
-    assert_eq!(
-        replies[shard].next(),
-        Some(Value::Error(format!("ERR shard {shard} panicked")))
-    );
+    assert_eq!(replies[shard].next(), Some(Value::Error(format!("ERR shard {shard} panicked"))));
     assert_eq!(integers(replies[shard].by_ref()), [3]);
     let crashes = || std::iter::from_fn(|| reports.try_recv().ok()).filter(|report| matches!(report, Report::Crash(_)));
     assert_eq!(crashes().count(), 1);
@@ -112,25 +107,19 @@ fn what_no_shard_has_done_in_time_is_never_done() {
     let store = Store::new(&test);
     let write = || on_shard(0, vec![at("n", Action::Increment(1))]);
     let mut replies = test.block_on(store.carry_out(write()));
-    assert_eq!(
-        replies[0].next(),
-        Some(Value::Error("ERR shard 0 is not available".to_owned()))
-    );
+    assert_eq!(replies[0].next(), Some(Value::Error("ERR shard 0 is not available".to_owned())));
     assert_eq!(test.elapsed(), PATIENCE);
 
     // Now one that is too busy: the request waits in its mailbox, and is called off in there.
-    let busy = test.spawn_with(
-        proscenium::SpawnOptions::new().name("shard-0"),
-        |mut ctx: Context<Ask>| async move {
-            ctx.sleep(2 * PATIENCE).await;
-            let Ask::CarryOut(batch, _late) = ctx.receive_message().await else {
-                panic!("nobody else asks");
-            };
-            let mut table = crate::kv::table::Table::default();
-            batch.carry_out(&mut table, ctx.system().now());
-            assert_eq!(table.len(ctx.system().now()), 0);
-        },
-    );
+    let busy = test.spawn_with(proscenium::SpawnOptions::new().name("shard-0"), |mut ctx: Context<Ask>| async move {
+        ctx.sleep(2 * PATIENCE).await;
+        let Ask::CarryOut(batch, _late) = ctx.receive_message().await else {
+            panic!("nobody else asks");
+        };
+        let mut table = crate::kv::table::Table::default();
+        batch.carry_out(&mut table, ctx.system().now());
+        assert_eq!(table.len(ctx.system().now()), 0);
+    });
     let mut replies = test.block_on(store.carry_out(write()));
     assert!(matches!(replies[0].next(), Some(Value::Error(_))));
     assert_eq!(test.block_on(busy.unwrap().exited()), ExitReason::Normal);
@@ -143,8 +132,5 @@ fn keys_are_spread_over_all_shards_and_stay_where_they_are() {
         count[Store::shard_of(format!("key:{number}").as_bytes())] += 1;
     }
     assert!(count.iter().all(|keys| (200..300).contains(keys)), "{count:?}");
-    assert_eq!(
-        ["a", "b", "c", "d"].map(|key| Store::shard_of(key.as_bytes())),
-        [3, 1, 2, 1]
-    );
+    assert_eq!(["a", "b", "c", "d"].map(|key| Store::shard_of(key.as_bytes())), [3, 1, 2, 1]);
 }

@@ -13,10 +13,7 @@ impl Table {
 
     #[track_caller]
     fn check_index(&self) {
-        let expiring = self
-            .entries
-            .iter()
-            .filter_map(|(key, entry)| entry.expires_at.map(|at| (at, key.clone())));
+        let expiring = self.entries.iter().filter_map(|(key, entry)| entry.expires_at.map(|at| (at, key.clone())));
         assert_eq!(expiring.collect::<BTreeSet<_>>(), self.expiries);
     }
 }
@@ -148,10 +145,7 @@ fn expired_keys_are_removed_in_order_of_time() {
     for (key, seconds) in [("c", 3), ("a", 1), ("b", 2), ("also b", 2)] {
         table.put(key, "v", Expiry::At(now + seconds * SECOND), now);
     }
-    assert_eq!(
-        (table.remove_expired(now), table.next_expiry()),
-        (0, Some(now + SECOND))
-    );
+    assert_eq!((table.remove_expired(now), table.next_expiry()), (0, Some(now + SECOND)));
     assert_eq!(table.remove_expired(now + 2 * SECOND), 3);
     assert_eq!(table.next_expiry(), Some(now + 3 * SECOND));
     assert_eq!(table.remove_expired(now + 9 * SECOND), 1);

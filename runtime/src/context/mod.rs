@@ -57,9 +57,7 @@ pub struct Context<M: Send + 'static> {
 impl<M: Send + 'static> Context<M> {
     pub(crate) fn new(process: Arc<Process<M>>) -> Self {
         Context {
-            system: SystemHandle {
-                shared: process.system.clone(),
-            },
+            system: SystemHandle { shared: process.system.clone() },
             process,
             batch: VecDeque::new(),
             budget: BUDGET,
@@ -95,9 +93,7 @@ impl<M: Send + 'static> Context<M> {
             let info = self.system.process_info(self.pid());
             let (name, label) = info.map(|info| (info.name, info.label)).unwrap_or_default();
             let name = name.or(label).map(|name| name.to_string());
-            self.system
-                .logger()
-                .new(o!("pid" => self.pid().to_string(), "name" => name))
+            self.system.logger().new(o!("pid" => self.pid().to_string(), "name" => name))
         })
     }
 
@@ -111,8 +107,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// Says what this process is, in a few words, for reports and whoever looks at it; OTP's `set_label`.
     pub fn set_label(&mut self, label: &str) {
-        self.process
-            .with_control(&mut |control| control.label = Some(label.into()));
+        self.process.with_control(&mut |control| control.label = Some(label.into()));
     }
 
     /// Waits for `duration` of the system's time.
@@ -166,8 +161,6 @@ impl<M: Send + 'static> Drop for Context<M> {
 
 impl<M: Send + 'static> fmt::Debug for Context<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("pid", &self.pid())
-            .finish_non_exhaustive()
+        f.debug_struct("Context").field("pid", &self.pid()).finish_non_exhaustive()
     }
 }

@@ -27,10 +27,7 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive_message(&mut self) -> M {
-        match self
-            .receive_matching(|event| matches!(event, EventRef::Message(_)))
-            .await
-        {
+        match self.receive_matching(|event| matches!(event, EventRef::Message(_))).await {
             Event::Message(message) => message,
             Event::Exit(_) | Event::Down(_) => unreachable!("only messages match"),
         }
@@ -90,11 +87,17 @@ impl<M: Send + 'static> Context<M> {
         seen: &mut usize,
         wanted: &mut impl FnMut(EventRef<'_, M>) -> bool,
     ) -> Poll<Event<M>> {
+        let held = self.batch.len();
         loop {
             if let Some(found) = self.batch.iter().skip(*seen).position(|item| wanted(item.peek())) {
                 return Poll::Ready(self.take(*seen + found));
             }
             *seen = self.batch.len();
+            // What is passed over costs no budget, but if ever more comes, others must run, too.
+            if *seen - held >= BUDGET as usize {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if !self.refill(cx) {
                 return Poll::Pending;
             }

@@ -12,8 +12,7 @@ impl<M: Send + 'static> Context<M> {
     /// Returns what it was. What counts is the flag at the moment a signal arrives. [`ExitReason::Kill`] cannot be trapped.
     pub fn trap_exit(&mut self, trap: bool) -> bool {
         let mut before = false;
-        self.process
-            .with_control(&mut |control| before = std::mem::replace(&mut control.trap_exit, trap));
+        self.process.with_control(&mut |control| before = std::mem::replace(&mut control.trap_exit, trap));
         before
     }
 
@@ -28,8 +27,7 @@ impl<M: Send + 'static> Context<M> {
     /// Whether a link to that process stands: false once its exit signal has arrived.
     pub fn is_linked(&self, pid: Pid) -> bool {
         let mut linked = false;
-        self.process
-            .with_control(&mut |control| linked = control.links.contains(&pid));
+        self.process.with_control(&mut |control| linked = control.links.contains(&pid));
         linked
     }
 
@@ -45,16 +43,9 @@ impl<M: Send + 'static> Context<M> {
         self.process.with_control(&mut |control| {
             control.watching.insert(monitor, pid);
         });
-        let signal = Signal::Monitor {
-            monitor,
-            watcher: self.pid(),
-        };
+        let signal = Signal::Monitor { monitor, watcher: self.pid() };
         if self.system.shared.signal(pid, signal) == Delivery::Gone {
-            self.process.signal(Signal::Down(Down {
-                monitor,
-                pid,
-                reason: ExitReason::NoProcess,
-            }));
+            self.process.signal(Signal::Down(Down { monitor, pid, reason: ExitReason::NoProcess }));
         }
         monitor
     }
@@ -62,8 +53,7 @@ impl<M: Send + 'static> Context<M> {
     /// Ends a monitor. After it returns, no down of it will be received, not even one that waits.
     pub fn demonitor(&mut self, monitor: MonitorRef) {
         let mut target = None;
-        self.process
-            .with_control(&mut |control| target = control.watching.remove(&monitor));
+        self.process.with_control(&mut |control| target = control.watching.remove(&monitor));
         match target {
             Some(pid) => drop(self.system.shared.signal(pid, Signal::Demonitor(monitor))),
             None => self.discard(|notice| matches!(notice, Notice::Down(down) if down.monitor == monitor)),

@@ -47,6 +47,9 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// An [`Interval`] says when; a `Duration` is one at a fixed rate that leaves out what it misses.
     ///
+    /// # Panics
+    /// If given a `Duration` of zero.
+    ///
     /// # Examples
     ///
     /// ```
@@ -82,8 +85,7 @@ impl<M: Send + 'static> Context<M> {
     /// may be in the mailbox.
     pub fn cancel_timer(&mut self, timer: TimerRef) -> Option<Duration> {
         let mut pending = false;
-        self.process
-            .with_control(&mut |control| pending = control.timers.remove(&timer));
+        self.process.with_control(&mut |control| pending = control.timers.remove(&timer));
         // Between its expiry and its delivery a timer is in no store; it is not delivered any more.
         pending.then(|| self.system.shared.timers.cancel(timer).unwrap_or_default())
     }
@@ -146,10 +148,7 @@ impl Interval {
     /// If `period` is zero.
     pub fn every(period: Duration) -> Self {
         assert!(!period.is_zero(), "an interval needs a period");
-        Interval {
-            period,
-            missed: Missed::Skip,
-        }
+        Interval { period, missed: Missed::Skip }
     }
 
     /// Sets what becomes of missed ticks.
@@ -187,11 +186,7 @@ mod tests {
     fn an_interval_that_comes_late_does_as_its_policy_says() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let next = |missed, now| {
-            Interval::every(Duration::from_millis(10))
-                .missed(missed)
-                .after(at(10), at(now))
-        };
+        let next = |missed, now| Interval::every(Duration::from_millis(10)).missed(missed).after(at(10), at(now));
         let table = [
             // fired at: 10, in time; 19, late; 47, three ticks missed
             (Missed::Skip, [20, 20, 50]),
@@ -199,11 +194,7 @@ mod tests {
             (Missed::Delay, [20, 29, 57]),
         ];
         for (missed, expected) in table {
-            assert_eq!(
-                [10, 19, 47].map(|now| next(missed, now)),
-                expected.map(at),
-                "{missed:?}"
-            );
+            assert_eq!([10, 19, 47].map(|now| next(missed, now)), expected.map(at), "{missed:?}");
         }
     }
 }

@@ -23,14 +23,8 @@ struct Ready {
 
 impl Simulation {
     pub(crate) fn new(seed: u64) -> Self {
-        let ready = Ready {
-            rng: Rng::with_seed(seed),
-            tasks: Vec::new(),
-            stopped: false,
-        };
-        Simulation {
-            ready: Arc::new(Lock::new(ready)),
-        }
+        let ready = Ready { rng: Rng::with_seed(seed), tasks: Vec::new(), stopped: false };
+        Simulation { ready: Arc::new(Lock::new(ready)) }
     }
 
     /// Runs one task that is ready, as the seed picks it, once. Returns whether there was one.
@@ -90,8 +84,6 @@ impl Scheduler for Simulation {
 
 impl fmt::Debug for Simulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Simulation")
-            .field("ready", &self.ready.lock().tasks.len())
-            .finish()
+        f.debug_struct("Simulation").field("ready", &self.ready.lock().tasks.len()).finish()
     }
 }

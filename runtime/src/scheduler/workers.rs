@@ -34,16 +34,9 @@ impl Workers {
     /// If the operating system gives no thread.
     pub(crate) fn start(system: &str, count: usize) -> std::io::Result<Self> {
         let executor = Arc::new(Executor::new());
-        let shared = Arc::new(Shared {
-            executor: Lock::new(Some(executor)),
-            stop: Event::new(),
-            stopped: Lock::new(false),
-        });
-        let mut workers = Workers {
-            shared,
-            threads: Lock::default(),
-            ids: Vec::with_capacity(count),
-        };
+        let shared =
+            Arc::new(Shared { executor: Lock::new(Some(executor)), stop: Event::new(), stopped: Lock::new(false) });
+        let mut workers = Workers { shared, threads: Lock::default(), ids: Vec::with_capacity(count) };
         for number in 0..count {
             let shared = workers.shared.clone();
             let name = format!("{system}-{number}");
@@ -108,9 +101,7 @@ impl Scheduler for Workers {
         let threads = std::mem::take(&mut *self.threads.lock());
         if wait && !self.is_own_thread() {
             for thread in threads {
-                thread
-                    .join()
-                    .expect("a worker runs no user code outside a process, and that is caught");
+                thread.join().expect("a worker runs no user code outside a process, and that is caught");
             }
         }
     }

@@ -127,8 +127,7 @@ impl<M: Send + 'static> Context<M> {
     /// If this process has no such watch.
     pub fn rearm(&mut self, watch: WatchRef) -> Result<(), WatchError> {
         let mut rearm = None;
-        self.process()
-            .with_control(&mut |control| rearm = control.watches.get(&watch).cloned());
+        self.process().with_control(&mut |control| rearm = control.watches.get(&watch).cloned());
         let rearm = rearm.ok_or(WatchError::NoWatch { watch })?;
         // Full means that it is armed already.
         let _ = rearm.try_send(());
@@ -139,8 +138,7 @@ impl<M: Send + 'static> Context<M> {
     /// the mailbox.
     pub fn cancel_watch(&mut self, watch: WatchRef) -> bool {
         let mut removed = None;
-        self.process()
-            .with_control(&mut |control| removed = control.watches.remove(&watch));
+        self.process().with_control(&mut |control| removed = control.watches.remove(&watch));
         removed.is_some()
     }
 }

@@ -67,11 +67,7 @@ async fn wait(source: &Async<OwnedFd>, interest: Interest, watch: WatchRef, arme
             readable: interest != Interest::Writable && read.as_mut().poll(cx).is_ready(),
             writable: interest != Interest::Readable && write.as_mut().poll(cx).is_ready(),
         };
-        if ready.readable || ready.writable {
-            Poll::Ready(Some(ready))
-        } else {
-            Poll::Pending
-        }
+        if ready.readable || ready.writable { Poll::Ready(Some(ready)) } else { Poll::Pending }
     });
     let over = async {
         while armed.recv().await.is_ok() {}

@@ -113,9 +113,7 @@ impl Bench {
 
     pub(super) fn exited(&mut self, id: &str, reason: ExitReason) {
         let found = self.decide.children().find(id).map(|(_, child)| child.state);
-        let Some(ChildState::Running(pid)) = found else {
-            panic!("{id} does not run")
-        };
+        let Some(ChildState::Running(pid)) = found else { panic!("{id} does not run") };
         self.feed(Event::Exited { pid, reason });
     }
 
@@ -145,11 +143,9 @@ impl Bench {
             }
             Action::Answer(answer) => self.log.push(format!("answer {}", answer_text(&answer))),
             Action::Exit(reason) => self.log.push(format!("exit {}", reason_text(&reason))),
-            Action::Report {
-                context,
-                reason,
-                offender,
-            } => self.reports.push(report_text(context, &offender.id, &reason)),
+            Action::Report { context, reason, offender } => {
+                self.reports.push(report_text(context, &offender.id, &reason))
+            }
             Action::Progress { .. } => {}
         }
         None

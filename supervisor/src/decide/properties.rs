@@ -157,8 +157,7 @@ impl Model {
     }
 
     fn ended(&mut self, number: usize) {
-        self.kids
-            .retain(|kid| kid.number != number || kid.restart != "temporary");
+        self.kids.retain(|kid| kid.number != number || kid.restart != "temporary");
         if let Some(kid) = self.kid(number) {
             kid.state = State::Down;
         }
@@ -296,11 +295,7 @@ impl Pair {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let strategies = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
-        let shutdowns = [
-            AutoShutdown::Never,
-            AutoShutdown::AnySignificant,
-            AutoShutdown::AllSignificant,
-        ];
+        let shutdowns = [AutoShutdown::Never, AutoShutdown::AnySignificant, AutoShutdown::AllSignificant];
         let flags = Flags {
             strategy: strategies[rng.usize(..3)],
             intensity: [0, 1, 2, 5, 100][rng.usize(..5)],
@@ -317,12 +312,7 @@ impl Pair {
         }
         let bench = Bench::new(flags, &specs.join(" "));
         let live = BTreeSet::new();
-        Pair {
-            rng,
-            bench,
-            model,
-            live,
-        }
+        Pair { rng, bench, model, live }
     }
 
     fn pick(&mut self) -> &'static str {

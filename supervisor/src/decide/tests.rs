@@ -53,22 +53,12 @@ fn one_for_one_restarts_only_the_child_that_ended() {
 
 #[test]
 fn one_for_all_stops_the_others_youngest_first_and_starts_all() {
-    check(
-        with(OneForAll),
-        "a b c",
-        "crash b",
-        "stop c, stop a, start a, start b, start c",
-    );
+    check(with(OneForAll), "a b c", "crash b", "stop c, stop a, start a, start b, start c");
 }
 
 #[test]
 fn rest_for_one_restarts_only_younger_siblings() {
-    check(
-        with(RestForOne),
-        "a b c",
-        "crash a",
-        "stop c, stop b, start a, start b, start c",
-    );
+    check(with(RestForOne), "a b c", "crash a", "stop c, stop b, start a, start b, start c");
     check(with(RestForOne), "a b c", "crash b", "stop c, start b, start c");
     check(with(RestForOne), "a b c", "crash c", "start c");
 }
@@ -92,12 +82,7 @@ fn a_child_is_restarted_as_its_spec_says() {
 
 #[test]
 fn a_spec_outlives_its_child_unless_it_is_temporary() {
-    check_children(
-        FLAGS,
-        "a:transient b:temporary c:temporary",
-        "end a, end b, crash c",
-        "a:down",
-    );
+    check_children(FLAGS, "a:transient b:temporary c:temporary", "end a, end b, crash c", "a:down");
     check_children(FLAGS, "a b:temporary", "terminate a, terminate b", "a:down");
 }
 
@@ -117,19 +102,13 @@ fn children_start_in_order() {
 #[test]
 fn a_failed_start_stops_what_had_started_and_names_the_child() {
     let done = Bench::new(FLAGS, "a b c d").play("fail c, boot");
-    assert_eq!(
-        done,
-        "start a, start b, start c fails, stop b, stop a, exit shutdown(c failed)"
-    );
+    assert_eq!(done, "start a, start b, start c fails, stop b, stop a, exit shutdown(c failed)");
 }
 
 #[test]
 fn a_child_that_chooses_not_to_run_keeps_its_spec_unless_it_is_temporary() {
     let mut bench = Bench::new(FLAGS, "a b:temporary c");
-    assert_eq!(
-        bench.play("ignore a, ignore b, boot"),
-        "start a ignored, start b ignored, start c"
-    );
+    assert_eq!(bench.play("ignore a, ignore b, boot"), "start a ignored, start b ignored, start c");
     assert_eq!(bench.children(), "a:down c:up");
 }
 
@@ -142,20 +121,10 @@ fn a_child_that_chooses_not_to_run_when_restarted_is_left_alone() {
 fn a_group_restart_revives_what_was_stopped_and_forgets_what_is_temporary() {
     let children = "a b:transient c:temporary d:temporary";
     for strategy in [OneForAll, RestForOne] {
-        check(
-            with(strategy),
-            children,
-            "end b, end c, crash a",
-            "stop d, start a, start b",
-        );
+        check(with(strategy), children, "end b, end c, crash a", "stop d, start a, start b");
         check_children(with(strategy), children, "end b, end c, crash a", "a:up b:up");
     }
-    check(
-        with(RestForOne),
-        "a b c",
-        "terminate a, crash b",
-        "stop a, answer ok, stop c, start b, start c",
-    );
+    check(with(RestForOne), "a b c", "terminate a, crash b", "stop a, answer ok, stop c, start b, start c");
 }
 
 #[test]
@@ -191,19 +160,9 @@ fn rest_for_one_keeps_what_a_failed_attempt_had_started_before() {
 
 #[test]
 fn a_retry_of_a_child_that_no_longer_wants_it_does_nothing() {
-    check(
-        FLAGS,
-        "a",
-        "fail a, crash a, terminate a, retry",
-        "start a fails, retry a, answer ok",
-    );
+    check(FLAGS, "a", "fail a, crash a, terminate a, retry", "start a fails, retry a, answer ok");
     check_children(FLAGS, "a", "fail a, crash a, terminate a, retry", "a:down");
-    check(
-        FLAGS,
-        "a",
-        "fail a, crash a, terminate a, delete a, retry",
-        "start a fails, retry a, answer ok, answer ok",
-    );
+    check(FLAGS, "a", "fail a, crash a, terminate a, delete a, retry", "start a fails, retry a, answer ok, answer ok");
     check(
         FLAGS,
         "a",
@@ -228,12 +187,7 @@ fn between_two_attempts_a_restart_can_be_asked_about_and_stopped() {
 fn more_restarts_than_the_intensity_end_the_supervisor() {
     check(bearing(0), "a b", "crash b", "stop a, exit shutdown");
     check(bearing(1), "a b", "crash b, crash b", "start b, stop a, exit shutdown");
-    check(
-        bearing(2),
-        "a b c",
-        "crash b, crash a, crash b",
-        "start b, start a, stop c, stop a, exit shutdown",
-    );
+    check(bearing(2), "a b c", "crash b, crash a, crash b", "start b, start a, stop c, stop a, exit shutdown");
 }
 
 #[test]
@@ -249,61 +203,32 @@ fn every_attempt_counts() {
 
 #[test]
 fn a_group_counts_as_one() {
-    let one_for_all = Flags {
-        strategy: OneForAll,
-        ..bearing(1)
-    };
-    check(
-        one_for_all,
-        "a b",
-        "crash a, wait 5001, crash b",
-        "stop b, start a, start b, stop a, start a, start b",
-    );
+    let one_for_all = Flags { strategy: OneForAll, ..bearing(1) };
+    check(one_for_all, "a b", "crash a, wait 5001, crash b", "stop b, start a, start b, stop a, start a, start b");
 }
 
 #[test]
 fn restarts_leave_the_window_after_the_period_and_not_before() {
     check(bearing(1), "a", "crash a, wait 5000, crash a", "start a, exit shutdown");
-    check(
-        bearing(1),
-        "a",
-        "crash a, wait 5001, crash a, wait 5001, crash a",
-        "start a, start a, start a",
-    );
+    check(bearing(1), "a", "crash a, wait 5001, crash a, wait 5001, crash a", "start a, start a, start a");
 }
 
 #[test]
 fn ends_without_a_restart_and_requests_do_not_count() {
     let script = "end a, crash b, terminate c, restart c";
-    check(
-        bearing(0),
-        "a:transient b:temporary c",
-        script,
-        "stop c, answer ok, start c, answer up",
-    );
+    check(bearing(0), "a:transient b:temporary c", script, "stop c, answer ok, start c, answer up");
 }
 
 #[test]
 fn giving_up_is_reported_with_the_child_that_was_too_much() {
     let mut bench = booted(bearing(0), "a b");
     bench.play("crash b");
-    assert_eq!(
-        bench.reports,
-        [
-            "ChildTerminated b boom",
-            "Shutdown b reached the maximum restart intensity"
-        ]
-    );
+    assert_eq!(bench.reports, ["ChildTerminated b boom", "Shutdown b reached the maximum restart intensity"]);
 }
 
 #[test]
 fn a_supervisor_that_is_stopped_stops_those_that_run_youngest_first() {
-    check(
-        FLAGS,
-        "a b c d",
-        "terminate b, stop",
-        "stop b, answer ok, stop d, stop c, stop a, exit shutdown",
-    );
+    check(FLAGS, "a b c d", "terminate b, stop", "stop b, answer ok, stop d, stop c, stop a, exit shutdown");
     check(FLAGS, "", "stop", "exit shutdown");
 }
 
@@ -338,23 +263,13 @@ fn a_child_that_is_added_and_does_not_start_is_forgotten() {
 
 #[test]
 fn a_child_that_is_restarted_on_request_and_does_not_start_is_kept() {
-    check(
-        FLAGS,
-        "a",
-        "terminate a, fail a, restart a",
-        "stop a, answer ok, start a fails, answer failed",
-    );
+    check(FLAGS, "a", "terminate a, fail a, restart a", "stop a, answer ok, start a fails, answer failed");
     check_children(FLAGS, "a", "terminate a, fail a, restart a", "a:down");
 }
 
 #[test]
 fn a_child_that_is_added_comes_last() {
-    check(
-        with(RestForOne),
-        "a b",
-        "add c, crash b",
-        "start c, answer up, stop c, start b, start c",
-    );
+    check(with(RestForOne), "a b", "add c, crash b", "start c, answer up, stop c, start b, start c");
 }
 
 #[test]
@@ -379,11 +294,7 @@ fn a_stop_that_went_otherwise_than_told_is_reported() {
     ];
     for (reason, reported) in table {
         for (child, reported) in ["a", "a:transient", "a:brutal"].iter().zip(reported) {
-            let expected = if reported {
-                format!("ShutdownError a {reason}")
-            } else {
-                String::new()
-            };
+            let expected = if reported { format!("ShutdownError a {reason}") } else { String::new() };
             check_reports(child, &format!("stops a {reason}, terminate a"), &expected);
         }
     }
@@ -404,49 +315,29 @@ fn significant_children_end_the_supervisor_by_ending_themselves() {
     check(any, children, "end a", "stop c, stop b, exit shutdown");
     check(any, children, "crash a", "start a");
     check(any, children, "crash b", "stop c, stop a, exit shutdown");
-    check(
-        any,
-        children,
-        "terminate a, terminate b",
-        "stop a, answer ok, stop b, answer ok",
-    );
+    check(any, children, "terminate a, terminate b", "stop a, answer ok, stop b, answer ok");
     check(all, children, "end a", "");
     check(all, children, "end a, crash b", "stop c, exit shutdown");
-    check(
-        all,
-        children,
-        "terminate a, crash b",
-        "stop a, answer ok, stop c, exit shutdown",
-    );
+    check(all, children, "terminate a, crash b", "stop a, answer ok, stop c, exit shutdown");
     check(all, children, "fail a, crash a, crash b", "start a fails, retry a");
 }
 
 #[test]
 fn a_group_restart_is_no_end_of_the_siblings_own() {
-    let flags = Flags {
-        strategy: OneForAll,
-        auto_shutdown: AutoShutdown::AnySignificant,
-        ..FLAGS
-    };
+    let flags = Flags { strategy: OneForAll, auto_shutdown: AutoShutdown::AnySignificant, ..FLAGS };
     check(flags, "a b:temporary:significant", "crash a", "stop b, start a");
 }
 
 #[test]
 fn a_significant_child_needs_a_supervisor_that_minds_and_an_end() {
     check(FLAGS, "", "add a:transient:significant", "answer significant in vain");
-    let flags = Flags {
-        auto_shutdown: AutoShutdown::AnySignificant,
-        ..FLAGS
-    };
+    let flags = Flags { auto_shutdown: AutoShutdown::AnySignificant, ..FLAGS };
     check(flags, "", "add a:significant", "answer significant and permanent");
     check(flags, "", "add a:temporary:significant", "start a, answer up");
 }
 
 #[test]
 fn the_period_is_that_of_the_flags() {
-    let flags = Flags {
-        period: Duration::from_millis(10),
-        ..bearing(1)
-    };
+    let flags = Flags { period: Duration::from_millis(10), ..bearing(1) };
     check(flags, "a", "crash a, wait 11, crash a", "start a, start a");
 }

@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 fn scenarios() -> Vec<PathBuf> {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/otp/cases");
     let files = fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path());
-    let mut scenarios: Vec<_> = files
-        .filter(|file| file.extension().is_some_and(|it| it == "scenario"))
-        .collect();
+    let mut scenarios: Vec<_> = files.filter(|file| file.extension().is_some_and(|it| it == "scenario")).collect();
     scenarios.sort();
     scenarios
 }

@@ -12,13 +12,8 @@ use super::common::{Begin, Log, Order, Role, address, boom, crash, in_any_order,
 /// A supervisor whose child `a` fails to restart, again and again, and a sibling `b` that is well.
 async fn failing(ctx: &mut Context<()>, supervisor: Supervisor, log: &Log) -> (SupervisorRef, Role) {
     let a = log.actor("a");
-    let supervisor = supervisor
-        .intensity(u32::MAX)
-        .child(a.spec())
-        .child(log.actor("b").spec())
-        .start_link(ctx)
-        .await
-        .unwrap();
+    let supervisor =
+        supervisor.intensity(u32::MAX).child(a.spec()).child(log.actor("b").spec()).start_link(ctx).await.unwrap();
     a.next_starts(vec![Begin::Fails; 10_000]);
     let child = address(ctx.system(), "a");
     child.cast(Order::End(boom()));
@@ -37,11 +32,7 @@ fn requests_are_answered_by_the_state_of_the_child() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
         let (a, nobody) = (log.actor("a"), "nobody".into());
-        let supervisor = Supervisor::one_for_one()
-            .child(a.spec())
-            .start_link(&mut ctx)
-            .await
-            .unwrap();
+        let supervisor = Supervisor::one_for_one().child(a.spec()).start_link(&mut ctx).await.unwrap();
         let id: std::sync::Arc<str> = "a".into();
         let pid = ctx.system().whereis("a").unwrap();
 
@@ -53,10 +44,7 @@ fn requests_are_answered_by_the_state_of_the_child() {
 
         assert_eq!(supervisor.terminate_child("a").await, Ok(()));
         assert_eq!(supervisor.terminate_child("a").await, Ok(()));
-        assert_eq!(
-            supervisor.start_child(a.spec()).await,
-            Err(ChildError::AlreadyPresent { id })
-        );
+        assert_eq!(supervisor.start_child(a.spec()).await, Err(ChildError::AlreadyPresent { id }));
         assert!(supervisor.restart_child("a").await.unwrap().is_some());
 
         assert_eq!(supervisor.terminate_child("a").await, Ok(()));
@@ -70,11 +58,7 @@ fn requests_are_answered_by_the_state_of_the_child() {
 
 #[test]
 fn a_running_restart_loop_answers_and_can_be_stopped() {
-    for strategy in [
-        Supervisor::one_for_one(),
-        Supervisor::rest_for_one(),
-        Supervisor::one_for_all(),
-    ] {
+    for strategy in [Supervisor::one_for_one(), Supervisor::rest_for_one(), Supervisor::one_for_all()] {
         in_any_order(move |mut ctx| {
             let strategy = strategy.clone();
             async move {
@@ -105,10 +89,7 @@ fn a_child_that_is_restarting_is_not_active() {
         let log = Log::default();
         let (supervisor, _) = failing(&mut ctx, Supervisor::one_for_one(), &log).await;
         let count = supervisor.count_children().await.unwrap();
-        assert_eq!(
-            (count.specs, count.active, count.supervisors, count.workers),
-            (2, 1, 0, 2)
-        );
+        assert_eq!((count.specs, count.active, count.supervisors, count.workers), (2, 1, 0, 2));
         supervisor.terminate_child("a").await.unwrap();
     });
 }
@@ -142,25 +123,14 @@ fn a_temporary_child_takes_its_spec_along() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
         let spec = || log.actor("a").spec().restart(Restart::Temporary);
-        let supervisor = Supervisor::one_for_one()
-            .child(spec())
-            .start_link(&mut ctx)
-            .await
-            .unwrap();
+        let supervisor = Supervisor::one_for_one().child(spec()).start_link(&mut ctx).await.unwrap();
         crash(&ctx, "a").await;
         assert_eq!(supervisor.which_children().await.unwrap(), []);
         supervisor.start_child(spec()).await.unwrap().unwrap();
         supervisor.terminate_child("a").await.unwrap();
-        assert_eq!(
-            supervisor.restart_child("a").await,
-            Err(ChildError::NotFound { id: "a".into() })
-        );
+        assert_eq!(supervisor.restart_child("a").await, Err(ChildError::NotFound { id: "a".into() }));
         log.actor("a").next_starts([Begin::Ignores]);
-        let ignored = log
-            .actor("a")
-            .next_starts([Begin::Ignores])
-            .spec()
-            .restart(Restart::Temporary);
+        let ignored = log.actor("a").next_starts([Begin::Ignores]).spec().restart(Restart::Temporary);
         assert_eq!(supervisor.start_child(ignored).await, Ok(None));
         assert_eq!(supervisor.which_children().await.unwrap(), []);
     });
@@ -185,11 +155,7 @@ fn children_are_listed_youngest_first_with_what_they_are() {
             .collect();
         assert_eq!(
             listed,
-            [
-                ("c", ChildKind::Worker, true),
-                ("branch", ChildKind::Supervisor, true),
-                ("a", ChildKind::Worker, false),
-            ]
+            [("c", ChildKind::Worker, true), ("branch", ChildKind::Supervisor, true), ("a", ChildKind::Worker, false),]
         );
     });
 }
@@ -212,21 +178,14 @@ fn a_request_waits_for_as_long_as_the_supervisor_is_busy() {
 #[test]
 fn a_supervisor_that_does_not_live_answers_nothing() {
     in_any_order(|mut ctx| async move {
-        let supervisor = Supervisor::one_for_one()
-            .name("brief")
-            .start_link(&mut ctx)
-            .await
-            .unwrap();
+        let supervisor = Supervisor::one_for_one().name("brief").start_link(&mut ctx).await.unwrap();
         ctx.exit(supervisor.pid().unwrap(), proscenium_runtime::ExitReason::Kill);
         ctx.receive().await;
         let by_name = SupervisorRef::named(ctx.system(), "brief");
         assert_eq!(by_name.pid(), None);
         for supervisor in [supervisor, by_name] {
             let error = supervisor.delete_child("a").await.unwrap_err();
-            assert!(
-                matches!(error, ChildError::Call(CallError::NoProcess { .. })),
-                "{error}"
-            );
+            assert!(matches!(error, ChildError::Call(CallError::NoProcess { .. })), "{error}");
         }
     });
 }
@@ -235,15 +194,8 @@ fn a_supervisor_that_does_not_live_answers_nothing() {
 fn a_reference_by_name_follows_the_supervisor_through_its_restarts() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
-        let branch = Supervisor::one_for_one()
-            .intensity(0)
-            .name("branch")
-            .child(log.actor("leaf").spec());
-        Supervisor::one_for_one()
-            .child(ChildSpec::new("branch", branch))
-            .start_link(&mut ctx)
-            .await
-            .unwrap();
+        let branch = Supervisor::one_for_one().intensity(0).name("branch").child(log.actor("leaf").spec());
+        Supervisor::one_for_one().child(ChildSpec::new("branch", branch)).start_link(&mut ctx).await.unwrap();
         let branch = SupervisorRef::named(ctx.system(), "branch");
         let before = branch.pid().unwrap();
         branch.start_child(log.actor("added").spec()).await.unwrap();

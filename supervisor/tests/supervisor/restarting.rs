@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Context, Event, ExitReason, Report};
 use proscenium_supervisor::{AutoShutdown, ChildSpec, ChildState, Restart, Supervisor, SupervisorRef};
+use slog::{Drain, Logger, Never, OwnedKVList, Record, o};
 
-use super::common::{Begin, Log, Order, address, boom, crash, end, in_any_order, settle};
+use super::common::{Begin, Log, Order, address, boom, crash, end, in_any_order, run, settle};
 
 /// Three actors under `supervisor`, which bears a lot.
 async fn abc(ctx: &mut Context<()>, supervisor: Supervisor, log: &Log) -> SupervisorRef {
@@ -45,10 +47,7 @@ fn one_for_all_restarts_everybody() {
         let log = Log::default();
         abc(&mut ctx, Supervisor::one_for_all(), &log).await;
         crash(&ctx, "b").await;
-        assert_eq!(
-            log.take(),
-            "stop b boom, stop c shutdown, stop a shutdown, start a, start b, start c"
-        );
+        assert_eq!(log.take(), "stop b boom, stop c shutdown, stop a shutdown, start a, start b, start c");
     });
 }
 
@@ -67,11 +66,7 @@ fn a_child_is_restarted_as_its_spec_says_whatever_way_it_ends() {
     let table = [
         ("permanent", Restart::Permanent, [true, true, true, true, true, true]),
         ("transient", Restart::Transient, [false, false, false, true, true, true]),
-        (
-            "temporary",
-            Restart::Temporary,
-            [false, false, false, false, false, false],
-        ),
+        ("temporary", Restart::Temporary, [false, false, false, false, false, false]),
     ];
     in_any_order(move |mut ctx| async move {
         let log = Log::default();
@@ -131,11 +126,7 @@ fn restarts_that_are_far_enough_apart_never_end_it() {
             let log = Log::default();
             let child = log.actor("a").spec();
             // Its intensity is 1 in 5 s.
-            Supervisor::one_for_one()
-                .child(child)
-                .start_link(&mut ctx)
-                .await
-                .unwrap();
+            Supervisor::one_for_one().child(child).start_link(&mut ctx).await.unwrap();
             let started = ctx.system().now();
             for times in 0..3 {
                 let due = started + apart * times;
@@ -158,12 +149,8 @@ fn a_restart_that_never_succeeds_is_tried_as_often_as_the_intensity_allows() {
         in_any_order(move |mut ctx| async move {
             let log = Log::default();
             let a = log.actor("a");
-            let supervisor = Supervisor::one_for_one()
-                .intensity(intensity)
-                .child(a.spec())
-                .start_link(&mut ctx)
-                .await
-                .unwrap();
+            let supervisor =
+                Supervisor::one_for_one().intensity(intensity).child(a.spec()).start_link(&mut ctx).await.unwrap();
             a.next_starts(vec![Begin::Fails; 100]);
             log.take();
             crash(&ctx, "a").await;
@@ -183,12 +170,7 @@ fn deaths_at_once_are_one_restart_of_the_group_but_several_of_single_children() 
                 let log = Log::default();
                 let ids = ["a", "b", "c"];
                 let with = |supervisor: Supervisor, id| supervisor.child(log.actor(id).deaf().spec());
-                let supervisor = ids
-                    .into_iter()
-                    .fold(supervisor, with)
-                    .start_link(&mut ctx)
-                    .await
-                    .unwrap();
+                let supervisor = ids.into_iter().fold(supervisor, with).start_link(&mut ctx).await.unwrap();
                 for id in ids {
                     let pid = ctx.system().whereis(id).unwrap();
                     ctx.exit(pid, boom());
@@ -262,11 +244,8 @@ fn rest_for_one_keeps_what_a_failed_attempt_had_started_before() {
 
 #[test]
 fn a_supervisor_that_gives_up_is_restarted_if_permanent_and_left_if_transient() {
-    for (restart, comes_back) in [
-        (Restart::Permanent, true),
-        (Restart::Transient, false),
-        (Restart::Temporary, false),
-    ] {
+    for (restart, comes_back) in [(Restart::Permanent, true), (Restart::Transient, false), (Restart::Temporary, false)]
+    {
         in_any_order(move |mut ctx| async move {
             let log = Log::default();
             let branch = Supervisor::one_for_one().intensity(0).child(log.actor("leaf").spec());
@@ -289,12 +268,7 @@ fn failure_climbs_the_tree_until_somebody_bears_it() {
         let log = Log::default();
         let nest = |id: &str, inner: ChildSpec| ChildSpec::new(id, Supervisor::one_for_one().intensity(1).child(inner));
         let tree = nest("top", nest("middle", nest("bottom", log.actor("leaf").spec())));
-        let root = Supervisor::one_for_one()
-            .intensity(1)
-            .child(tree)
-            .start_link(&mut ctx)
-            .await
-            .unwrap();
+        let root = Supervisor::one_for_one().intensity(1).child(tree).start_link(&mut ctx).await.unwrap();
         // Each level bears one restart of the level below: 2⁴ crashes in all.
         for _ in 1..16 {
             crash(&ctx, "leaf").await;
@@ -303,6 +277,30 @@ fn failure_climbs_the_tree_until_somebody_bears_it() {
         crash(&ctx, "leaf").await;
         assert_eq!(end_of(&mut ctx, &root).await, ExitReason::Shutdown);
         assert_eq!(ctx.system().process_count(), 1);
+    });
+}
+
+/// A logger that panics with whatever it is told.
+struct Mute;
+
+impl Drain for Mute {
+    type Ok = ();
+    type Err = Never;
+
+    fn log(&self, record: &Record<'_>, _context: &OwnedKVList) -> Result<(), Never> {
+        panic!("mute: {}", record.msg());
+    }
+}
+
+#[test]
+fn a_logger_that_panics_ends_no_supervisor() {
+    let test = TestSystem::with_logger(7, Logger::root(Mute.fuse(), o!()));
+    run(&test, |mut ctx| async move {
+        let log = Log::default();
+        let supervisor = Supervisor::one_for_one().child(log.actor("a").spec()).start_link(&mut ctx).await.unwrap();
+        crash(&ctx, "a").await;
+        assert_eq!(supervisor.count_children().await.unwrap().active, 1);
+        assert_eq!(log.take(), "start a, stop a boom, start a");
     });
 }
 

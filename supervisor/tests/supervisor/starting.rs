@@ -13,9 +13,7 @@ fn each_child_is_ready_before_the_next_begins() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
         let slow = |id| log.actor(id).next_starts([Begin::Takes(Duration::from_secs(1))]);
-        let supervisor = Supervisor::one_for_one()
-            .child(slow("a").spec())
-            .child(slow("b").spec());
+        let supervisor = Supervisor::one_for_one().child(slow("a").spec()).child(slow("b").spec());
         supervisor.start_link(&mut ctx).await.unwrap();
         assert_eq!(log.take(), "begin a, start a, begin b, start b");
     });
@@ -43,19 +41,11 @@ fn a_failed_start_stops_the_others_in_reverse_names_the_child_and_leaves_nothing
             .start_link(&mut ctx)
             .await
             .unwrap_err();
-        assert_eq!(
-            log.take(),
-            "start a, start b, start c fails, stop b shutdown, stop a shutdown"
-        );
-        let StartError::Init(reason) = error else {
-            panic!("{error}")
-        };
+        assert_eq!(log.take(), "start a, start b, start c fails, stop b shutdown, stop a shutdown");
+        let StartError::Init(reason) = error else { panic!("{error}") };
         assert!(matches!(reason, ExitReason::ShutdownWith(_)), "{reason:?}");
         let failed: &FailedToStart = reason.downcast_ref().unwrap();
-        assert_eq!(
-            failed.to_string(),
-            r#"child "c" did not start: its init failed: no luck"#
-        );
+        assert_eq!(failed.to_string(), r#"child "c" did not start: its init failed: no luck"#);
         settle(&ctx).await;
         assert_eq!(ctx.system().process_count(), 1);
         assert!(ctx.system().registered().is_empty());
@@ -76,10 +66,7 @@ fn a_failed_start_deep_in_the_tree_names_everybody_on_the_way() {
             .unwrap_err()
             .to_string();
         let (branch, leaf) = (error.find(r#""branch""#), error.find(r#""leaf""#));
-        assert!(
-            branch.is_some() && branch < leaf && error.ends_with("no luck at all"),
-            "{error}"
-        );
+        assert!(branch.is_some() && branch < leaf && error.ends_with("no luck at all"), "{error}");
         assert_eq!(ctx.system().process_count(), 1);
     });
 }
@@ -89,12 +76,8 @@ fn a_child_that_chooses_not_to_run_is_no_failure() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
         let a = log.actor("a").next_starts([Begin::Ignores]);
-        let supervisor = Supervisor::one_for_one()
-            .child(a.spec())
-            .child(log.actor("b").spec())
-            .start_link(&mut ctx)
-            .await
-            .unwrap();
+        let supervisor =
+            Supervisor::one_for_one().child(a.spec()).child(log.actor("b").spec()).start_link(&mut ctx).await.unwrap();
         assert_eq!(log.take(), "start a ignored, start b");
         let count = supervisor.count_children().await.unwrap();
         assert_eq!((count.specs, count.active), (2, 1));
@@ -105,11 +88,7 @@ fn a_child_that_chooses_not_to_run_is_no_failure() {
 fn a_start_that_panics_before_there_is_a_process_fails_and_no_more() {
     in_any_order(|mut ctx| async move {
         let spec = ChildSpec::new("doomed", || -> Start<Actor> { panic!("no arguments") });
-        let error = Supervisor::one_for_one()
-            .child(spec.clone())
-            .start_link(&mut ctx)
-            .await
-            .unwrap_err();
+        let error = Supervisor::one_for_one().child(spec.clone()).start_link(&mut ctx).await.unwrap_err();
         assert!(error.to_string().contains("no arguments"), "{error}");
         let supervisor = Supervisor::one_for_one().start_link(&mut ctx).await.unwrap();
         supervisor.start_child(spec).await.unwrap_err();
@@ -121,9 +100,7 @@ fn a_start_that_panics_before_there_is_a_process_fails_and_no_more() {
 fn specs_that_make_no_sense_are_refused() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
-        let twins = Supervisor::one_for_one()
-            .child(log.actor("a").spec())
-            .child(log.actor("a").spec());
+        let twins = Supervisor::one_for_one().child(log.actor("a").spec()).child(log.actor("a").spec());
         let instant = Supervisor::one_for_one().period(Duration::ZERO);
         let vain = Supervisor::one_for_one().child(log.actor("a").spec().significant(true));
         for (supervisor, expected) in [
@@ -145,9 +122,7 @@ fn a_name_that_a_stranger_has_fails_the_start() {
         log.actor("a").start().link(&mut ctx).await.unwrap();
         let supervisor = Supervisor::one_for_one().child(log.actor("a").spec());
         let error = supervisor.start_link(&mut ctx).await.unwrap_err();
-        let StartError::Init(reason) = error else {
-            panic!("{error}")
-        };
+        let StartError::Init(reason) = error else { panic!("{error}") };
         let failed: &FailedToStart = reason.downcast_ref().unwrap();
         assert!(matches!(failed.error, StartError::Name(_)), "{failed}");
     });
@@ -157,13 +132,8 @@ fn a_name_that_a_stranger_has_fails_the_start() {
 fn a_start_that_is_given_up_leaves_nothing() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
-        let slow = log
-            .actor("b")
-            .deaf()
-            .next_starts([Begin::Takes(Duration::from_secs(3600))]);
-        let supervisor = Supervisor::one_for_one()
-            .child(log.actor("a").deaf().spec())
-            .child(slow.spec());
+        let slow = log.actor("b").deaf().next_starts([Begin::Takes(Duration::from_secs(3600))]);
+        let supervisor = Supervisor::one_for_one().child(log.actor("a").deaf().spec()).child(slow.spec());
         let late = ctx.sleep(Duration::from_secs(1));
         let started = async { Some(supervisor.start_link(&mut ctx).await) };
         let given_up = futures_lite::future::or(started, async {
@@ -185,11 +155,7 @@ fn a_closure_makes_the_arguments_of_each_start_anew() {
         type Args = u32;
         type Message = ();
         async fn init(number: u32, _ctx: &mut Context<()>) -> Result<Self, ExitReason> {
-            if number < 3 {
-                Err(ExitReason::error("too early"))
-            } else {
-                Ok(Counts)
-            }
+            if number < 3 { Err(ExitReason::error("too early")) } else { Ok(Counts) }
         }
         async fn handle(&mut self, (): (), _ctx: &mut Context<()>) -> Result<(), ExitReason> {
             Ok(())

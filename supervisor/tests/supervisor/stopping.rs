@@ -48,11 +48,7 @@ fn a_child_that_takes_too_long_is_killed_when_its_time_is_over() {
         let took = [2, 0, 3600].map(Duration::from_secs);
         for (limit, took) in limits.into_iter().zip(took) {
             let spec = log.actor("a").stops_in(3600 * SECOND).spec().shutdown(limit);
-            let supervisor = Supervisor::one_for_one()
-                .child(spec)
-                .start_link(&mut ctx)
-                .await
-                .unwrap();
+            let supervisor = Supervisor::one_for_one().child(spec).start_link(&mut ctx).await.unwrap();
             let began = ctx.system().now();
             let child = address(ctx.system(), "a");
             stop(&mut ctx, &supervisor).await;
@@ -68,11 +64,7 @@ fn a_brutal_kill_asks_nobody() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
         let spec = log.actor("a").spec().shutdown(Shutdown::BrutalKill);
-        let supervisor = Supervisor::one_for_one()
-            .child(spec)
-            .start_link(&mut ctx)
-            .await
-            .unwrap();
+        let supervisor = Supervisor::one_for_one().child(spec).start_link(&mut ctx).await.unwrap();
         stop(&mut ctx, &supervisor).await;
         assert_eq!(log.take(), "start a");
     });
@@ -106,12 +98,7 @@ fn a_child_that_ends_otherwise_than_told_is_reported_and_the_stop_goes_on() {
 
 #[test]
 fn children_that_end_by_themselves_while_others_stop_hinder_nobody() {
-    let reasons = [
-        ExitReason::Normal,
-        ExitReason::Shutdown,
-        ExitReason::shutdown_with("done"),
-        boom(),
-    ];
+    let reasons = [ExitReason::Normal, ExitReason::Shutdown, ExitReason::shutdown_with("done"), boom()];
     in_any_order(move |mut ctx| {
         let reasons = reasons.clone();
         async move {
@@ -133,9 +120,7 @@ fn children_that_end_by_themselves_while_others_stop_hinder_nobody() {
             for (id, reason) in ids.iter().zip(reasons.iter().cycle()) {
                 address(ctx.system(), id).cast(Order::End(reason.clone()));
             }
-            let Event::Exit(exit) = ctx.receive().await else {
-                panic!()
-            };
+            let Event::Exit(exit) = ctx.receive().await else { panic!() };
             assert_eq!(exit.reason, ExitReason::Shutdown);
             assert_eq!(ctx.system().process_count(), 1);
         }
@@ -146,11 +131,7 @@ fn children_that_end_by_themselves_while_others_stop_hinder_nobody() {
 fn a_child_that_unlinked_itself_cannot_hang_its_supervisor() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
-        let supervisor = Supervisor::one_for_one()
-            .child(log.actor("a").spec())
-            .start_link(&mut ctx)
-            .await
-            .unwrap();
+        let supervisor = Supervisor::one_for_one().child(log.actor("a").spec()).start_link(&mut ctx).await.unwrap();
         address(ctx.system(), "a").cast(Order::Unlink);
         settle(&ctx).await;
         supervisor.terminate_child("a").await.unwrap();
@@ -187,9 +168,7 @@ fn the_parents_end_stops_the_tree_in_order_with_its_reason() {
                 let root = ctx.system().whereis("root").unwrap();
                 let monitor = ctx.monitor(root);
                 parent.cast(());
-                let Event::Down(down) = ctx.receive().await else {
-                    panic!()
-                };
+                let Event::Down(down) = ctx.receive().await else { panic!() };
                 assert_eq!((down.monitor, down.reason), (monitor, reason));
                 assert_eq!(log.take(), "stop c shutdown, stop b shutdown, stop a shutdown");
                 assert_eq!(ctx.system().process_count(), 1);
@@ -212,9 +191,7 @@ fn a_killed_supervisor_leaves_no_server_behind() {
             .unwrap();
         log.take();
         ctx.exit(supervisor.pid().unwrap(), ExitReason::Kill);
-        let Event::Exit(exit) = ctx.receive().await else {
-            panic!()
-        };
+        let Event::Exit(exit) = ctx.receive().await else { panic!() };
         assert_eq!(exit.reason, ExitReason::Killed);
         settle(&ctx).await;
         let log = log.take();
@@ -261,6 +238,21 @@ fn plain_processes_are_stopped_by_the_signal() {
 }
 
 #[test]
+fn what_a_supervisor_has_stopped_leaves_nothing_in_its_mailbox() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let ids: Vec<String> = (0..100).map(|n| format!("child {n}")).collect();
+        let children = ids.iter().map(|id| log.actor(id).spec());
+        let supervisor =
+            children.fold(Supervisor::one_for_all(), Supervisor::child).start_link(&mut ctx).await.unwrap();
+        crash(&ctx, &ids[0]).await;
+        let info = ctx.system().process_info(supervisor.pid().unwrap()).unwrap();
+        // An exit and a down of the one that crashed, and of the one that is being stopped.
+        assert!(info.queue_high_water <= 4, "{info:?}");
+    });
+}
+
+#[test]
 fn a_stop_that_meets_a_retry_ends_the_restarts() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
@@ -287,9 +279,8 @@ fn a_system_that_shuts_down_stops_its_supervisors_in_order() {
     for seed in 0..32 {
         let test = TestSystem::new(seed);
         let log = Log::default();
-        let supervisor = Supervisor::one_for_one()
-            .child(log.actor("a").spec())
-            .child(log.actor("b").stops_in(SECOND).spec());
+        let supervisor =
+            Supervisor::one_for_one().child(log.actor("a").spec()).child(log.actor("b").stops_in(SECOND).spec());
         test.block_on(supervisor.spawn(&test)).unwrap();
         run(&test, |ctx| async move { crash(&ctx, "a").await });
         log.take();

@@ -38,21 +38,12 @@ impl Stage {
         if state.held.insert(id, begun).is_some() {
             state.twice.push(id);
         }
-        Hold {
-            id,
-            stage: self.clone(),
-        }
+        Hold { id, stage: self.clone() }
     }
 
     /// When the actor that lives as `id`, and one does, began: a number that is greater for who began later.
     fn begun(&self, id: &str) -> u64 {
-        *self
-            .0
-            .lock()
-            .unwrap()
-            .held
-            .get(id)
-            .unwrap_or_else(|| panic!("{id} does not live"))
+        *self.0.lock().unwrap().held.get(id).unwrap_or_else(|| panic!("{id} does not live"))
     }
 
     /// Nobody is left, and nobody ever lived twice at once.
@@ -115,11 +106,7 @@ const LEAVES: [&str; 5] = ["a", "b", "c", "d", "e"];
 fn tree(rng: &mut Rng, stage: &Stage) -> (Supervisor, Vec<[&'static str; 2]>) {
     let seed = Arc::new(Mutex::new(rng.fork()));
     let mut leaf = |id| {
-        let shutdowns = [
-            Shutdown::BrutalKill,
-            Shutdown::Timeout(Duration::from_millis(10)),
-            Shutdown::Infinity,
-        ];
+        let shutdowns = [Shutdown::BrutalKill, Shutdown::Timeout(Duration::from_millis(10)), Shutdown::Infinity];
         let start = Frail::start((id, stage.clone(), seed.clone())).name(id);
         ChildSpec::new(id, start).shutdown(shutdowns[rng.usize(..3)])
     };
@@ -129,11 +116,7 @@ fn tree(rng: &mut Rng, stage: &Stage) -> (Supervisor, Vec<[&'static str; 2]>) {
         0 => Supervisor::one_for_one(),
         strategy => {
             ordered.extend_from_slice(pairs);
-            if strategy == 1 {
-                Supervisor::one_for_all()
-            } else {
-                Supervisor::rest_for_one()
-            }
+            if strategy == 1 { Supervisor::one_for_all() } else { Supervisor::rest_for_one() }
         }
     };
     let root = supervisor(&[["a", "d"], ["d", "e"]]).intensity(1_000_000);
@@ -228,11 +211,7 @@ fn in_order(supervisor: Supervisor) {
         let start = Keeper::start((id, stage.clone())).name(id);
         ChildSpec::new(id, start)
     };
-    let supervisor = supervisor
-        .intensity(1_000_000)
-        .child(leaf("a"))
-        .child(leaf("b"))
-        .child(leaf("c"));
+    let supervisor = supervisor.intensity(1_000_000).child(leaf("a")).child(leaf("b")).child(leaf("c"));
     let theirs = stage.clone();
     run(&test, |mut ctx| async move {
         supervisor.start_link(&mut ctx).await.unwrap();

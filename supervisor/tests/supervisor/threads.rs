@@ -9,11 +9,7 @@ use proscenium_supervisor::{ChildError, ChildSpec, Restart, Supervisor, process}
 use super::common::{Begin, Log, Order, address, boom};
 
 fn system() -> System {
-    System::builder("threads")
-        .workers(4)
-        .logger(slog::Logger::root(slog::Discard, slog::o!()))
-        .build()
-        .unwrap()
+    System::builder("threads").workers(4).logger(slog::Logger::root(slog::Discard, slog::o!())).build().unwrap()
 }
 
 #[test]
@@ -51,10 +47,7 @@ fn a_failed_start_leaves_no_name_behind() {
             b.next_starts([Begin::Fails]);
             let supervisor = Supervisor::one_for_one().name("family").child(a.spec()).child(b.spec());
             let error = supervisor.start_link(&mut ctx).await.unwrap_err();
-            assert!(
-                matches!(error, StartError::Init(ExitReason::ShutdownWith(_))),
-                "{error}"
-            );
+            assert!(matches!(error, StartError::Init(ExitReason::ShutdownWith(_))), "{error}");
             assert!(ctx.system().registered().is_empty());
             assert_eq!(ctx.try_receive_matching(|_| true), None);
         }
@@ -91,10 +84,7 @@ fn requests_from_many_processes_are_each_answered_once() {
             let (supervisor, started, log) = (supervisor.clone(), started.clone(), log.clone());
             clients.push(ctx.spawn(move |_ctx: Context<()>| async move {
                 for number in 0..50 {
-                    match supervisor
-                        .start_child(log.actor(&format!("child {number}")).spec())
-                        .await
-                    {
+                    match supervisor.start_child(log.actor(&format!("child {number}")).spec()).await {
                         Ok(_) => started.fetch_add(1, Ordering::Relaxed),
                         Err(ChildError::AlreadyStarted { .. }) => 0,
                         Err(error) => panic!("{error}"),

@@ -71,9 +71,7 @@ impl Director {
 
     pub(crate) fn is_supervisor(&self, id: &str) -> bool {
         let declarations = &self.notes().declarations;
-        declarations
-            .iter()
-            .any(|declaration| declaration.id == id && declaration.is_supervisor)
+        declarations.iter().any(|declaration| declaration.id == id && declaration.is_supervisor)
     }
 
     pub(crate) fn children_of(&self, id: &str) -> Vec<Declaration> {

@@ -18,10 +18,7 @@ impl Gate {
         let spec = ChildSpec::new("the gate", Gated { entered, opened }).restart(Restart::Temporary);
         let supervisor = supervisor.clone();
         ctx.spawn(move |_ctx: Context<()>| async move { drop(supervisor.start_child(spec).await) });
-        waits
-            .recv()
-            .await
-            .expect("the supervisor is idle, and starts the child");
+        waits.recv().await.expect("the supervisor is idle, and starts the child");
         Gate { _open: open }
     }
 }

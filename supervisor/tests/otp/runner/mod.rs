@@ -26,13 +26,8 @@ pub(crate) fn trace(text: &str, seed: u64) -> Result<String, String> {
     let play = |mut ctx: Context<()>| async move {
         ctx.trap_exit(true);
         let director = Director::new(ctx.system(), &scenario);
-        let mut stage = Stage {
-            ctx,
-            director,
-            root: scenario.root.clone(),
-            suspended: BTreeMap::new(),
-            trace: String::new(),
-        };
+        let mut stage =
+            Stage { ctx, director, root: scenario.root.clone(), suspended: BTreeMap::new(), trace: String::new() };
         stage.play(&scenario.commands).await?;
         Ok(stage.trace)
     };
@@ -140,10 +135,7 @@ impl Stage {
                 let spec = tree::worker_spec(&self.director, id, &Options::parse(options)?);
                 supervisor.start_child(spec).await.map(words::of_start)
             }
-            ["which", _] => supervisor
-                .which_children()
-                .await
-                .map(|children| words::listed(&children)),
+            ["which", _] => supervisor.which_children().await.map(|children| words::listed(&children)),
             ["count", _] => supervisor.count_children().await.map(words::counted),
             _ => return Err(format!("unknown command: {}", command.join(" "))),
         };
@@ -151,9 +143,7 @@ impl Stage {
     }
 
     async fn start(&mut self) -> String {
-        let started = tree::supervisor(&self.director, &self.root)
-            .start_link(&mut self.ctx)
-            .await;
+        let started = tree::supervisor(&self.director, &self.root).start_link(&mut self.ctx).await;
         match started {
             Ok(root) => {
                 let pid = root.pid().expect("it is known by its pid");

@@ -3,16 +3,8 @@
 use std::collections::BTreeMap;
 
 /// Every key that a declaration may have.
-const KEYS: [&str; 8] = [
-    "strategy",
-    "intensity",
-    "period",
-    "auto_shutdown",
-    "restart",
-    "shutdown",
-    "significant",
-    "start",
-];
+const KEYS: [&str; 8] =
+    ["strategy", "intensity", "period", "auto_shutdown", "restart", "shutdown", "significant", "start"];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
@@ -40,10 +32,7 @@ impl Scenario {
         let lines: Vec<_> = words.filter(|words| !words.is_empty()).collect();
         let is_run = |words: &Vec<String>| *words == ["run"];
         let run = lines.iter().position(is_run).ok_or("there is no line `run`")?;
-        let declarations = lines[..run]
-            .iter()
-            .map(|words| Declaration::parse(words))
-            .collect::<Result<Vec<_>, _>>()?;
+        let declarations = lines[..run].iter().map(|words| Declaration::parse(words)).collect::<Result<Vec<_>, _>>()?;
         let root = declarations.iter().find(|declaration| declaration.parent.is_none());
         Ok(Scenario {
             root: root.ok_or("no root supervisor is declared")?.id.clone(),
@@ -90,6 +79,5 @@ impl Options {
 }
 
 pub(crate) fn number(text: &str) -> u32 {
-    text.parse()
-        .unwrap_or_else(|error| panic!("{text:?} is no number: {error}"))
+    text.parse().unwrap_or_else(|error| panic!("{text:?} is no number: {error}"))
 }

@@ -14,20 +14,14 @@ use super::parse::{Declaration, Options, number};
 pub(crate) fn child_spec(director: &Director, declaration: &Declaration) -> ChildSpec {
     let (id, director) = (declaration.id.clone(), director.clone());
     if declaration.is_supervisor {
-        with_options(
-            ChildSpec::new(&id.clone(), Branch { id, director }),
-            &declaration.options,
-        )
+        with_options(ChildSpec::new(&id.clone(), Branch { id, director }), &declaration.options)
     } else {
         worker_spec(&director, &id, &declaration.options)
     }
 }
 
 pub(crate) fn worker_spec(director: &Director, id: &str, options: &Options) -> ChildSpec {
-    let leaf = Leaf {
-        id: id.to_owned(),
-        director: director.clone(),
-    };
+    let leaf = Leaf { id: id.to_owned(), director: director.clone() };
     with_options(ChildSpec::new(id, leaf), options)
 }
 
@@ -38,9 +32,7 @@ fn with_options(spec: ChildSpec, options: &Options) -> ChildSpec {
         Some("temporary") => Restart::Temporary,
         Some(other) => panic!("unknown restart: {other}"),
     };
-    let spec = spec
-        .restart(restart)
-        .significant(options.get("significant") == Some("true"));
+    let spec = spec.restart(restart).significant(options.get("significant") == Some("true"));
     match options.get("shutdown") {
         None => spec,
         Some("brutal_kill") => spec.shutdown(Shutdown::BrutalKill),
@@ -70,9 +62,7 @@ pub(crate) fn supervisor(director: &Director, id: &str) -> Supervisor {
         .period(Duration::from_secs(options.number("period", 3600).into()))
         .auto_shutdown(auto_shutdown);
     let children = director.children_of(id);
-    children
-        .iter()
-        .fold(empty, |supervisor, child| supervisor.child(child_spec(director, child)))
+    children.iter().fold(empty, |supervisor, child| supervisor.child(child_spec(director, child)))
 }
 
 /// A supervisor within the tree.
@@ -85,10 +75,7 @@ impl StartChild for Branch {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         Box::pin(async move {
             let name = self.director.new_name(&self.id);
-            let started = supervisor(&self.director, &self.id)
-                .name(&name)
-                .start_child(parent)
-                .await;
+            let started = supervisor(&self.director, &self.id).name(&name).start_child(parent).await;
             match &started {
                 Ok(pid) => {
                     let role = Role::Supervisor(SupervisorRef::named(parent.system(), &name));
@@ -138,11 +125,7 @@ async fn work(mut ctx: Context<ExitReason>, ack: InitAck, id: String, director: 
         other => panic!("unknown outcome: {other}"),
     }
     let how = director.on_stop(&id);
-    let alive = Alive {
-        id: id.clone(),
-        pid: ctx.pid(),
-        role: Role::Worker(ctx.address()),
-    };
+    let alive = Alive { id: id.clone(), pid: ctx.pid(), role: Role::Worker(ctx.address()) };
     director.started(alive).await;
     director.saw(format!("start {id}"));
     ack.ready();

@@ -21,10 +21,7 @@ pub(super) fn listed(children: &[ChildInfo]) -> String {
 }
 
 pub(super) fn counted(count: ChildCount) -> String {
-    format!(
-        "specs={} active={} supervisors={} workers={}",
-        count.specs, count.active, count.supervisors, count.workers
-    )
+    format!("specs={} active={} supervisors={} workers={}", count.specs, count.active, count.supervisors, count.workers)
 }
 
 pub(super) fn of_error(error: &ChildError) -> String {
