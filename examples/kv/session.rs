@@ -63,7 +63,7 @@ mod tests {
     fn converse(text: &str, size: usize) -> (String, Then) {
         let test = TestSystem::new(1);
         let store = Arc::new(Store::new(&test));
-        let shards = store.children().fold(Supervisor::one_for_one(), Supervisor::child);
+        let shards = Supervisor::one_for_one().children(store.children());
         test.block_on(shards.spawn(&test)).unwrap();
         let mut session = Session::new(store);
         let mut out = Vec::new();

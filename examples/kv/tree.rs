@@ -27,8 +27,11 @@ pub(crate) const LISTENER: &str = "listener";
 pub(crate) fn supervisor(socket: TcpListener, store: Arc<Store>) -> Supervisor {
     // A shard that panics costs one command, so there may be many panics before the service is better given up. What they
     // must not do is take all the time there is: at 200 a second for five seconds on end something is wrong for good.
-    let shards = Supervisor::one_for_one().name(SHARDS).intensity(1000).period(Duration::from_secs(5));
-    let shards = store.children().fold(shards, Supervisor::child);
+    let shards = Supervisor::one_for_one()
+        .name(SHARDS)
+        .intensity(1000)
+        .period(Duration::from_secs(5))
+        .children(store.children());
     // Its children are temporary, so it never restarts anything.
     let connections = Supervisor::one_for_one().name(CONNECTIONS);
     let door = Arc::new(Door { socket, store, count: AtomicU64::new(0) });

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::any_process::{AnyProcess, wait_for_end};
+use crate::current;
 use crate::dead_letters::DeadReason;
 use crate::exit::ExitReason;
 use crate::pid::{Pid, Recipient};
-use crate::process::{Process, Refused, current, dead_letter};
+use crate::process::{Process, Refused, dead_letter};
 use crate::registry::LookupError;
 use crate::sending::Sending;
 use crate::system::{Shared, SystemHandle};
@@ -169,8 +170,8 @@ impl<M: Send + 'static> Address<M> {
 
     fn dead_letter(&self, reason: DeadReason) {
         match &self.target {
-            Target::Process(process) => process.dead_letter(reason, current()),
-            Target::Name(named) => dead_letter::<M>(&named.system, self.recipient(), reason, current()),
+            Target::Process(process) => process.dead_letter(reason, current::pid()),
+            Target::Name(named) => dead_letter::<M>(&named.system, self.recipient(), reason, current::pid()),
         }
     }
 }

@@ -44,6 +44,7 @@ mod exit;
 mod panic;
 mod pid;
 
+mod current;
 mod reply;
 mod room;
 mod signal;
@@ -69,6 +70,7 @@ mod system;
 mod blocking;
 
 mod process;
+mod running;
 mod sending;
 
 mod address;

@@ -8,25 +8,22 @@
 //! - One lock guards the mailbox and the relations of a process. Nobody holds two of them, or runs user code under one.
 
 use std::any::type_name;
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use event_listener::Event;
-use pin_project_lite::pin_project;
 
 use crate::any_process::{AnyProcess, Delivery};
+use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
 use crate::exit::{ExitReason, Panic};
 use crate::links::{Control, Effect, Ending, Life, Ties};
 use crate::mailbox::{Item, Left, Mailbox, Push, Queue};
 use crate::panic::{catch, drop_quietly};
 use crate::pid::{Pid, Recipient, TimerRef, WatchRef};
-use crate::reply::Unanswered;
 use crate::report::{CrashReport, Report};
 use crate::room::Turn;
 use crate::signal::{Down, Exit, Notice, Signal};
@@ -99,7 +96,7 @@ impl<M: Send + 'static> Process<M> {
         let (waker, dead) = match push(&mut inner.queue, message) {
             Push::Queued(waker) => (waker, None),
             Push::Evicted(oldest, waker) => (waker, Some((oldest, None))),
-            Push::Dropped(newest) => (None, Some((newest, current()))),
+            Push::Dropped(newest) => (None, Some((newest, current::pid()))),
             Push::Full(message) => return Err(Refused::Full(message)),
             Push::Overflowed(message, overflow) => {
                 drop(inner);
@@ -210,22 +207,30 @@ impl<M: Send + 'static> Process<M> {
         drop(discarded);
     }
 
+    pub(crate) fn is_doomed(&self) -> bool {
+        self.doomed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn leave(&self) {
         self.leaving.store(true, Ordering::Relaxed);
     }
 
     /// Whether the code that asks runs in this process.
     pub(crate) fn is_current(&self) -> bool {
-        CURRENT.get().address == self.address()
+        current::address() == self.address()
     }
 
-    fn address(&self) -> usize {
+    pub(crate) fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
     /// Remembers how to wake the process, `known` being what was remembered last. Returns whether it may sleep, or a
     /// signal has ended it already.
-    fn may_sleep(&self, known: &mut Option<Waker>, waker: &Waker) -> bool {
+    pub(crate) fn may_sleep(&self, known: &mut Option<Waker>, waker: &Waker) -> bool {
         if known.as_ref().is_some_and(|known| known.will_wake(waker)) {
             return true;
         }
@@ -343,11 +348,6 @@ impl<M> Drop for Process<M> {
     }
 }
 
-/// The process whose body runs on this thread.
-pub(crate) fn current() -> Option<Pid> {
-    CURRENT.get().pid
-}
-
 /// Reports a message of type `M` that reached nobody.
 pub(crate) fn dead_letter<M>(system: &Shared, target: Recipient, reason: DeadReason, sender: Option<Pid>) {
     system.dead_letter(DeadLetter { target, message_type: type_name::<M>(), reason, sender });
@@ -440,104 +440,4 @@ impl<M> fmt::Debug for Process<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process").field("pid", &self.pid).finish_non_exhaustive()
     }
-}
-
-/// A process, known by where it lies in memory: pids of two systems may be alike.
-#[derive(Clone, Copy)]
-struct Current {
-    address: usize,
-    pid: Option<Pid>,
-}
-
-thread_local! {
-    /// The process whose body runs on this thread.
-    static CURRENT: Cell<Current> = const { Cell::new(Current { address: 0, pid: None }) };
-}
-
-/// Marks this thread as running `process` while `code` runs; replies that are dropped meanwhile end in `unanswered`.
-fn within<M: Send + 'static, T>(process: &Process<M>, unanswered: &mut Unanswered, code: impl FnOnce() -> T) -> T {
-    let outer = CURRENT.replace(Current { address: process.address(), pid: Some(process.pid) });
-    let outer_unanswered = Unanswered::begin(std::mem::take(unanswered));
-    let result = code();
-    *unanswered = Unanswered::end(outer_unanswered);
-    CURRENT.set(outer);
-    result
-}
-
-pin_project! {
-    /// A process's body and its end, as the future that a scheduler runs.
-    pub(crate) struct Running<M, F>
-    where
-        M: Send,
-        M: 'static,
-    {
-        process: Arc<Process<M>>,
-        waker: Option<Waker>,
-        unanswered: Unanswered,
-        // Taken away when the process ends.
-        #[pin]
-        body: Option<F>,
-    }
-
-    impl<M, F> PinnedDrop for Running<M, F>
-    where
-        M: Send,
-        M: 'static,
-    {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            if this.body.is_some() {
-                within(this.process, this.unanswered, || finish(this.process, this.body, None));
-            }
-        }
-    }
-}
-
-impl<M: Send + 'static, F: Future<Output = ExitReason>> Running<M, F> {
-    pub(crate) fn new(process: Arc<Process<M>>, body: F) -> Self {
-        Running { process, waker: None, unanswered: Unanswered::default(), body: Some(body) }
-    }
-}
-
-impl<M: Send + 'static, F: Future<Output = ExitReason>> Future for Running<M, F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let process = this.process;
-        let polled = within(process, this.unanswered, || {
-            run(process, this.body.as_mut(), this.waker, cx).map(|by_itself| finish(process, this.body, by_itself))
-        });
-        // Callers whose replies were dropped are told now: if the process has ended, they find out why.
-        if polled.is_ready() || !process.leaving.load(Ordering::Relaxed) {
-            *this.unanswered = Unanswered::default();
-        }
-        polled
-    }
-}
-
-/// Polls the body once. Ready if the process shall end, with the reason if that was the body's doing.
-fn run<M: Send + 'static, F: Future<Output = ExitReason>>(
-    process: &Process<M>,
-    body: Pin<&mut Option<F>>,
-    waker: &mut Option<Waker>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<ExitReason>> {
-    if process.doomed.load(Ordering::Acquire) {
-        return Poll::Ready(None);
-    }
-    let body = body.as_pin_mut().expect("a task that has ended is not polled");
-    match catch(|| body.poll(cx)) {
-        Ok(Poll::Ready(reason)) => Poll::Ready(Some(reason)),
-        Err(panic) => Poll::Ready(Some(ExitReason::Panic(panic))),
-        Ok(Poll::Pending) if process.may_sleep(waker, cx.waker()) => Poll::Pending,
-        Ok(Poll::Pending) => Poll::Ready(None),
-    }
-}
-
-/// Drops the body, then ends the process: whatever the body owned is free before anyone is told.
-fn finish<M: Send + 'static, F>(process: &Process<M>, mut body: Pin<&mut Option<F>>, by_itself: Option<ExitReason>) {
-    // A body that has ended by itself owns nothing any more: a panic here is of one that a signal ended.
-    let fault = catch(|| body.set(None)).err();
-    process.finish(by_itself, fault);
 }

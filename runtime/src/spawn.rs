@@ -11,8 +11,9 @@ use crate::exit::{ExitReason, Outcome};
 use crate::links::{Control, Life};
 use crate::mailbox::Mailbox;
 use crate::pid::{MonitorRef, Pid};
-use crate::process::{Process, Running};
+use crate::process::Process;
 use crate::registry::RegisterError;
+use crate::running::Running;
 use crate::signal::{Exit, Signal};
 use crate::system::{Shared, System, SystemHandle};
 

@@ -193,6 +193,13 @@ impl<M, B> Process<M, B> {
         self
     }
 
+    /// Says what the process is, in a few words, for reports.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.options = self.options.spawn(|options| options.label(label));
+        self
+    }
+
     /// Sets the mailbox; unbounded by default.
     #[must_use]
     pub fn mailbox(mut self, mailbox: Mailbox) -> Self {

@@ -18,7 +18,6 @@ pub(crate) struct Child {
 }
 
 /// Where a child is in its life.
-#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildState {
     /// It lives.

@@ -139,6 +139,13 @@ impl Supervisor {
         self
     }
 
+    /// Adds children, which start in their order after those added before.
+    #[must_use]
+    pub fn children(mut self, specs: impl IntoIterator<Item = ChildSpec>) -> Self {
+        self.children.extend(specs);
+        self
+    }
+
     /// Starts it and its children, linked to the process of `ctx`.
     ///
     /// # Errors

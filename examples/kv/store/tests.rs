@@ -19,7 +19,7 @@ fn on_shard(shard: usize, operations: Vec<Operation>) -> Operations {
 /// A store whose shards are supervised.
 fn start(test: &TestSystem) -> Arc<Store> {
     let store = Arc::new(Store::new(test));
-    let shards = store.children().fold(Supervisor::one_for_one().intensity(1000), Supervisor::child);
+    let shards = Supervisor::one_for_one().intensity(1000).children(store.children());
     test.block_on(shards.spawn(test)).unwrap();
     store
 }
