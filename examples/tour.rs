@@ -26,7 +26,6 @@ use std::time::Duration;
 use proscenium::MonitorRef;
 use proscenium::prelude::*;
 use slog::{Discard, Logger, o};
-use smol::future;
 use smol::net::TcpListener;
 
 use client::Client;
@@ -62,12 +61,8 @@ fn main() -> ExitCode {
 }
 
 async fn in_time(mut ctx: Context<()>) -> Result<(), ExitReason> {
-    let limit = ctx.sleep(LIMIT);
-    let late = async {
-        limit.await;
-        Err(ExitReason::error("it takes too long"))
-    };
-    future::or(tour(&mut ctx), late).await
+    let toured = ctx.sleep(LIMIT).limit(tour(&mut ctx)).await;
+    toured.unwrap_or_else(|| Err(ExitReason::error("it takes too long")))
 }
 
 async fn tour(ctx: &mut Context<()>) -> Result<(), ExitReason> {

@@ -38,8 +38,22 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn signal(&self, signal: Signal) -> Delivery;
     /// Ends the process on the system's behalf, whether it traps exits or not.
     fn doom(&self, reason: ExitReason);
-    /// Reads or changes what the process's lock guards.
+    /// Reads or changes what the process's lock guards; see [`WithControl`] for what callers use.
     fn with_control(&self, act: &mut dyn FnMut(&mut Control));
+}
+
+/// [`AnyProcess::with_control`] for any process and any result.
+pub(crate) trait WithControl {
+    /// Reads or changes what the process's lock guards, and returns what `act` does.
+    fn control<R>(&self, act: impl FnOnce(&mut Control) -> R) -> R;
+}
+
+impl<P: AnyProcess + ?Sized> WithControl for P {
+    fn control<R>(&self, act: impl FnOnce(&mut Control) -> R) -> R {
+        let (mut act, mut result) = (Some(act), None);
+        self.with_control(&mut |control| result = act.take().map(|act| act(control)));
+        result.expect("it is called once")
+    }
 }
 
 /// Waits until all that `process` had is released and all are told.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 
-use crate::any_process::AnyProcess;
+use crate::any_process::{AnyProcess, WithControl};
 use crate::pid::{GroupName, Pid};
 use crate::sync::Lock;
 
@@ -81,12 +81,12 @@ impl Groups {
         group.add(process);
         drop(groups);
         // The process may have ended before it became a member; then nobody else takes it out.
-        let mut lives = false;
-        process.with_control(&mut |control| {
-            lives = control.is_running();
+        let lives = process.control(|control| {
+            let lives = control.is_running();
             if lives {
                 control.groups.insert(name.clone());
             }
+            lives
         });
         if !lives {
             self.leave_for_good(name, process.pid());
@@ -106,9 +106,7 @@ impl Groups {
         let gone = member.times == 0;
         drop(groups);
         if gone {
-            process.with_control(&mut |control| {
-                control.groups.remove(name);
-            });
+            process.control(|control| control.groups.remove(name));
             self.leave_for_good(name, pid);
         }
         Ok(())

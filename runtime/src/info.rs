@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::any_process::AnyProcess;
+use crate::any_process::{AnyProcess, WithControl};
 use crate::links::{Control, Life};
 use crate::pid::Pid;
 
@@ -41,13 +41,10 @@ pub struct ProcessInfo {
 /// Looks at `process`; `None` if it has ended.
 pub(crate) fn of(process: &dyn AnyProcess) -> Option<ProcessInfo> {
     let queue = (process.queue_len(), process.queue_high_water());
-    let mut info = None;
-    process.with_control(&mut |control| {
-        if !matches!(control.life, Life::Closed(_)) {
-            info = Some(describe(process, queue, control));
-        }
-    });
-    info
+    process.control(|control| match control.life {
+        Life::Closed(_) => None,
+        Life::Running | Life::Doomed(_) => Some(describe(process, queue, control)),
+    })
 }
 
 fn describe(process: &dyn AnyProcess, (queue_len, queue_high_water): (usize, usize), control: &Control) -> ProcessInfo {

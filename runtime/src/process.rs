@@ -16,7 +16,7 @@ use std::task::Waker;
 
 use event_listener::Event;
 
-use crate::any_process::{AnyProcess, Delivery};
+use crate::any_process::{AnyProcess, Delivery, WithControl};
 use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
 use crate::exit::{ExitReason, Panic};
@@ -133,17 +133,11 @@ impl<M: Send + 'static> Process<M> {
                 return false;
             }
         };
-        let mut inner = self.inner.lock();
-        let pending = if once { inner.control.timers.remove(&timer) } else { inner.control.timers.contains(&timer) };
-        if !pending || !inner.control.is_running() {
-            drop(inner);
-            drop(message);
-            return false;
-        }
-        let waker = inner.queue.push_past_bound(message);
-        drop(inner);
-        wake(waker);
-        true
+        let pending = |control: &mut Control| match once {
+            true => control.timers.remove(&timer),
+            false => control.timers.contains(&timer),
+        };
+        self.push_if(message, pending)
     }
 
     /// Code of the process that ran outside its body panicked: that ends it all the same.
@@ -153,15 +147,21 @@ impl<M: Send + 'static> Process<M> {
 
     /// Delivers what a watch has to say, unless it was cancelled. It finds room in a full mailbox.
     pub(crate) fn push_from_watch(&self, watch: WatchRef, message: M) {
+        self.push_if(message, |control| control.watches.contains_key(&watch));
+    }
+
+    /// Delivers a message that the process itself has asked for, if it is still `wanted`, whether there is room or not.
+    fn push_if(&self, message: M, wanted: impl FnOnce(&mut Control) -> bool) -> bool {
         let mut inner = self.inner.lock();
-        if !inner.control.is_running() || !inner.control.watches.contains_key(&watch) {
+        if !wanted(&mut inner.control) || !inner.control.is_running() {
             drop(inner);
             let _ = drop_quietly(message);
-            return;
+            return false;
         }
         let waker = inner.queue.push_past_bound(message);
         drop(inner);
         wake(waker);
+        true
     }
 
     /// Moves what waits into `batch`; if there is nothing, `waker` is woken when something comes.
@@ -304,20 +304,10 @@ impl<M: Send + 'static> Process<M> {
     }
 
     fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
-        let mut report = CrashReport {
-            pid: self.pid,
-            name,
-            label: None,
-            parent: self.parent,
-            reason,
-            message_type: type_name::<M>(),
-            unreceived,
-            links: Vec::new(),
-        };
-        self.with_control(&mut |control| {
-            report.label = control.label.clone();
-            report.links = control.links.iter().copied().collect();
-        });
+        let (label, links) = self.control(|control| (control.label.clone(), control.links.iter().copied().collect()));
+        let message_type = type_name::<M>();
+        let report =
+            CrashReport { pid: self.pid, name, label, parent: self.parent, reason, message_type, unreceived, links };
         self.system.reports.publish(Report::Crash(Arc::new(report)));
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::any_process::AnyProcess;
+use crate::any_process::{AnyProcess, WithControl};
 use crate::pid::Pid;
 use crate::sync::Lock;
 
@@ -71,16 +71,16 @@ impl Registry {
     /// Gives `process` the name. A process that ends meanwhile does not keep it.
     pub(crate) fn register(&self, name: &Arc<str>, process: &Arc<dyn AnyProcess>) -> Result<(), RegisterError> {
         self.reserve(name, process)?;
-        let mut refusal = None;
-        process.with_control(&mut |control| {
+        let refusal = process.control(|control| {
+            let name = name.clone();
             if !control.is_running() {
-                refusal = Some(RegisterError::NoProcess { pid: process.pid(), name: name.clone() });
-            } else if let Some(present) = &control.name {
-                let (name, present) = (name.clone(), present.clone());
-                refusal = Some(RegisterError::Named { pid: process.pid(), name, present });
-            } else {
-                control.name = Some(name.clone());
+                return Some(RegisterError::NoProcess { pid: process.pid(), name });
             }
+            if let Some(present) = control.name.clone() {
+                return Some(RegisterError::Named { pid: process.pid(), name, present });
+            }
+            control.name = Some(name);
+            None
         });
         match refusal {
             None => Ok(()),
@@ -120,7 +120,7 @@ impl Registry {
     /// Frees the name, whoever has it, and returns who had it.
     pub(crate) fn unregister(&self, name: &str) -> Option<Pid> {
         let process = self.names.lock().remove(name)?;
-        process.with_control(&mut |control| {
+        process.control(|control| {
             if control.name.as_deref() == Some(name) {
                 control.name = None;
             }

@@ -98,11 +98,7 @@ impl<T> Request<T> {
             State::Sent { server, .. } => server.timers().sleep_until(server.timers().after(timeout)),
             State::Refused(error) => return Some(Err(error.clone())),
         };
-        let late = async {
-            sleep.await;
-            None
-        };
-        futures_lite::future::or(async { Some(self.await) }, late).await
+        sleep.limit(self).await
     }
 }
 

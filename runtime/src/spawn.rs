@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_lite::future;
 
 use crate::address::Address;
-use crate::any_process::AnyProcess;
+use crate::any_process::{AnyProcess, WithControl};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
 use crate::links::{Control, Life};
@@ -238,12 +238,14 @@ fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
 }
 
 fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
-    let mut parent_lives = true;
-    parent.with_control(&mut |control| match (&control.life, tie) {
-        (_, Tie::None) => {}
-        (Life::Closed(_), _) => parent_lives = false,
-        (_, Tie::Link | Tie::Start) => drop(control.links.insert(child.pid())),
-        (_, Tie::Monitor(monitor)) => drop(control.watching.insert(monitor, child.pid())),
+    let parent_lives = parent.control(|control| {
+        match (&control.life, tie) {
+            (_, Tie::None) => {}
+            (Life::Closed(_), _) => return false,
+            (_, Tie::Link | Tie::Start) => drop(control.links.insert(child.pid())),
+            (_, Tie::Monitor(monitor)) => drop(control.watching.insert(monitor, child.pid())),
+        }
+        true
     });
     if !parent_lives {
         child.signal(Signal::Exit(Exit { pid: parent.pid(), reason: ExitReason::NoProcess, linked: true }));

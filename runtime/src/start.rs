@@ -9,10 +9,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_lite::future;
-
 use crate::address::Address;
-use crate::any_process::{AnyProcess, wait_for_end};
+use crate::any_process::{AnyProcess, WithControl, wait_for_end};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
 use crate::links::Life;
@@ -175,13 +173,7 @@ where
     let acknowledged = async { ready.await.is_ok() };
     let outcome = match options.init_timeout {
         None => Some(acknowledged.await),
-        Some(limit) => {
-            let late = async {
-                system.sleep(limit).await;
-                None
-            };
-            future::or(async { Some(acknowledged.await) }, late).await
-        }
+        Some(limit) => system.sleep(limit).limit(acknowledged).await,
     };
     if outcome == Some(true) {
         undo.0 = None;
@@ -199,10 +191,12 @@ where
 
 /// From here on the link carries exits; one that it should have carried since the process was ready is made up for.
 async fn hand_over(process: &dyn AnyProcess, parent: Option<&dyn AnyProcess>) {
-    let mut ended = None;
-    process.with_control(&mut |control| match &control.life {
-        Life::Closed(reason) => ended = Some(reason.clone()),
-        Life::Running | Life::Doomed(_) => control.starter = None,
+    let ended = process.control(|control| match &control.life {
+        Life::Closed(reason) => Some(reason.clone()),
+        Life::Running | Life::Doomed(_) => {
+            control.starter = None;
+            None
+        }
     });
     let (Some(parent), Some(reason)) = (parent, ended) else {
         return;

@@ -16,7 +16,7 @@ use event_listener::Event;
 use futures_lite::future;
 use slog::Logger;
 
-use crate::any_process::{AnyProcess, Delivery, wait_for_end};
+use crate::any_process::{AnyProcess, Delivery, WithControl, wait_for_end};
 use crate::clock::Clock;
 use crate::dead_letters::{DeadLetter, DeadLetters, DeadReason};
 use crate::exit::ExitReason;
@@ -247,7 +247,8 @@ impl SystemHandle {
 
     /// Whether the process lives. False as soon as a signal has ended it, though it may have yet to notice.
     pub fn is_alive(&self, pid: Pid) -> bool {
-        self.process_info(pid).is_some_and(|info| !info.exiting)
+        let process = self.shared.table.get(pid);
+        process.is_some_and(|process| process.control(|control| control.is_running()))
     }
 
     /// Asks a process to exit; OTP's `exit/2`, without a sender.
@@ -370,8 +371,7 @@ impl Shared {
             return;
         }
         let delivery = self.change_link(from.pid(), to, || {
-            let mut is_new = false;
-            from.with_control(&mut |control| is_new = control.links.insert(to));
+            let is_new = from.control(|control| control.links.insert(to));
             // If there is a link, its exit signal may be on its way, with the reason: it must not be overtaken.
             if is_new { self.signal(to, Signal::Link(from.pid())) } else { Delivery::Done }
         });

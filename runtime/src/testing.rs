@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use futures_lite::future;
 use slog::{Discard, Logger, o};
 
 use crate::clock::{Clock, VirtualClock};
@@ -138,7 +137,7 @@ impl TestSystem {
     /// The system itself lives on.
     pub fn shutdown(&self) {
         let late = self.system.sleep(self.system.shutdown_timeout());
-        self.block_on(future::or(self.system.stop_in_order(), late));
+        self.block_on(late.limit(self.system.stop_in_order()));
         self.system.shared.kill_all();
         self.run_until_idle();
     }

@@ -217,6 +217,35 @@ impl Future for Sleep {
 }
 
 impl Sleep {
+    /// Waits for `future`, but no longer than this: `None` if the time is over first.
+    ///
+    /// What is ready at once counts, however short the time.
+    ///
+    /// # Cancel safety
+    /// As cancel-safe as `future`, which is dropped when the time is over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future;
+    /// use std::time::Duration;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let minute = Duration::from_secs(60);
+    ///     assert_eq!(ctx.sleep(minute).limit(future::ready("tea")).await, Some("tea"));
+    ///     assert_eq!(ctx.sleep(minute).limit(future::pending::<&str>()).await, None);
+    /// });
+    /// ```
+    pub async fn limit<T>(self, future: impl Future<Output = T>) -> Option<T> {
+        let late = async {
+            self.await;
+            None
+        };
+        future::or(async { Some(future.await) }, late).await
+    }
+
     fn arm(&mut self, waker: Waker) {
         self.forget();
         let timer = self.timers.reserve();

@@ -66,12 +66,7 @@ pub(crate) async fn reason<M: Send + 'static>(ctx: &mut Context<M>, down: Down) 
 }
 
 async fn wait<M: Send + 'static>(ctx: &mut Context<M>, monitor: MonitorRef, limit: Duration) -> Option<Down> {
-    let late = ctx.sleep(limit);
-    futures_lite::future::or(async { Some(down(ctx, monitor).await) }, async {
-        late.await;
-        None
-    })
-    .await
+    ctx.sleep(limit).limit(down(ctx, monitor)).await
 }
 
 async fn down<M: Send + 'static>(ctx: &mut Context<M>, monitor: MonitorRef) -> Down {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use slog::{Logger, o};
 
 use crate::address::Address;
-use crate::any_process::AnyProcess;
+use crate::any_process::WithControl;
 use crate::mailbox::Item;
 use crate::pid::Pid;
 use crate::process::Process;
@@ -90,9 +90,8 @@ impl<M: Send + 'static> Context<M> {
     /// A logger whose records carry the pid and the name or label that the process has when it first asks.
     pub fn logger(&self) -> &Logger {
         self.logger.get_or_init(|| {
-            let info = self.system.process_info(self.pid());
-            let (name, label) = info.map(|info| (info.name, info.label)).unwrap_or_default();
-            let name = name.or(label).map(|name| name.to_string());
+            let name = self.process.control(|control| control.name.clone().or_else(|| control.label.clone()));
+            let name = name.map(|name| name.to_string());
             self.system.logger().new(o!("pid" => self.pid().to_string(), "name" => name))
         })
     }
@@ -107,7 +106,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// Says what this process is, in a few words, for reports and whoever looks at it; OTP's `set_label`.
     pub fn set_label(&mut self, label: &str) {
-        self.process.with_control(&mut |control| control.label = Some(label.into()));
+        self.process.control(|control| control.label = Some(label.into()));
     }
 
     /// Waits for `duration` of the system's time.

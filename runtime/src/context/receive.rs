@@ -60,13 +60,7 @@ impl<M: Send + 'static> Context<M> {
         // Before the race: a process that pauses has not found its mailbox empty.
         self.pause_if_spent().await;
         let budget = self.budget;
-        let late = self.sleep(timeout);
-        let received = async { Some(self.receive().await) };
-        let event = future::or(received, async {
-            late.await;
-            None
-        })
-        .await;
+        let event = self.sleep(timeout).limit(self.receive()).await;
         if event.is_none() {
             // Who looks in again and again without waiting must let others run, too.
             self.budget = budget - 1;

@@ -1,19 +1,17 @@
 //! Links, monitors and exit signals.
 
 use super::Context;
-use crate::any_process::{AnyProcess, Delivery};
+use crate::any_process::{AnyProcess, Delivery, WithControl};
 use crate::exit::ExitReason;
 use crate::mailbox;
 use crate::pid::{MonitorRef, Pid};
 use crate::signal::{Down, Notice, Signal};
 
 impl<M: Send + 'static> Context<M> {
-    /// From now on, exit signals are received as [`Event::Exit`](crate::Event::Exit) instead of ending the process; `false` undoes it.
-    /// Returns what it was. What counts is the flag at the moment a signal arrives. [`ExitReason::Kill`] cannot be trapped.
+    /// From now on, exit signals are received as [`Event::Exit`](crate::Event::Exit) instead of ending the process; `false`
+    /// undoes it. Returns what it was. What counts is the flag at the moment a signal arrives. [`ExitReason::Kill`] cannot be trapped.
     pub fn trap_exit(&mut self, trap: bool) -> bool {
-        let mut before = false;
-        self.process.with_control(&mut |control| before = std::mem::replace(&mut control.trap_exit, trap));
-        before
+        self.process.control(|control| std::mem::replace(&mut control.trap_exit, trap))
     }
 
     /// Links this process to another: when one ends abnormally, so does the other, unless it traps exits.
@@ -26,9 +24,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// Whether a link to that process stands: false once its exit signal has arrived.
     pub fn is_linked(&self, pid: Pid) -> bool {
-        let mut linked = false;
-        self.process.with_control(&mut |control| linked = control.links.contains(&pid));
-        linked
+        self.process.control(|control| control.links.contains(&pid))
     }
 
     /// Removes the link. After it returns, no exit over that link will be received, not even one that waits.
@@ -37,12 +33,11 @@ impl<M: Send + 'static> Context<M> {
         self.discard(|notice| matches!(notice, Notice::Exit(exit) if exit.linked && exit.pid == pid));
     }
 
-    /// Monitors a process: exactly one [`Event::Down`](crate::Event::Down) will be received when it has ended, also if it has already.
+    /// Monitors a process: exactly one [`Event::Down`](crate::Event::Down) will be received when it has ended, also if it
+    /// has already.
     pub fn monitor(&mut self, pid: Pid) -> MonitorRef {
         let monitor = self.system.shared.next_monitor();
-        self.process.with_control(&mut |control| {
-            control.watching.insert(monitor, pid);
-        });
+        self.process.control(|control| control.watching.insert(monitor, pid));
         let signal = Signal::Monitor { monitor, watcher: self.pid() };
         if self.system.shared.signal(pid, signal) == Delivery::Gone {
             self.process.signal(Signal::Down(Down { monitor, pid, reason: ExitReason::NoProcess }));
@@ -52,9 +47,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// Ends a monitor. After it returns, no down of it will be received, not even one that waits.
     pub fn demonitor(&mut self, monitor: MonitorRef) {
-        let mut target = None;
-        self.process.with_control(&mut |control| target = control.watching.remove(&monitor));
-        match target {
+        match self.process.control(|control| control.watching.remove(&monitor)) {
             Some(pid) => drop(self.system.shared.signal(pid, Signal::Demonitor(monitor))),
             None => self.discard(|notice| matches!(notice, Notice::Down(down) if down.monitor == monitor)),
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Context;
 use crate::address::Address;
-use crate::any_process::AnyProcess;
+use crate::any_process::WithControl;
 use crate::pid::TimerRef;
 use crate::timers::Action;
 
@@ -22,8 +22,7 @@ impl<M: Send + 'static> Context<M> {
         let process = self.process.clone();
         let mut letter = Some((to.clone(), message));
         self.set_timer(self.system.shared.timers.after(delay), move |timer, _now| {
-            let mut pending = false;
-            process.with_control(&mut |control| pending = control.timers.remove(&timer));
+            let pending = process.control(|control| control.timers.remove(&timer));
             if let Some((to, message)) = letter.take().filter(|_| pending) {
                 to.cast(message);
             }
@@ -84,8 +83,7 @@ impl<M: Send + 'static> Context<M> {
     /// Cancels one of this process's timers and returns the time that was left; `None` if it is over. Then its message
     /// may be in the mailbox.
     pub fn cancel_timer(&mut self, timer: TimerRef) -> Option<Duration> {
-        let mut pending = false;
-        self.process.with_control(&mut |control| pending = control.timers.remove(&timer));
+        let pending = self.process.control(|control| control.timers.remove(&timer));
         // Between its expiry and its delivery a timer is in no store; it is not delivered any more.
         pending.then(|| self.system.shared.timers.cancel(timer).unwrap_or_default())
     }
@@ -113,9 +111,7 @@ impl<M: Send + 'static> Context<M> {
     ) -> TimerRef {
         let timers = &self.system.shared.timers;
         let timer = timers.reserve();
-        self.process.with_control(&mut |control| {
-            control.timers.insert(timer);
-        });
+        self.process.control(|control| control.timers.insert(timer));
         timers.set(timer, at, Action::Call(Box::new(move |now| fire(timer, now))));
         timer
     }

@@ -14,7 +14,7 @@ mod platform;
 
 use std::io;
 
-use crate::any_process::AnyProcess;
+use crate::any_process::WithControl;
 use crate::context::Context;
 use crate::pid::WatchRef;
 
@@ -110,7 +110,7 @@ impl<M: Send + 'static> Context<M> {
         }
         let watch = WatchRef(shared.next_reference());
         let armed = platform::watch(descriptor, interest, watch, self.process().clone(), make)?;
-        self.process().with_control(&mut |control| {
+        self.process().control(|control| {
             // A context that has outlived its process watches nothing any more.
             if !control.stopped {
                 control.watches.insert(watch, armed.rearm.clone());
@@ -126,8 +126,7 @@ impl<M: Send + 'static> Context<M> {
     /// # Errors
     /// If this process has no such watch.
     pub fn rearm(&mut self, watch: WatchRef) -> Result<(), WatchError> {
-        let mut rearm = None;
-        self.process().with_control(&mut |control| rearm = control.watches.get(&watch).cloned());
+        let rearm = self.process().control(|control| control.watches.get(&watch).cloned());
         let rearm = rearm.ok_or(WatchError::NoWatch { watch })?;
         // Full means that it is armed already.
         let _ = rearm.try_send(());
@@ -137,8 +136,8 @@ impl<M: Send + 'static> Context<M> {
     /// Ends a watch, and closes its duplicate of the descriptor. Returns whether there was one. What it has sent may be in
     /// the mailbox.
     pub fn cancel_watch(&mut self, watch: WatchRef) -> bool {
-        let mut removed = None;
-        self.process().with_control(&mut |control| removed = control.watches.remove(&watch));
+        // What is removed is dropped here, not under the lock: that ends the watch.
+        let removed = self.process().control(|control| control.watches.remove(&watch));
         removed.is_some()
     }
 }
