@@ -12,6 +12,7 @@ const RUNTIME: &[&str] = &[
     "exit",
     "panic",
     "pid",
+    "ancestors",
     "reply",
     "current",
     "room",

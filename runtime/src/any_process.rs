@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use event_listener::Event;
 
+use crate::ancestors::Ancestors;
 use crate::exit::ExitReason;
 use crate::links::Control;
 use crate::pid::Pid;
@@ -21,7 +22,7 @@ pub(crate) enum Delivery {
 
 pub(crate) trait AnyProcess: Any + Send + Sync {
     fn pid(&self) -> Pid;
-    fn parent(&self) -> Option<Pid>;
+    fn ancestors(&self) -> &Ancestors;
     fn message_type(&self) -> &'static str;
     /// Messages that wait to be received.
     fn queue_len(&self) -> usize;
@@ -38,6 +39,10 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn signal(&self, signal: Signal) -> Delivery;
     /// Ends the process on the system's behalf, whether it traps exits or not.
     fn doom(&self, reason: ExitReason);
+    fn parent(&self) -> Option<Pid> {
+        self.ancestors().parent()
+    }
+
     /// Reads or changes what the process's lock guards; see [`WithControl`] for what callers use.
     fn with_control(&self, act: &mut dyn FnMut(&mut Control));
 }

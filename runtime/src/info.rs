@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::ancestors::Ancestors;
 use crate::any_process::{AnyProcess, WithControl};
 use crate::links::{Control, Life};
 use crate::pid::Pid;
@@ -18,6 +19,8 @@ pub struct ProcessInfo {
     pub label: Option<Arc<str>>,
     /// Who started it.
     pub parent: Option<Pid>,
+    /// Who started it, and who started that one, and so on.
+    pub ancestors: Ancestors,
     /// Whether a signal has ended it, and it has only to notice.
     pub exiting: bool,
     /// Whether it traps exits.
@@ -53,6 +56,7 @@ fn describe(process: &dyn AnyProcess, (queue_len, queue_high_water): (usize, usi
         name: control.name.clone(),
         label: control.label.clone(),
         parent: process.parent(),
+        ancestors: process.ancestors().clone(),
         exiting: !control.is_running(),
         trap_exit: control.trap_exit,
         message_type: process.message_type(),

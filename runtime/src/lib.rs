@@ -44,6 +44,7 @@ mod exit;
 mod panic;
 mod pid;
 
+mod ancestors;
 mod current;
 mod reply;
 mod room;
@@ -86,6 +87,7 @@ mod watch;
 pub mod testing;
 
 pub use address::{Address, SendError, TrySendError};
+pub use ancestors::{Ancestor, Ancestors};
 pub use call::Call;
 pub use context::{Context, Interval, Missed};
 pub use dead_letters::{DeadLetter, DeadReason};

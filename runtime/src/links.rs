@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_channel::Sender;
 
+use crate::ancestors::Ancestors;
 use crate::exit::{ExitReason, Panic};
 use crate::pid::{GroupName, MonitorRef, Pid, TimerRef, WatchRef};
 use crate::signal::{Down, Exit, Notice, Signal};
@@ -45,6 +46,8 @@ pub(crate) struct Control {
     pub(crate) trap_exit: bool,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) label: Option<Arc<str>>,
+    /// What its children have in common: they come from this process. Empty until it has one.
+    pub(crate) of_children: Ancestors,
     /// Who started it and waits for its `init`; until its start has returned the link between them carries no exit.
     pub(crate) starter: Option<Pid>,
     pub(crate) links: BTreeSet<Pid>,

@@ -16,6 +16,7 @@ use std::task::Waker;
 
 use event_listener::Event;
 
+use crate::ancestors::Ancestors;
 use crate::any_process::{AnyProcess, Delivery, WithControl};
 use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
@@ -34,7 +35,7 @@ use crate::timers::Timers;
 /// A process as its senders and its own body know it.
 pub(crate) struct Process<M> {
     pub(crate) pid: Pid,
-    pub(crate) parent: Option<Pid>,
+    pub(crate) ancestors: Ancestors,
     pub(crate) system: Arc<Shared>,
     pub(crate) mailbox: Mailbox,
     inner: Lock<Inner<M>>,
@@ -63,10 +64,10 @@ pub(crate) enum Refused<M> {
 }
 
 impl<M: Send + 'static> Process<M> {
-    pub(crate) fn new(pid: Pid, parent: Option<Pid>, system: Arc<Shared>, mailbox: Mailbox, control: Control) -> Self {
+    pub(crate) fn new(pid: Pid, ancestors: Ancestors, system: Arc<Shared>, mailbox: Mailbox, control: Control) -> Self {
         Process {
             pid,
-            parent,
+            ancestors,
             mailbox,
             system,
             inner: Lock::new(Inner { queue: Queue::new(mailbox), control, task: None }),
@@ -305,9 +306,16 @@ impl<M: Send + 'static> Process<M> {
 
     fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
         let (label, links) = self.control(|control| (control.label.clone(), control.links.iter().copied().collect()));
-        let message_type = type_name::<M>();
-        let report =
-            CrashReport { pid: self.pid, name, label, parent: self.parent, reason, message_type, unreceived, links };
+        let report = CrashReport {
+            pid: self.pid,
+            name,
+            label,
+            ancestors: self.ancestors.clone(),
+            reason,
+            message_type: type_name::<M>(),
+            unreceived,
+            links,
+        };
         self.system.reports.publish(Report::Crash(Arc::new(report)));
     }
 
@@ -354,8 +362,8 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.pid
     }
 
-    fn parent(&self) -> Option<Pid> {
-        self.parent
+    fn ancestors(&self) -> &Ancestors {
+        &self.ancestors
     }
 
     fn message_type(&self) -> &'static str {

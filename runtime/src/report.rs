@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_channel::Receiver;
 use slog::Logger;
 
+use crate::ancestors::Ancestors;
 use crate::exit::ExitReason;
 use crate::panic::catch;
 use crate::pid::Pid;
@@ -34,8 +35,8 @@ pub struct CrashReport {
     pub name: Option<Arc<str>>,
     /// What it called itself.
     pub label: Option<Arc<str>>,
-    /// Who started it.
-    pub parent: Option<Pid>,
+    /// Who started it, and who started that one, and so on.
+    pub ancestors: Ancestors,
     /// Why it ended; a panic's message, place and backtrace are in it.
     pub reason: ExitReason,
     /// The Rust type of its messages.
@@ -180,7 +181,7 @@ fn log_crash(logger: &Logger, crash: &CrashReport) {
         "pid" => %crash.pid,
         "name" => crash.name.as_deref(),
         "label" => crash.label.as_deref(),
-        "parent" => crash.parent.map(|pid| pid.to_string()),
+        "ancestors" => Some(&crash.ancestors).filter(|all| !all.is_empty()).map(ToString::to_string),
         "reason" => %crash.reason,
         "message_type" => crash.message_type,
         "unreceived" => crash.unreceived,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_lite::future;
 
 use crate::address::Address;
+use crate::ancestors::Ancestors;
 use crate::any_process::{AnyProcess, WithControl};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
@@ -193,11 +194,11 @@ where
     B: FnOnce(Context<M>) -> F + Send + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    let parent_pid = parent.map(AnyProcess::pid);
+    let ancestors = parent.map(of_child).unwrap_or_default();
     let SpawnOptions { name, label, mailbox } = options;
-    let mut control = tied_child(tie, parent_pid);
+    let mut control = tied_child(tie, ancestors.parent());
     control.label = label;
-    let process = system.table.insert(|pid| Arc::new(Process::new(pid, parent_pid, system.clone(), mailbox, control)));
+    let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, system.clone(), mailbox, control)));
     if let Some(name) = name {
         let any: Arc<dyn AnyProcess> = process.clone();
         if let Err(taken) = system.registry.register(&name, &any) {
@@ -220,6 +221,14 @@ where
         process.doom(ExitReason::Killed);
     }
     Ok(Address::of(process))
+}
+
+/// The ancestors of a child that `parent` spawns now.
+fn of_child(parent: &dyn AnyProcess) -> Ancestors {
+    parent.control(|control| {
+        parent.ancestors().update(&mut control.of_children, parent.pid(), control.name.as_ref());
+        control.of_children.clone()
+    })
 }
 
 fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {

@@ -94,7 +94,7 @@ fn a_crash_report_tells_who_why_and_what_was_left() {
         let reports = crashes(&reports);
         let [crash] = &reports[..] else { panic!("not one: {reports:?}") };
         let (parent, child) = pids;
-        assert_eq!((crash.pid, crash.parent), (child, Some(parent)));
+        assert_eq!((crash.pid, crash.ancestors.parent()), (child, Some(parent)));
         assert_eq!((crash.name.as_deref(), crash.label.as_deref()), (Some("kitchen"), Some("cooks")));
         assert_eq!((crash.message_type, crash.unreceived), ("u8", 3));
         assert_eq!(crash.links, [parent]);

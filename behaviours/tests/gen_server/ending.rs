@@ -163,7 +163,7 @@ fn only_an_abnormal_end_of_its_own_makes_a_crash_report() {
                     assert!(crashes, "{reason}");
                     assert_eq!(Some(crash.pid), server.pid());
                     assert_eq!((crash.name.as_deref(), crash.label.as_deref()), (Some("server"), Some("a test")));
-                    assert_eq!((crash.parent, &crash.reason), (Some(ctx.pid()), &reason));
+                    assert_eq!((crash.ancestors.parent(), &crash.reason), (Some(ctx.pid()), &reason));
                 }
                 more => panic!("{more:?}"),
             }

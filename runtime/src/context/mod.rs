@@ -12,6 +12,7 @@ use std::time::Duration;
 use slog::{Logger, o};
 
 use crate::address::Address;
+use crate::ancestors::Ancestors;
 use crate::any_process::WithControl;
 use crate::mailbox::Item;
 use crate::pid::Pid;
@@ -84,7 +85,12 @@ impl<M: Send + 'static> Context<M> {
 
     /// Who started it; `None` if that was no process.
     pub fn parent(&self) -> Option<Pid> {
-        self.process.parent
+        self.process.ancestors.parent()
+    }
+
+    /// Who started it, and who started that one, and so on, the nearest first; OTP's `$ancestors`.
+    pub fn ancestors(&self) -> &Ancestors {
+        &self.process.ancestors
     }
 
     /// A logger whose records carry the pid and the name or label that the process has when it first asks.
