@@ -7,6 +7,9 @@
 //!   process any more finds its name free, too.
 //! - One lock guards the mailbox and the relations of a process. Nobody holds two of them, or runs user code under one.
 
+mod finish;
+mod push;
+
 use std::any::type_name;
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,17 +20,15 @@ use std::task::Waker;
 use event_listener::Event;
 
 use crate::ancestors::Ancestors;
-use crate::any_process::{AnyProcess, Delivery, WithControl};
+use crate::any_process::{AnyProcess, Delivery};
 use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
-use crate::exit::{ExitReason, Panic};
-use crate::links::{Control, Effect, Ending, Life, Ties};
-use crate::mailbox::{Item, Left, Mailbox, Push, Queue};
-use crate::panic::{catch, drop_quietly};
-use crate::pid::{Pid, Recipient, TimerRef, WatchRef};
-use crate::report::{CrashReport, Report};
-use crate::room::Turn;
-use crate::signal::{Down, Exit, Notice, Signal};
+use crate::exit::ExitReason;
+use crate::links::{Control, Effect, Life};
+use crate::mailbox::{Item, Mailbox, Queue};
+use crate::panic::drop_quietly;
+use crate::pid::{Pid, Recipient};
+use crate::signal::{Notice, Signal};
 use crate::sync::Lock;
 use crate::system::Shared;
 use crate::timers::Timers;
@@ -77,92 +78,6 @@ impl<M: Send + 'static> Process<M> {
             ended: AtomicBool::new(false),
             exited: Event::new(),
         }
-    }
-
-    pub(crate) fn push(&self, message: M) -> Result<(), Refused<M>> {
-        self.push_with(message, |queue, message| queue.push(message))
-    }
-
-    /// As [`push`](Self::push); but where senders wait for room, refused as full means that this one waits in the line.
-    pub(crate) fn push_in_turn(&self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Result<(), Refused<M>> {
-        self.push_with(message, |queue, message| queue.push_in_turn(message, turn, sender))
-    }
-
-    fn push_with(&self, message: M, push: impl FnOnce(&mut Queue<M>, M) -> Push<M>) -> Result<(), Refused<M>> {
-        let mut inner = self.inner.lock();
-        if !inner.control.is_running() {
-            return Err(Refused::Gone(message));
-        }
-        // Who sent what was evicted is forgotten.
-        let (waker, dead) = match push(&mut inner.queue, message) {
-            Push::Queued(waker) => (waker, None),
-            Push::Evicted(oldest, waker) => (waker, Some((oldest, None))),
-            Push::Dropped(newest) => (None, Some((newest, current::pid()))),
-            Push::Full(message) => return Err(Refused::Full(message)),
-            Push::Overflowed(message, overflow) => {
-                drop(inner);
-                self.doom(overflow.into());
-                return Err(Refused::Full(message));
-            }
-        };
-        drop(inner);
-        wake(waker);
-        if let Some((message, sender)) = dead {
-            self.dead_letter(DeadReason::MailboxFull, sender);
-            let _ = drop_quietly(message);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn leave_line(&self, turn: Turn) {
-        let next = self.inner.lock().queue.leave_line(turn);
-        wake(next);
-    }
-
-    /// Delivers the message of one of the process's own timers, unless the timer was cancelled. It finds room in a
-    /// full mailbox. If `once`, the timer is over with this. Returns whether it was delivered; a panic of `make` ends
-    /// the process.
-    pub(crate) fn push_from_timer(&self, timer: TimerRef, once: bool, make: impl FnOnce() -> M) -> bool {
-        if !self.inner.lock().control.timers.contains(&timer) {
-            return false;
-        }
-        // Making the message may run user code: not under the lock.
-        let message = match catch(make) {
-            Ok(message) => message,
-            Err(panic) => {
-                self.crash(panic);
-                return false;
-            }
-        };
-        let pending = |control: &mut Control| match once {
-            true => control.timers.remove(&timer),
-            false => control.timers.contains(&timer),
-        };
-        self.push_if(message, pending)
-    }
-
-    /// Code of the process that ran outside its body panicked: that ends it all the same.
-    pub(crate) fn crash(&self, panic: Panic) {
-        self.apply(|control| control.crash(panic));
-    }
-
-    /// Delivers what a watch has to say, unless it was cancelled. It finds room in a full mailbox.
-    pub(crate) fn push_from_watch(&self, watch: WatchRef, message: M) {
-        self.push_if(message, |control| control.watches.contains_key(&watch));
-    }
-
-    /// Delivers a message that the process itself has asked for, if it is still `wanted`, whether there is room or not.
-    fn push_if(&self, message: M, wanted: impl FnOnce(&mut Control) -> bool) -> bool {
-        let mut inner = self.inner.lock();
-        if !wanted(&mut inner.control) || !inner.control.is_running() {
-            drop(inner);
-            let _ = drop_quietly(message);
-            return false;
-        }
-        let waker = inner.queue.push_past_bound(message);
-        drop(inner);
-        wake(waker);
-        true
     }
 
     /// Moves what waits into `batch`; if there is nothing, `waker` is woken when something comes.
@@ -241,101 +156,8 @@ impl<M: Send + 'static> Process<M> {
         inner.control.is_running()
     }
 
-    /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands. `fault` is the
-    /// panic with which it was dropped, which is reported and does not change the reason.
-    pub(crate) fn finish(&self, by_itself: Option<ExitReason>, fault: Option<Panic>) {
-        let (mut ending, left) = self.begin_exit(by_itself);
-        if let Some(name) = &ending.name {
-            self.system.registry.release(name, self.pid);
-        }
-        for group in &ending.groups {
-            self.system.groups.leave_for_good(group, self.pid);
-        }
-        let unreceived = self.bury(left.items);
-        for sender in left.senders {
-            sender.wake();
-        }
-        for timer in &ending.timers {
-            // What a timer would have sent is dropped with it.
-            let _ = catch(|| self.system.timers.cancel(*timer));
-        }
-        ending.watches.clear();
-        let crash = ending.crashed.then(|| ending.reason.clone());
-        if let Some(reason) = fault.map(ExitReason::Panic).or(crash) {
-            self.report_crash(reason, ending.name.clone(), unreceived);
-        }
-        // Only now, or who finds no such process could find its name taken.
-        let was_last = self.system.table.remove(self.pid);
-        let ties = self.inner.lock().control.close(ending.reason.clone());
-        self.tell(&ending.reason, ties);
-        self.ended.store(true, Ordering::Release);
-        self.exited.notify(usize::MAX);
-        if was_last {
-            self.system.emptied.notify(usize::MAX);
-        }
-        let _ = drop_quietly(ending);
-    }
-
-    /// From here on it takes neither messages nor a name, but links and monitors still count.
-    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Left<M>) {
-        let mut inner = self.inner.lock();
-        let ending = inner.control.begin_exit(by_itself);
-        let left = inner.queue.close();
-        let task = inner.task.take();
-        drop(inner);
-        drop(task);
-        (ending, left)
-    }
-
-    /// Drops what was not received, each message a dead letter; a panic in one's drop harms nobody.
-    fn bury(&self, items: VecDeque<Item<M>>) -> usize {
-        let mut messages = 0;
-        for item in items {
-            if item.is_message() {
-                messages += 1;
-                self.dead_letter(DeadReason::DroppedAtExit, None);
-            }
-            let _ = drop_quietly(item);
-        }
-        messages
-    }
-
     pub(crate) fn dead_letter(&self, reason: DeadReason, sender: Option<Pid>) {
         dead_letter::<M>(&self.system, Recipient::Process(self.pid), reason, sender);
-    }
-
-    fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
-        let (label, links) = self.control(|control| (control.label.clone(), control.links.iter().copied().collect()));
-        let report = CrashReport {
-            pid: self.pid,
-            name,
-            label,
-            ancestors: self.ancestors.clone(),
-            reason,
-            message_type: type_name::<M>(),
-            unreceived,
-            links,
-        };
-        self.system.reports.publish(Report::Crash(Arc::new(report)));
-    }
-
-    /// Tells links and monitors; last, so that who hears of it finds everything else done.
-    fn tell(&self, reason: &ExitReason, ties: Ties) {
-        let reason = reason.to_others();
-        for (monitor, target) in ties.watching {
-            self.system.signal(target, Signal::Demonitor(monitor));
-        }
-        for link in ties.links {
-            let signal = if ties.starter == Some(link) {
-                Signal::Unlink(self.pid)
-            } else {
-                Signal::Exit(Exit { pid: self.pid, reason: reason.clone(), linked: true })
-            };
-            self.system.signal(link, signal);
-        }
-        for (monitor, watcher) in ties.watchers {
-            self.system.signal(watcher, Signal::Down(Down { monitor, pid: self.pid, reason: reason.clone() }));
-        }
     }
 }
 

@@ -1,0 +1,111 @@
+//! The end of a process.
+
+use std::any::type_name;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Process;
+use crate::any_process::WithControl;
+use crate::dead_letters::DeadReason;
+use crate::exit::{ExitReason, Panic};
+use crate::links::{Ending, Ties};
+use crate::mailbox::{Item, Left};
+use crate::panic::{catch, drop_quietly};
+use crate::report::{CrashReport, Report};
+use crate::signal::{Down, Exit, Signal};
+
+impl<M: Send + 'static> Process<M> {
+    /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands. `fault` is the
+    /// panic with which it was dropped, which is reported and does not change the reason.
+    pub(crate) fn finish(&self, by_itself: Option<ExitReason>, fault: Option<Panic>) {
+        let (mut ending, left) = self.begin_exit(by_itself);
+        if let Some(name) = &ending.name {
+            self.system.registry.release(name, self.pid);
+        }
+        for group in &ending.groups {
+            self.system.groups.leave_for_good(group, self.pid);
+        }
+        let unreceived = self.bury(left.items);
+        for sender in left.senders {
+            sender.wake();
+        }
+        for timer in &ending.timers {
+            // What a timer would have sent is dropped with it.
+            let _ = catch(|| self.system.timers.cancel(*timer));
+        }
+        ending.watches.clear();
+        let crash = ending.crashed.then(|| ending.reason.clone());
+        if let Some(reason) = fault.map(ExitReason::Panic).or(crash) {
+            self.report_crash(reason, ending.name.clone(), unreceived);
+        }
+        // Only now, or who finds no such process could find its name taken.
+        let was_last = self.system.table.remove(self.pid);
+        let ties = self.inner.lock().control.close(ending.reason.clone());
+        self.tell(&ending.reason, ties);
+        self.ended.store(true, Ordering::Release);
+        self.exited.notify(usize::MAX);
+        if was_last {
+            self.system.emptied.notify(usize::MAX);
+        }
+        let _ = drop_quietly(ending);
+    }
+
+    /// From here on it takes neither messages nor a name, but links and monitors still count.
+    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Left<M>) {
+        let mut inner = self.inner.lock();
+        let ending = inner.control.begin_exit(by_itself);
+        let left = inner.queue.close();
+        let task = inner.task.take();
+        drop(inner);
+        drop(task);
+        (ending, left)
+    }
+
+    /// Drops what was not received, each message a dead letter; a panic in one's drop harms nobody.
+    pub(super) fn bury(&self, items: VecDeque<Item<M>>) -> usize {
+        let mut messages = 0;
+        for item in items {
+            if item.is_message() {
+                messages += 1;
+                self.dead_letter(DeadReason::DroppedAtExit, None);
+            }
+            let _ = drop_quietly(item);
+        }
+        messages
+    }
+
+    fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
+        let (label, links) = self.control(|control| (control.label.clone(), control.links.iter().copied().collect()));
+        let report = CrashReport {
+            pid: self.pid,
+            name,
+            label,
+            ancestors: self.ancestors.clone(),
+            reason,
+            message_type: type_name::<M>(),
+            unreceived,
+            links,
+        };
+        self.system.reports.publish(Report::Crash(Arc::new(report)));
+    }
+
+    /// Tells links and monitors; last, so that who hears of it finds everything else done.
+    fn tell(&self, reason: &ExitReason, ties: Ties) {
+        let reason = reason.to_others();
+        for (monitor, target) in ties.watching {
+            self.system.signal(target, Signal::Demonitor(monitor));
+        }
+        for link in ties.links {
+            let signal = if ties.starter == Some(link) {
+                Signal::Unlink(self.pid)
+            } else {
+                Signal::Exit(Exit { pid: self.pid, reason: reason.clone(), linked: true })
+            };
+            self.system.signal(link, signal);
+        }
+        for (monitor, watcher) in ties.watchers {
+            self.system.signal(watcher, Signal::Down(Down { monitor, pid: self.pid, reason: reason.clone() }));
+        }
+    }
+}
