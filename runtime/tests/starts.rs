@@ -223,18 +223,19 @@ fn a_start_that_is_given_up_kills_the_process_and_leaves_nothing() {
                 ack.ready();
                 future::pending::<()>().await;
             });
+            let started = async { Ok(start.await.expect("nothing is wrong with it")) };
             let given_up = async {
                 future::yield_now().await;
                 future::yield_now().await;
-                Err(StartError::Ignored)
+                Err(ctx.system().lookup(&name).expect("it lives until it is given up"))
             };
-            match future::or(start, given_up).await {
+            match future::or(started, given_up).await {
                 Ok(child) => {
                     ctx.unlink(pid(&child));
                     kill(ctx.system(), &child).await;
                     child
                 }
-                Err(_) => ctx.system().named(&name),
+                Err(child) => child,
             }
         };
         child.exited().await;
