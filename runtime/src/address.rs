@@ -8,9 +8,9 @@ use crate::any_process::{AnyProcess, wait_for_end};
 use crate::current;
 use crate::dead_letters::DeadReason;
 use crate::exit::ExitReason;
+use crate::names::LookupError;
 use crate::pid::{Pid, Recipient};
 use crate::process::{Process, Refused, dead_letter};
-use crate::registry::LookupError;
 use crate::sending::Sending;
 use crate::system::{Shared, SystemHandle};
 
@@ -146,7 +146,7 @@ impl<M: Send + 'static> Address<M> {
     pub(crate) fn resolve(&self) -> Option<Arc<Process<M>>> {
         match &self.target {
             Target::Process(process) => Some(process.clone()),
-            Target::Name(named) => downcast(named.system.registry.get(&named.name)?).ok(),
+            Target::Name(named) => downcast(named.system.names.get(&named.name)?).ok(),
         }
     }
 
@@ -196,7 +196,7 @@ impl SystemHandle {
     /// # Errors
     /// If nobody has the name, or who has it takes messages of another type.
     pub fn lookup<M: Send + 'static>(&self, name: &str) -> Result<Address<M>, LookupError> {
-        let Some(process) = self.shared.registry.get(name) else {
+        let Some(process) = self.shared.names.get(name) else {
             return Err(LookupError::NotRegistered { name: name.into() });
         };
         downcast(process).map(Address::of).map_err(|process| LookupError::OtherMessageType {

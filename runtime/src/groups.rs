@@ -7,13 +7,13 @@
 //! - Who monitors a group learns its members and every change after that, in order, with nothing between.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
-
-use async_channel::{Receiver, Sender};
+use std::sync::{Arc, Weak};
 
 use crate::any_process::{AnyProcess, WithControl};
+use crate::changes::{Changes, Line, Listeners, Woken};
+use crate::held::Holder;
 use crate::pid::{GroupName, Pid};
 use crate::sync::Lock;
 
@@ -40,6 +40,14 @@ pub enum GroupError {
         /// The type they take.
         found: &'static str,
     },
+    /// The process has ended.
+    #[error("{pid} cannot join group {group}: it has ended")]
+    NoProcess {
+        /// The process.
+        pid: Pid,
+        /// The group.
+        group: GroupName,
+    },
     /// The process is not in the group.
     #[error("{pid} is not in group {group}")]
     NotJoined {
@@ -52,13 +60,21 @@ pub enum GroupError {
 
 #[derive(Default)]
 pub(crate) struct Groups {
-    groups: Lock<BTreeMap<GroupName, Group>>,
+    state: Lock<State>,
 }
 
 #[derive(Default)]
+struct State {
+    groups: BTreeMap<GroupName, Group>,
+    /// The groups of each process that is a member of any.
+    of: BTreeMap<Pid, BTreeSet<GroupName>>,
+}
+
+/// It is kept while it has members or somebody monitors it.
+#[derive(Default)]
 struct Group {
     members: BTreeMap<Pid, Member>,
-    monitors: Vec<Sender<GroupChange>>,
+    monitors: Listeners<GroupChange>,
 }
 
 struct Member {
@@ -67,112 +83,128 @@ struct Member {
 }
 
 impl Groups {
-    /// Adds `process`, once more if it is a member already. One that has ended joins nothing.
-    pub(crate) fn join(&self, name: &GroupName, process: &Arc<dyn AnyProcess>) -> Result<(), GroupError> {
-        let mut groups = self.groups.lock();
-        let group = groups.entry(name.clone()).or_default();
-        if let Some(other) = group.any_member().filter(|other| !are_alike(&***other, &**process)) {
+    /// Adds `process`, once more if it is a member already.
+    pub(crate) fn join(self: &Arc<Self>, name: &GroupName, process: &Arc<dyn AnyProcess>) -> Result<(), GroupError> {
+        let mut state = self.state.lock();
+        if let Some(other) = state.any_member(name).filter(|other| !are_alike(&***other, &**process)) {
             return Err(GroupError::OtherMessageType {
                 group: name.clone(),
                 wanted: process.message_type(),
                 found: other.message_type(),
             });
         }
-        group.add(process);
-        drop(groups);
-        // The process may have ended before it became a member; then nobody else takes it out.
-        let lives = process.control(|control| {
-            let lives = control.is_running();
-            if lives {
-                control.groups.insert(name.clone());
-            }
-            lives
-        });
-        if !lives {
-            self.leave_for_good(name, process.pid());
+        let this: Weak<Groups> = Arc::downgrade(self);
+        if !process.control(|control| control.hold(this)) {
+            return Err(GroupError::NoProcess { pid: process.pid(), group: name.clone() });
         }
+        let mut woken = Woken::default();
+        state.add(name, process, &mut woken);
+        drop(state);
+        woken.wake();
         Ok(())
     }
 
     /// Takes a process out, once.
-    pub(crate) fn leave(&self, name: &GroupName, process: &dyn AnyProcess) -> Result<(), GroupError> {
-        let pid = process.pid();
-        let mut groups = self.groups.lock();
-        let member = groups.get_mut(name).and_then(|group| group.members.get_mut(&pid));
-        let Some(member) = member else {
+    pub(crate) fn leave(&self, name: &GroupName, pid: Pid) -> Result<(), GroupError> {
+        let mut state = self.state.lock();
+        let Some(member) = state.groups.get_mut(name).and_then(|group| group.members.get_mut(&pid)) else {
             return Err(GroupError::NotJoined { pid, group: name.clone() });
         };
         member.times -= 1;
-        let gone = member.times == 0;
-        drop(groups);
-        if gone {
-            process.control(|control| control.groups.remove(name));
-            self.leave_for_good(name, pid);
+        if member.times == 0 {
+            let mut woken = Woken::default();
+            let member = state.remove(name, pid, &mut woken);
+            drop(state);
+            drop(member);
+            woken.wake();
         }
         Ok(())
     }
 
-    /// Takes a process out, however often it joined.
-    pub(crate) fn leave_for_good(&self, name: &GroupName, pid: Pid) {
-        let mut groups = self.groups.lock();
-        let Some(group) = groups.get_mut(name) else { return };
-        let member = group.remove(pid);
-        if group.members.is_empty() && group.monitors.is_empty() {
-            groups.remove(name);
-        }
-        drop(groups);
-        drop(member);
-    }
-
     pub(crate) fn members(&self, name: &GroupName) -> Vec<Arc<dyn AnyProcess>> {
-        let groups = self.groups.lock();
-        let members =
-            groups.get(name).map(|group| group.members.values().map(|member| member.process.clone()).collect());
-        members.unwrap_or_default()
+        let state = self.state.lock();
+        let group = state.groups.get(name);
+        group.map(|group| group.members.values().map(|member| member.process.clone()).collect()).unwrap_or_default()
     }
 
-    pub(crate) fn monitor(&self, name: &GroupName) -> (Vec<Pid>, Receiver<GroupChange>) {
-        let (sender, receiver) = async_channel::unbounded();
-        let mut groups = self.groups.lock();
-        let group = groups.entry(name.clone()).or_default();
-        group.monitors.retain(|monitor| !monitor.is_closed());
-        group.monitors.push(sender);
-        (group.members.keys().copied().collect(), receiver)
+    pub(crate) fn monitor(self: &Arc<Self>, name: &GroupName) -> (Vec<Pid>, Changes<GroupChange>) {
+        let mut state = self.state.lock();
+        let group = state.groups.entry(name.clone()).or_default();
+        let members = group.members.keys().copied().collect();
+        let line = group.monitors.add();
+        drop(state);
+        let (this, name) = (Arc::downgrade(self), name.clone());
+        let forget = move |line: &_| {
+            if let Some(groups) = this.upgrade() {
+                groups.state.lock().forget(&name, line);
+            }
+        };
+        (members, Changes::new(line, forget))
     }
 
     /// The groups of a scope that have members.
     pub(crate) fn names(&self, scope: &str) -> Vec<Arc<str>> {
-        let groups = self.groups.lock();
-        let of_scope = groups.iter().filter(|(name, group)| &*name.scope == scope && !group.members.is_empty());
+        let state = self.state.lock();
+        let of_scope = state.groups.iter().filter(|(name, group)| &*name.scope == scope && !group.members.is_empty());
         of_scope.map(|(name, _)| name.name.clone()).collect()
     }
 }
 
-impl Group {
-    fn any_member(&self) -> Option<&Arc<dyn AnyProcess>> {
-        self.members.values().next().map(|member| &member.process)
+impl Holder for Groups {
+    fn release(&self, pid: Pid) {
+        let mut woken = Woken::default();
+        let mut state = self.state.lock();
+        let groups = state.of.remove(&pid).unwrap_or_default();
+        let left: Vec<_> = groups.iter().map(|name| state.remove(name, pid, &mut woken)).collect();
+        drop(state);
+        drop(left);
+        woken.wake();
+    }
+}
+
+impl State {
+    fn any_member(&self, name: &GroupName) -> Option<&Arc<dyn AnyProcess>> {
+        self.groups.get(name)?.members.values().next().map(|member| &member.process)
     }
 
-    fn add(&mut self, process: &Arc<dyn AnyProcess>) {
+    fn add(&mut self, name: &GroupName, process: &Arc<dyn AnyProcess>, woken: &mut Woken) {
         let pid = process.pid();
-        match self.members.get_mut(&pid) {
-            Some(member) => member.times += 1,
-            None => {
-                self.members.insert(pid, Member { process: process.clone(), times: 1 });
-                self.tell(GroupChange::Joined(pid));
+        let group = self.groups.entry(name.clone()).or_default();
+        if let Some(member) = group.members.get_mut(&pid) {
+            member.times += 1;
+            return;
+        }
+        group.members.insert(pid, Member { process: process.clone(), times: 1 });
+        group.monitors.tell(&GroupChange::Joined(pid), woken);
+        self.of.entry(pid).or_default().insert(name.clone());
+    }
+
+    /// Takes a process out of a group, however often it joined. What is returned must be dropped when the lock is free.
+    fn remove(&mut self, name: &GroupName, pid: Pid, woken: &mut Woken) -> Option<Member> {
+        if let Some(groups) = self.of.get_mut(&pid) {
+            groups.remove(name);
+            if groups.is_empty() {
+                self.of.remove(&pid);
             }
         }
-    }
-
-    fn remove(&mut self, pid: Pid) -> Option<Member> {
-        let member = self.members.remove(&pid)?;
-        self.tell(GroupChange::Left(pid));
+        let group = self.groups.get_mut(name)?;
+        let member = group.members.remove(&pid)?;
+        group.monitors.tell(&GroupChange::Left(pid), woken);
+        self.tidy(name);
         Some(member)
     }
 
-    /// Under the groups' lock, so that all hear of changes in one order; the channel has room for any number.
-    fn tell(&mut self, change: GroupChange) {
-        self.monitors.retain(|monitor| monitor.try_send(change).is_ok());
+    fn forget(&mut self, name: &GroupName, line: &Arc<Line<GroupChange>>) {
+        if let Some(group) = self.groups.get_mut(name) {
+            group.monitors.remove(line);
+        }
+        self.tidy(name);
+    }
+
+    fn tidy(&mut self, name: &GroupName) {
+        if self.groups.get(name).is_some_and(|group| group.members.is_empty() && group.monitors.is_empty()) {
+            self.groups.remove(name);
+        }
     }
 }
 
@@ -183,6 +215,22 @@ fn are_alike(a: &dyn AnyProcess, b: &dyn AnyProcess) -> bool {
 
 impl fmt::Debug for Groups {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Groups").field("count", &self.groups.lock().len()).finish()
+        f.debug_struct("Groups").field("count", &self.state.lock().groups.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_nobody_joins_is_forgotten_with_the_last_who_monitors_it() {
+        let groups = Arc::new(Groups::default());
+        let name = GroupName { scope: "".into(), name: "empty".into() };
+        let (one, other) = (groups.monitor(&name).1, groups.monitor(&name).1);
+        drop(one);
+        assert_eq!(groups.state.lock().groups.len(), 1);
+        drop(other);
+        assert_eq!(groups.state.lock().groups.len(), 0);
     }
 }

@@ -4,13 +4,14 @@
 //! those of Erlang's reference manual, "Receiving Exit Signals".
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_channel::Sender;
 
 use crate::ancestors::Ancestors;
 use crate::exit::{ExitReason, Panic};
-use crate::pid::{GroupName, MonitorRef, Pid, TimerRef, WatchRef};
+use crate::held::{Holder, Holders};
+use crate::pid::{MonitorRef, Pid, TimerRef, WatchRef};
 use crate::signal::{Down, Exit, Notice, Signal};
 
 /// Where a process is in its life.
@@ -56,7 +57,8 @@ pub(crate) struct Control {
     /// Whom this process monitors.
     pub(crate) watching: BTreeMap<MonitorRef, Pid>,
     pub(crate) timers: BTreeSet<TimerRef>,
-    pub(crate) groups: BTreeSet<GroupName>,
+    /// Where it has a place that it loses when it ends.
+    holders: Holders,
     /// What arms each watch again; a watch is over when this is dropped.
     pub(crate) watches: BTreeMap<WatchRef, Sender<()>>,
 }
@@ -68,7 +70,7 @@ pub(crate) struct Ending {
     /// Whether code of its own, not a signal, ended it abnormally.
     pub(crate) crashed: bool,
     pub(crate) name: Option<Arc<str>>,
-    pub(crate) groups: BTreeSet<GroupName>,
+    pub(crate) holders: Holders,
     pub(crate) timers: BTreeSet<TimerRef>,
     pub(crate) watches: BTreeMap<WatchRef, Sender<()>>,
     /// What `reason` has overruled, to be dropped once the lock is free: a reason may hold what user code made.
@@ -88,6 +90,14 @@ impl Control {
     /// Whether signals and messages still reach it.
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.life, Life::Running)
+    }
+
+    /// Whether it has not ended yet; if so, it will [`release`](Holder::release) its place in `holder` when it does.
+    pub(crate) fn hold(&mut self, holder: Weak<dyn Holder>) -> bool {
+        if !self.stopped {
+            self.holders.add(holder);
+        }
+        !self.stopped
     }
 
     /// Takes in `signal`. Links and monitors still count on a doomed process: it has yet to tell its end.
@@ -157,7 +167,7 @@ impl Control {
             reason,
             crashed,
             name: self.name.take(),
-            groups: std::mem::take(&mut self.groups),
+            holders: std::mem::take(&mut self.holders),
             timers: std::mem::take(&mut self.timers),
             watches: std::mem::take(&mut self.watches),
             _before: before,

@@ -3,9 +3,8 @@
 use std::any::type_name;
 use std::sync::Arc;
 
-use async_channel::Receiver;
-
 use crate::address::{Address, downcast};
+use crate::changes::Changes;
 use crate::context::Context;
 use crate::groups::{GroupChange, GroupError};
 use crate::pid::{GroupName, Pid};
@@ -65,7 +64,7 @@ impl Scope {
     /// Makes the process of `ctx` a member of the group. It may join more than once, and must then leave as often.
     ///
     /// # Errors
-    /// If the group's members take messages of another type.
+    /// If the group's members take messages of another type, or the process has ended and left its context behind.
     pub fn join<M: Send + 'static>(&self, ctx: &Context<M>, group: &str) -> Result<(), GroupError> {
         let process: Arc<_> = ctx.process().clone();
         self.system.shared.groups.join(&self.group(group), &(process as Arc<_>))
@@ -76,7 +75,7 @@ impl Scope {
     /// # Errors
     /// If it is not a member.
     pub fn leave<M: Send + 'static>(&self, ctx: &Context<M>, group: &str) -> Result<(), GroupError> {
-        self.system.shared.groups.leave(&self.group(group), &**ctx.process())
+        self.system.shared.groups.leave(&self.group(group), ctx.pid())
     }
 
     /// The group's members, oldest pid first, each once.
@@ -109,8 +108,8 @@ impl Scope {
         self.system.shared.groups.names(&self.name)
     }
 
-    /// The group's members now, and every change from now on. Dropping the receiver ends it.
-    pub fn monitor(&self, group: &str) -> (Vec<Pid>, Receiver<GroupChange>) {
+    /// The group's members now, and every change from now on. Dropping those ends it.
+    pub fn monitor(&self, group: &str) -> (Vec<Pid>, Changes<GroupChange>) {
         self.system.shared.groups.monitor(&self.group(group))
     }
 

@@ -11,9 +11,9 @@ use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
 use crate::links::{Control, Life};
 use crate::mailbox::Mailbox;
+use crate::names::RegisterError;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::Process;
-use crate::registry::RegisterError;
 use crate::running::Running;
 use crate::signal::{Exit, Signal};
 use crate::system::{Shared, System, SystemHandle};
@@ -201,7 +201,7 @@ where
     let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, system.clone(), mailbox, control)));
     if let Some(name) = name {
         let any: Arc<dyn AnyProcess> = process.clone();
-        if let Err(taken) = system.registry.register(&name, &any) {
+        if let Err(taken) = system.names.register(&name, &any) {
             process.finish(Some(ExitReason::Normal), None);
             return Err(taken);
         }

@@ -22,9 +22,9 @@ use crate::dead_letters::{DeadLetter, DeadLetters, DeadReason};
 use crate::exit::ExitReason;
 use crate::groups::Groups;
 use crate::info::{self, ProcessInfo};
+use crate::names::{Names, RegisterError};
 use crate::panic;
 use crate::pid::{MonitorRef, Pid};
-use crate::registry::{RegisterError, Registry};
 use crate::report::{Report, Reports};
 use crate::scheduler::{Scheduler, Settled, Workers};
 use crate::signal::{Exit, Signal};
@@ -88,8 +88,8 @@ impl System {
             name: name.into(),
             timers,
             table: Table::new(),
-            registry: Registry::default(),
-            groups: Groups::default(),
+            names: Names::default(),
+            groups: Arc::default(),
             dead_letters: DeadLetters::new(),
             reports: Reports::new(logger),
             scheduler,
@@ -267,24 +267,55 @@ impl SystemHandle {
     pub fn register(&self, name: &str, pid: Pid) -> Result<(), RegisterError> {
         let name: Arc<str> = name.into();
         match self.shared.table.get(pid) {
-            Some(process) => self.shared.registry.register(&name, &process),
+            Some(process) => self.shared.names.register(&name, &process),
             None => Err(RegisterError::NoProcess { pid, name }),
         }
     }
 
     /// Takes a name from whoever has it, and returns who that was.
     pub fn unregister(&self, name: &str) -> Option<Pid> {
-        self.shared.registry.unregister(name)
+        self.shared.names.unregister(name)
     }
 
     /// Who has the name now.
     pub fn whereis(&self, name: &str) -> Option<Pid> {
-        self.shared.registry.get(name).map(|process| process.pid())
+        self.shared.names.get(name).map(|process| process.pid())
+    }
+
+    /// Waits until somebody has the name, and tells who.
+    ///
+    /// It may have lost the name again by then. A name that is given and taken away before the waiter has run is missed, and
+    /// the wait goes on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("waiting").run(|mut ctx: Context<()>| async move {
+    ///     let late = ctx.spawn(|mut ctx: Context<()>| async move {
+    ///         ctx.sleep(Duration::from_millis(1)).await;
+    ///         ctx.register("late").unwrap();
+    ///         ctx.receive_message().await;
+    ///     });
+    ///     let pid = ctx.system().when_registered("late").await;
+    ///     assert_eq!(Some(pid), late.pid());
+    ///     let never = ctx.system().when_registered("never");
+    ///     assert_eq!(ctx.sleep(Duration::from_millis(1)).limit(never).await, None);
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
+    pub async fn when_registered(&self, name: &str) -> Pid {
+        self.shared.names.when_registered(name).await.pid()
     }
 
     /// All names in use, sorted.
     pub fn registered(&self) -> Vec<Arc<str>> {
-        self.shared.registry.names()
+        self.shared.names.names()
     }
 
     /// How many messages have reached nobody so far.
@@ -335,8 +366,8 @@ pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
     pub(crate) timers: Arc<Timers>,
     pub(crate) table: Table,
-    pub(crate) registry: Registry,
-    pub(crate) groups: Groups,
+    pub(crate) names: Names,
+    pub(crate) groups: Arc<Groups>,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) reports: Reports,
     pub(crate) scheduler: Box<dyn Scheduler>,

@@ -3,14 +3,16 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Wake, Waker};
 
-use async_channel::Receiver;
+use async_channel::Sender;
 use common::{Gate, TIMES, in_every_order, kill, next_down, run_on, timetrap, workers};
 use fastrand::Rng;
 use futures_lite::future;
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
-use proscenium_runtime::{Address, Context, ExitReason, GroupChange, GroupError, Pid, Scope};
+use proscenium_runtime::{Address, Changes, Context, ExitReason, GroupChange, GroupError, Pid, Scope};
 
 fn pids<M: Send + 'static>(groups: &Scope, group: &str) -> Vec<Pid> {
     let members = groups.members::<M>(group).expect("they take such messages");
@@ -25,8 +27,8 @@ fn names(groups: &Scope) -> Vec<String> {
     groups.which_groups().iter().map(|name| name.to_string()).collect()
 }
 
-fn changes(receiver: &Receiver<GroupChange>) -> Vec<GroupChange> {
-    std::iter::from_fn(|| receiver.try_recv().ok()).collect()
+fn changes(changed: &mut Changes<GroupChange>) -> Vec<GroupChange> {
+    std::iter::from_fn(|| changed.try_recv()).collect()
 }
 
 /// A member of `group` that does nothing.
@@ -47,7 +49,7 @@ fn who_joins_several_times_is_a_member_once_and_leaves_as_often() {
     for_each_seed(10, |test| {
         test.run(|ctx: Context<u32>| async move {
             let groups = ctx.system().groups();
-            let (members, changed) = groups.monitor("choir");
+            let (members, mut changed) = groups.monitor("choir");
             assert_eq!(members, []);
             for _ in 0..3 {
                 assert_eq!(groups.join(&ctx, "choir"), Ok(()));
@@ -63,7 +65,7 @@ fn who_joins_several_times_is_a_member_once_and_leaves_as_often() {
             assert!(not_joined, "{error:?}");
             assert!(error.to_string().contains("is not in group"), "{error}");
             let expected = [GroupChange::Joined(ctx.pid()), GroupChange::Left(ctx.pid())];
-            assert_eq!(changes(&changed), expected);
+            assert_eq!(changes(&mut changed), expected);
         });
     });
 }
@@ -115,7 +117,7 @@ fn a_member_that_ends_has_left_all_its_groups_before_anyone_is_told() {
 fn a_process_that_is_killed_while_it_joins_leaves_no_ghost() {
     in_every_order(|mut ctx: Context<()>| async move {
         let groups = ctx.system().scope(&format!("of {}", ctx.pid()));
-        let (_, changed) = groups.monitor("haunted");
+        let (_, mut changed) = groups.monitor("haunted");
         let own = groups.clone();
         let begun = Gate::new();
         let has_begun = begun.clone();
@@ -133,7 +135,7 @@ fn a_process_that_is_killed_while_it_joins_leaves_no_ghost() {
         assert_eq!(pids::<u32>(&groups, "haunted"), []);
         assert_eq!(names(&groups), [""; 0]);
         // Joins and leaves alternate, and a leave is the last.
-        for pair in changes(&changed).chunks(2) {
+        for pair in changes(&mut changed).chunks(2) {
             assert_eq!(pair, [GroupChange::Joined(pid(&child)), GroupChange::Left(pid(&child))]);
         }
     });
@@ -148,7 +150,9 @@ fn a_context_that_outlives_its_process_joins_nothing() {
         });
         test.block_on(process.exited());
         let ctx = given.try_recv().expect("it was given");
-        let _ = test.groups().join(&ctx, "haunted");
+        let error = test.groups().join(&ctx, "haunted").expect_err("it has ended");
+        assert!(matches!(&error, GroupError::NoProcess { pid, .. } if *pid == ctx.pid()), "{error:?}");
+        assert_eq!(error.to_string(), format!("{} cannot join group \"haunted\": it has ended", ctx.pid()));
         assert_eq!(names(&test.groups()), [""; 0]);
     });
 }
@@ -234,7 +238,7 @@ fn a_monitor_knows_the_members_and_every_change_after_that_without_a_gap() {
 fn monitors_hear_of_changes_in_one_order_and_who_stops_listening_holds_up_nobody() {
     in_every_order(|mut ctx: Context<()>| async move {
         let groups = ctx.system().scope(&format!("of {}", ctx.pid()));
-        let (first, second, gone) = (groups.monitor("g").1, groups.monitor("g").1, groups.monitor("g").1);
+        let (mut first, mut second, gone) = (groups.monitor("g").1, groups.monitor("g").1, groups.monitor("g").1);
         drop(gone);
         let mut joiners = Vec::new();
         for _ in 0..5 {
@@ -247,9 +251,52 @@ fn monitors_hear_of_changes_in_one_order_and_who_stops_listening_holds_up_nobody
         for _ in 0..5 {
             next_down(&mut ctx).await;
         }
-        let heard = changes(&first);
+        let heard = changes(&mut first);
         assert_eq!(heard.len(), 10);
-        assert_eq!(changes(&second), heard);
+        assert_eq!(changes(&mut second), heard);
+    });
+}
+
+/// Looks at the group whenever it is woken: whoever wakes it must not be in the way.
+struct Curious {
+    groups: Scope,
+    seen: Sender<Vec<Pid>>,
+}
+
+impl Wake for Curious {
+    fn wake(self: Arc<Self>) {
+        self.seen.try_send(pids::<u32>(&self.groups, "square")).expect("it is received below");
+    }
+}
+
+#[test]
+fn who_waits_for_a_change_is_woken_when_the_group_can_be_looked_at() {
+    timetrap(|| {
+        for_each_seed(10, |test| {
+            let (seen, sights) = async_channel::unbounded();
+            let waker = Waker::from(Arc::new(Curious { groups: test.groups(), seen }));
+            let mut cx = TaskContext::from_waker(&waker);
+            let (_, mut changed) = test.groups().monitor("square");
+            assert!(pin!(changed.recv()).poll(&mut cx).is_pending());
+            let member = test.run(|mut ctx: Context<()>| async move { member(&mut ctx, "square").await });
+            let pid = pid(&member);
+            assert_eq!(sights.try_recv(), Ok(vec![pid]));
+            assert_eq!(changed.try_recv(), Some(GroupChange::Joined(pid)));
+
+            assert!(pin!(changed.recv()).poll(&mut cx).is_pending());
+            test.exit(pid, ExitReason::Kill);
+            test.block_on(member.exited());
+            assert_eq!(sights.try_recv(), Ok(vec![]));
+            assert_eq!(changed.try_recv(), Some(GroupChange::Left(pid)));
+        });
+    });
+}
+
+#[test]
+fn a_monitor_ends_with_the_system() {
+    timetrap(|| {
+        let (_, mut changed) = workers(1).groups().monitor("square");
+        assert_eq!(future::block_on(changed.recv()), None);
     });
 }
 
@@ -260,13 +307,13 @@ fn scopes_and_systems_know_nothing_of_each_other() {
         let elsewhere = other.groups();
         test.run(move |ctx: Context<u32>| async move {
             let (groups, scope) = (ctx.system().groups(), ctx.system().scope("other"));
-            let (_, changed) = scope.monitor("choir");
+            let (_, mut changed) = scope.monitor("choir");
             groups.join(&ctx, "choir").expect("it is the first");
             assert_eq!((names(&groups), names(&scope)), (vec!["choir".to_owned()], vec![]));
             assert_eq!(pids::<u32>(&scope, "choir"), []);
             assert!(scope.leave(&ctx, "choir").is_err());
             assert_eq!(scope.broadcast("choir", 1_u32), Ok(0));
-            assert!(changes(&changed).is_empty());
+            assert!(changes(&mut changed).is_empty());
             // A scope is known by its name, not by who made it.
             scope.join(&ctx, "choir").expect("it is the first");
             assert_eq!(pids::<u32>(&ctx.system().scope("other"), "choir"), [ctx.pid()]);

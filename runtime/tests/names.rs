@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Gate, TIMES, idle, in_every_order, kill, run_on, timetrap, workers};
 use futures_lite::future;
 use proscenium_runtime::testing::for_each_seed;
@@ -142,6 +144,74 @@ fn of_many_who_want_a_name_at_the_same_time_one_gets_it() {
                 }
                 assert_eq!(ctx.system().registered(), []);
             }
+        });
+    });
+}
+
+#[test]
+fn a_name_that_is_refused_is_nobodys_meanwhile() {
+    timetrap(|| {
+        run_on(&workers(4), |mut ctx: Context<()>| async move {
+            let done = Gate::new();
+            let is_done = done.clone();
+            let named = ctx.spawn_link(|mut ctx: Context<()>| async move {
+                ctx.register("first").expect("the name is free");
+                while future::poll_once(is_done.passed()).await.is_none() {
+                    for _ in 0..TIMES {
+                        ctx.register("second").expect_err("it has a name");
+                    }
+                    future::yield_now().await;
+                }
+            });
+            assert_eq!(Some(ctx.system().when_registered("first").await), named.pid());
+            for _ in 0..100 * TIMES {
+                assert_eq!(ctx.system().whereis("second"), None);
+            }
+            done.open();
+            named.exited().await;
+        });
+    });
+}
+
+#[test]
+fn who_waits_for_a_name_learns_who_has_it_and_who_gives_up_misses_nothing() {
+    in_every_order(|mut ctx: Context<()>| async move {
+        let name = format!("server of {}", ctx.pid());
+        assert!(future::poll_once(ctx.system().when_registered(&name)).await.is_none());
+        let waiters: Vec<Address<()>> = (0..3)
+            .map(|_| {
+                let name = name.clone();
+                ctx.spawn(move |ctx: Context<()>| async move {
+                    let found = ctx.system().when_registered(&name).await;
+                    assert_eq!(ctx.system().whereis(&name), Some(found));
+                })
+            })
+            .collect();
+        let (other, register) = (format!("other {name}"), name.clone());
+        let server = ctx.spawn(move |mut ctx: Context<()>| async move {
+            ctx.register(&other).expect("the name is free");
+            ctx.system().unregister(&other);
+            future::yield_now().await;
+            ctx.register(&register).expect("the name is free");
+            future::pending::<()>().await;
+        });
+        assert_eq!(Some(ctx.system().when_registered(&name).await), server.pid());
+        for waiter in waiters {
+            assert_eq!(waiter.exited().await, ExitReason::Normal);
+        }
+        kill(ctx.system(), &server).await;
+        assert!(future::poll_once(ctx.system().when_registered(&name)).await.is_none());
+    });
+}
+
+#[test]
+fn the_wait_for_a_name_can_be_limited() {
+    for_each_seed(10, |test| {
+        test.run(|ctx: Context<()>| async move {
+            let begun = ctx.system().now();
+            let limit = Duration::from_secs(3600);
+            assert_eq!(ctx.sleep(limit).limit(ctx.system().when_registered("nobody")).await, None);
+            assert_eq!(ctx.system().now() - begun, limit);
         });
     });
 }

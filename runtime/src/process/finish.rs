@@ -21,11 +21,9 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn finish(&self, by_itself: Option<ExitReason>, fault: Option<Panic>) {
         let (mut ending, left) = self.begin_exit(by_itself);
         if let Some(name) = &ending.name {
-            self.system.registry.release(name, self.pid);
+            self.system.names.release(name, self.pid);
         }
-        for group in &ending.groups {
-            self.system.groups.leave_for_good(group, self.pid);
-        }
+        std::mem::take(&mut ending.holders).release(self.pid);
         let unreceived = self.bury(left.items);
         for sender in left.senders {
             sender.wake();

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use event_listener::Event;
+
 use crate::any_process::{AnyProcess, WithControl};
 use crate::pid::Pid;
 use crate::sync::Lock;
@@ -63,45 +65,35 @@ pub enum LookupError {
 }
 
 #[derive(Default)]
-pub(crate) struct Registry {
+pub(crate) struct Names {
+    /// Whoever is in here knows that name as its own. Where both change, the process's lock is taken within this one.
     names: Lock<BTreeMap<Arc<str>, Arc<dyn AnyProcess>>>,
+    /// Told when a name is given.
+    given: Event,
 }
 
-impl Registry {
-    /// Gives `process` the name. A process that ends meanwhile does not keep it.
+impl Names {
+    /// Gives `process` the name, if it lives. When it ends, it [`release`](Self::release)s the name.
     pub(crate) fn register(&self, name: &Arc<str>, process: &Arc<dyn AnyProcess>) -> Result<(), RegisterError> {
-        self.reserve(name, process)?;
-        let refusal = process.control(|control| {
-            let name = name.clone();
+        let mut names = self.names.lock();
+        let owner = names.get(name).map(|owner| owner.pid());
+        if let Some(owner) = owner.filter(|owner| *owner != process.pid()) {
+            return Err(RegisterError::Taken { name: name.clone(), owner });
+        }
+        process.control(|control| {
+            let (pid, name) = (process.pid(), name.clone());
             if !control.is_running() {
-                return Some(RegisterError::NoProcess { pid: process.pid(), name });
+                return Err(RegisterError::NoProcess { pid, name });
             }
             if let Some(present) = control.name.clone() {
-                return Some(RegisterError::Named { pid: process.pid(), name, present });
+                return Err(RegisterError::Named { pid, name, present });
             }
             control.name = Some(name);
-            None
-        });
-        match refusal {
-            None => Ok(()),
-            Some(refusal) => {
-                self.release(name, process.pid());
-                Err(refusal)
-            }
-        }
-    }
-
-    fn reserve(&self, name: &Arc<str>, process: &Arc<dyn AnyProcess>) -> Result<(), RegisterError> {
-        let mut names = self.names.lock();
-        if let Some(owner) = names.get(name) {
-            return match owner.pid() {
-                owner if owner == process.pid() => {
-                    Err(RegisterError::Named { pid: owner, name: name.clone(), present: name.clone() })
-                }
-                owner => Err(RegisterError::Taken { name: name.clone(), owner }),
-            };
-        }
+            Ok(())
+        })?;
         names.insert(name.clone(), process.clone());
+        drop(names);
+        self.given.notify(usize::MAX);
         Ok(())
     }
 
@@ -119,12 +111,10 @@ impl Registry {
 
     /// Frees the name, whoever has it, and returns who had it.
     pub(crate) fn unregister(&self, name: &str) -> Option<Pid> {
-        let process = self.names.lock().remove(name)?;
-        process.control(|control| {
-            if control.name.as_deref() == Some(name) {
-                control.name = None;
-            }
-        });
+        let mut names = self.names.lock();
+        let process = names.remove(name)?;
+        process.control(|control| control.name = None);
+        drop(names);
         Some(process.pid())
     }
 
@@ -132,12 +122,23 @@ impl Registry {
         self.names.lock().get(name).cloned()
     }
 
+    /// Waits until somebody has the name.
+    pub(crate) async fn when_registered(&self, name: &str) -> Arc<dyn AnyProcess> {
+        loop {
+            let given = self.given.listen();
+            if let Some(process) = self.get(name) {
+                return process;
+            }
+            given.await;
+        }
+    }
+
     pub(crate) fn names(&self) -> Vec<Arc<str>> {
         self.names.lock().keys().cloned().collect()
     }
 }
 
-impl fmt::Debug for Registry {
+impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.names()).finish()
     }
