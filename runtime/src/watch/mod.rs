@@ -133,8 +133,8 @@ impl<M: Send + 'static> Context<M> {
         Ok(())
     }
 
-    /// Ends a watch, and closes its duplicate of the descriptor. Returns whether there was one. What it has sent may be in
-    /// the mailbox.
+    /// Ends a watch; its duplicate of the descriptor is closed as soon as a worker gets to it. Returns whether there was a watch.
+    /// What it has sent may be in the mailbox.
     pub fn cancel_watch(&mut self, watch: WatchRef) -> bool {
         // What is removed is dropped here, not under the lock: that ends the watch.
         let removed = self.process().control(|control| control.watches.remove(&watch));
