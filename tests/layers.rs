@@ -31,6 +31,7 @@ const RUNTIME: &[&str] = &[
     "report",
     "stderr",
     "table",
+    "observer",
     "scheduler",
     "system",
     "blocking",

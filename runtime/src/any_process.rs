@@ -43,6 +43,8 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
         self.ancestors().parent()
     }
 
+    /// Ends the process for a fault of its own that happened outside its body.
+    fn crash(&self, reason: ExitReason);
     /// Reads or changes what the process's lock guards; see [`WithControl`] for what callers use.
     fn with_control(&self, act: &mut dyn FnMut(&mut Control));
 }

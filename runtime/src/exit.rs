@@ -62,6 +62,11 @@ impl ExitReason {
         ExitReason::ShutdownWith(Arc::from(cause.into()))
     }
 
+    /// Whether a process that ends so by itself is reported.
+    pub(crate) fn is_crash(&self) -> bool {
+        !self.is_normal() && *self != ExitReason::Ignore
+    }
+
     /// Whether this is an orderly end: `Normal`, `Shutdown` or `ShutdownWith`.
     ///
     /// An orderly end makes no crash report, and a transient child that ends so is not restarted.

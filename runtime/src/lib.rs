@@ -66,6 +66,8 @@ mod stderr;
 mod subscribers;
 mod table;
 
+mod observer;
+
 mod scheduler;
 
 mod system;

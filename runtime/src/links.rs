@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use async_channel::Sender;
 
 use crate::ancestors::Ancestors;
-use crate::exit::{ExitReason, Panic};
+use crate::exit::ExitReason;
 use crate::held::{Holder, Holders};
 use crate::pid::{MonitorRef, Pid, TimerRef, WatchRef};
 use crate::signal::{Down, Exit, Notice, Signal};
@@ -144,9 +144,9 @@ impl Control {
     }
 
     /// As [`doom`](Self::doom), for a fault of the process's own.
-    pub(crate) fn crash(&mut self, panic: Panic) -> Effect {
-        self.crashed |= self.is_running();
-        self.doom(ExitReason::Panic(panic))
+    pub(crate) fn crash(&mut self, reason: ExitReason) -> Effect {
+        self.crashed |= self.is_running() && reason.is_crash();
+        self.doom(reason)
     }
 
     /// The body has stopped: by itself, with a reason of its own, or because a signal ended it.
@@ -155,7 +155,7 @@ impl Control {
         let before = std::mem::take(&mut self.life);
         let (reason, crashed) = match (by_itself, &before) {
             (Some(reason), _) => {
-                let crashed = !reason.is_normal() && reason != ExitReason::Ignore;
+                let crashed = reason.is_crash();
                 (reason, crashed)
             }
             (None, Life::Doomed(reason)) => (reason.clone(), self.crashed),

@@ -8,6 +8,7 @@ use pin_project_lite::pin_project;
 
 use crate::current;
 use crate::exit::ExitReason;
+use crate::observer::Moment;
 use crate::panic::catch;
 use crate::process::Process;
 use crate::reply::Unanswered;
@@ -71,6 +72,7 @@ fn run<M: Send + 'static, F: Future<Output = ExitReason>>(
     waker: &mut Option<Waker>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<ExitReason>> {
+    process.system.observe(|| Moment::Runs(process));
     if process.is_doomed() {
         return Poll::Ready(None);
     }

@@ -47,6 +47,24 @@ pub enum EventRef<'a, M> {
     Down(&'a Down),
 }
 
+/// What is received, without its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    Message,
+    ExitOf(Pid),
+    DownOf(Pid),
+}
+
+impl<M> EventRef<'_, M> {
+    pub(crate) fn kind(&self) -> EventKind {
+        match self {
+            EventRef::Message(_) => EventKind::Message,
+            EventRef::Exit(exit) => EventKind::ExitOf(exit.pid),
+            EventRef::Down(down) => EventKind::DownOf(down.pid),
+        }
+    }
+}
+
 /// News of another process, on its way to who asked for it.
 #[derive(Debug)]
 pub(crate) enum Notice {

@@ -12,6 +12,7 @@ use crate::exit::{ExitReason, Outcome};
 use crate::links::{Control, Life};
 use crate::mailbox::Mailbox;
 use crate::names::RegisterError;
+use crate::observer::Moment;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::Process;
 use crate::running::Running;
@@ -199,6 +200,7 @@ where
     let mut control = tied_child(tie, ancestors.parent());
     control.label = label;
     let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, system.clone(), mailbox, control)));
+    system.observe(|| Moment::Spawned(&*process, name.as_deref()));
     if let Some(name) = name {
         let any: Arc<dyn AnyProcess> = process.clone();
         if let Err(taken) = system.names.register(&name, &any) {

@@ -23,6 +23,7 @@ use crate::exit::ExitReason;
 use crate::groups::Groups;
 use crate::info::{self, ProcessInfo};
 use crate::names::{Names, RegisterError};
+use crate::observer::{Moment, Observer};
 use crate::panic;
 use crate::pid::{MonitorRef, Pid};
 use crate::report::{Report, Reports};
@@ -75,12 +76,13 @@ impl System {
         Builder::new(name)
     }
 
-    /// A system whose processes `scheduler` runs and whose time `timers` tells.
+    /// A system whose processes `scheduler` runs, whose time `timers` tells, and whom `observer` watches.
     pub(crate) fn assemble(
         name: &str,
         logger: Logger,
         timers: Arc<Timers>,
         scheduler: Box<dyn Scheduler>,
+        observer: Option<Arc<dyn Observer>>,
         shutdown_timeout: Duration,
     ) -> Self {
         panic::install_hook();
@@ -93,6 +95,7 @@ impl System {
             dead_letters: DeadLetters::new(),
             reports: Reports::new(logger),
             scheduler,
+            observer,
             references: AtomicU64::new(0),
             link_locks: array::from_fn(|_| Lock::default()),
             emptied: Event::new(),
@@ -204,7 +207,7 @@ impl Builder {
         let driven = timers.clone();
         workers.spawn(Box::pin(async move { driven.drive().await }));
         let logger = self.logger.unwrap_or_else(|| stderr::logger(&self.name));
-        Ok(System::assemble(&self.name, logger, timers, Box::new(workers), self.shutdown_timeout))
+        Ok(System::assemble(&self.name, logger, timers, Box::new(workers), None, self.shutdown_timeout))
     }
 }
 
@@ -341,7 +344,7 @@ impl SystemHandle {
 
     /// Logs a report and sends it to who subscribed; for behaviours and supervisors.
     pub fn report(&self, report: Report) {
-        self.shared.reports.publish(report);
+        self.shared.report(report);
     }
 
     /// The system's logger.
@@ -371,6 +374,8 @@ pub(crate) struct Shared {
     pub(crate) dead_letters: DeadLetters,
     pub(crate) reports: Reports,
     pub(crate) scheduler: Box<dyn Scheduler>,
+    /// A test's; `None` in a system that is not simulated.
+    observer: Option<Arc<dyn Observer>>,
     references: AtomicU64,
     link_locks: [Lock<()>; 64],
     /// Notified when the last process has ended.
@@ -383,7 +388,20 @@ impl Shared {
         self.halting.load(Ordering::SeqCst)
     }
 
+    /// Tells the observer, if there is one.
+    pub(crate) fn observe<'a>(&self, moment: impl FnOnce() -> Moment<'a>) {
+        if let Some(observer) = &self.observer {
+            observer.note(moment());
+        }
+    }
+
+    pub(crate) fn report(&self, report: Report) {
+        self.observe(|| Moment::Report(&report));
+        self.reports.publish(report);
+    }
+
     pub(crate) fn dead_letter(&self, letter: DeadLetter) {
+        self.observe(|| Moment::DeadLetter(&letter));
         self.dead_letters.record(letter, self.timers.now(), self.reports.logger());
     }
 

@@ -5,62 +5,110 @@ mod common;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{idle, in_a_process_of_its_own};
+use common::{idle, in_a_process_of_its_own, in_a_process_with};
 use futures_lite::future;
-use proscenium_runtime::testing::{TestSystem, for_each_seed};
-use proscenium_runtime::{Address, Context, Event, ExitReason, Reply};
+use proscenium_runtime::testing::{Fault, TestSystem, for_each_seed};
+use proscenium_runtime::{Address, Context, Event, ExitReason, Reply, SpawnOptions};
 
-type Trace = Arc<Mutex<Vec<String>>>;
-
-/// A run in which much happens at the same time, and what happened, in order.
-fn trace(seed: u64) -> Vec<String> {
-    let trace = Trace::default();
-    let noted = trace.clone();
+/// A run in which much happens at the same time, by chance and by mishap, and its trace.
+fn trace(seed: u64) -> String {
     let test = TestSystem::new(seed);
+    test.record();
+    test.inject(Fault::kill().with_probability(0.01));
+    test.inject(Fault::panic("struck").at_receive(7).times(2));
+    test.delay_timers(Duration::from_millis(1));
     test.run(move |mut ctx: Context<u32>| async move {
         ctx.trap_exit(true);
-        let note = move |system: &proscenium_runtime::SystemHandle, start, what: String| {
-            let elapsed = system.now() - start;
-            noted.lock().expect("nobody panics with it").push(format!("{elapsed:?}: {what}"));
-        };
-        let start = ctx.system().now();
         for n in 0..6 {
-            let (home, note) = (ctx.address(), note.clone());
-            ctx.spawn_link(move |mut ctx: Context<()>| async move {
-                for step in 0..3 {
-                    note(ctx.system(), start, format!("{n} takes step {step}"));
+            let home = ctx.address();
+            let options = SpawnOptions::new().name(&format!("worker {n}"));
+            let worker = ctx.spawn_link_with(options, move |mut ctx: Context<u32>| async move {
+                for _ in 0..3 {
                     home.cast(n);
-                    future::yield_now().await;
+                    future::race(future::yield_now(), ctx.sleep(Duration::ZERO)).await;
                 }
-                ctx.send_after(Duration::from_millis(u64::from(n % 3)), ());
-                ctx.receive_message().await;
+                ctx.send_after(Duration::from_millis(u64::from(n % 3)), n);
+                while ctx.receive_message().await != n {}
                 if n % 2 == 0 { Err(ExitReason::error("odd")) } else { Ok(()) }
             });
+            let worker = worker.expect("the name is free");
+            (10..20).for_each(|n| worker.cast(n));
+            ctx.monitor(worker.pid().expect("it is of a process"));
         }
         let mut left = 6;
         while left > 0 {
-            let event = ctx.receive().await;
-            left -= u32::from(matches!(event, Event::Exit(_)));
-            note(ctx.system(), start, format!("{event:?}"));
+            left -= u32::from(matches!(ctx.receive().await, Event::Exit(_)));
         }
     });
-    Arc::try_unwrap(trace).expect("all have ended").into_inner().expect("nobody panics with it")
+    test.run_until_idle();
+    test.trace()
 }
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for seed in 0..100 {
+    for seed in 0..200 {
         assert_eq!(trace(seed), trace(seed), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_to_the_byte_in_every_os_process() {
+    let name = "the_same_seed_is_the_same_run_to_the_byte_in_every_os_process";
+    let traces = || (0..20).map(trace).collect::<String>();
+    let Some(first) = in_a_process_of_its_own(name) else {
+        print!("<trace>{}</trace>", traces());
+        return;
+    };
+    let second = in_a_process_of_its_own(name).expect("this is not that process");
+    for output in [first, second] {
+        let text = String::from_utf8(output.stdout).expect("it is text");
+        let (_, text) = text.split_once("<trace>").expect("it was printed");
+        let (text, _) = text.split_once("</trace>").expect("it was printed whole");
+        assert!(text.len() > 50_000, "{} bytes", text.len());
+        assert!(text == traces(), "another OS process, another run");
     }
 }
 
 #[test]
 fn other_seeds_are_other_runs() {
     let traces: BTreeSet<_> = (0..100).map(trace).collect();
-    assert!(traces.len() > 95, "{} of 100", traces.len());
+    assert_eq!(traces.len(), 100);
+}
+
+#[test]
+fn a_trace_tells_all_that_happens_with_its_time() {
+    let test = TestSystem::new(7);
+    test.spawn(idle);
+    test.run_until_idle();
+    test.record();
+    test.inject(Fault::exit(ExitReason::error("struck")).at_receive(1));
+    let mut probe = test.probe::<()>();
+    let options = SpawnOptions::new().name("clerk");
+    let clerk = probe.spawn_link_with(options, |mut ctx: Context<u8>| async move {
+        ctx.sleep(Duration::from_secs(1)).await;
+        ctx.receive_message().await;
+    });
+    let clerk = clerk.expect("the name is free");
+    clerk.cast(1);
+    probe.expect_exit_matching(|exit| exit.linked);
+    let trace = test.trace();
+    let expected = "\
+0ns <0.2.1> spawned, takes ()
+0ns <0.3.1> spawned as \"clerk\" by <0.2.1>, takes u8
+0ns <0.2.1> runs
+0ns <0.3.1> runs
+1s <0.3.1> runs
+1s <0.3.1> receives a message
+1s fault at <0.3.1>: struck
+1s <0.3.1> runs
+1s dead letter to <0.3.1>, u8: unreceived when the process exited
+1s <0.3.1> \"clerk\" crashed: struck
+1s <0.3.1> ends: struck
+1s <0.2.1> receives the exit of <0.3.1>
+";
+    assert_eq!(trace, expected);
 }
 
 #[test]
@@ -162,20 +210,47 @@ fn a_main_process_that_ends_too_early_is_reported_with_its_reason_and_the_seed()
     assert_eq!(told, "the process ended: no luck (seed 3)");
 }
 
-#[test]
-fn a_seed_that_fails_is_printed_and_can_be_run_alone() {
-    let Some(output) = in_a_process_of_its_own("a_seed_that_fails_is_printed_and_can_be_run_alone") else {
+/// Runs itself again, where the seed 4 fails; what that prints is returned.
+fn printed_of_bad_luck(name: &str, variables: &[(&str, &str)]) -> Option<String> {
+    let Some(output) = in_a_process_with(name, variables) else {
         for_each_seed(10, |test| {
             eprintln!("runs {}", test.seed());
+            test.run(|_ctx: Context<()>| async {});
             assert_ne!(test.seed(), 4, "bad luck");
         });
-        return;
+        return None;
     };
     assert!(!output.status.success());
-    let errors = String::from_utf8_lossy(&output.stderr);
+    Some(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_seed_that_fails_is_printed() {
+    let Some(errors) = printed_of_bad_luck("a_seed_that_fails_is_printed", &[]) else { return };
     let runs = errors.lines().filter(|line| line.starts_with("runs ")).count();
     assert_eq!(runs, 5, "{errors}");
     assert!(errors.contains("failed with seed 4; PROSCENIUM_SEED=4 runs it alone"), "{errors}");
+    assert!(!errors.contains("spawned"), "a trace is for one seed alone: {errors}");
+}
+
+#[test]
+fn a_seed_that_fails_can_be_run_alone_and_prints_its_trace() {
+    let name = "a_seed_that_fails_can_be_run_alone_and_prints_its_trace";
+    let Some(errors) = printed_of_bad_luck(name, &[("PROSCENIUM_SEED", "4")]) else { return };
+    let runs: Vec<_> = errors.lines().filter(|line| line.starts_with("runs ")).collect();
+    assert_eq!(runs, ["runs 4"], "{errors}");
+    assert!(errors.contains("0ns <0.1.1> ends: normal\nfailed with seed 4"), "{errors}");
+}
+
+#[test]
+fn the_outside_may_let_others_run_first() {
+    let test = TestSystem::new(7);
+    test.block_on(async {
+        for _ in 0..3 {
+            future::yield_now().await;
+        }
+    });
+    assert_eq!(test.elapsed(), Duration::ZERO);
 }
 
 #[test]

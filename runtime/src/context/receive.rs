@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_lite::future;
 
 use super::Context;
+use crate::observer::Moment;
 use crate::signal::{Event, EventRef};
 
 /// After so many messages without a pause, a process lets others run.
@@ -49,6 +50,7 @@ impl<M: Send + 'static> Context<M> {
     pub fn try_receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Option<Event<M>> {
         self.process.take_all_into(&mut self.batch);
         let found = self.batch.iter().position(|item| wanted(item.peek()))?;
+        self.announce(found);
         Some(self.take(found))
     }
 
@@ -72,7 +74,7 @@ impl<M: Send + 'static> Context<M> {
         if self.batch.is_empty() && !self.refill(cx) {
             return Poll::Pending;
         }
-        Poll::Ready(self.take(0))
+        self.poll_take(0)
     }
 
     fn poll_matching(
@@ -84,7 +86,7 @@ impl<M: Send + 'static> Context<M> {
         let held = self.batch.len();
         loop {
             if let Some(found) = self.batch.iter().skip(*seen).position(|item| wanted(item.peek())) {
-                return Poll::Ready(self.take(*seen + found));
+                return self.poll_take(*seen + found);
             }
             *seen = self.batch.len();
             // What is passed over costs no budget, but if ever more comes, others must run, too.
@@ -112,6 +114,17 @@ impl<M: Send + 'static> Context<M> {
             self.budget = BUDGET;
         }
         refilled
+    }
+
+    /// A process that a signal has ended is at an await here: it receives nothing more.
+    fn poll_take(&mut self, index: usize) -> Poll<Event<M>> {
+        self.announce(index);
+        if self.process.is_doomed() { Poll::Pending } else { Poll::Ready(self.take(index)) }
+    }
+
+    fn announce(&self, index: usize) {
+        let kind = || self.batch[index].peek().kind();
+        self.system.shared.observe(|| Moment::Receives(&*self.process, kind()));
     }
 
     fn take(&mut self, index: usize) -> Event<M> {

@@ -11,6 +11,7 @@ use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
 use crate::links::{Ending, Ties};
 use crate::mailbox::{Item, Left};
+use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
 use crate::report::{CrashReport, Report};
 use crate::signal::{Down, Exit, Signal};
@@ -37,6 +38,7 @@ impl<M: Send + 'static> Process<M> {
         if let Some(reason) = fault.map(ExitReason::Panic).or(crash) {
             self.report_crash(reason, ending.name.clone(), unreceived);
         }
+        self.system.observe(|| Moment::Ends(self, &ending.reason));
         // Only now, or who finds no such process could find its name taken.
         let was_last = self.system.table.remove(self.pid);
         let ties = self.inner.lock().control.close(ending.reason.clone());
@@ -85,7 +87,7 @@ impl<M: Send + 'static> Process<M> {
             unreceived,
             links,
         };
-        self.system.reports.publish(Report::Crash(Arc::new(report)));
+        self.system.report(Report::Crash(Arc::new(report)));
     }
 
     /// Tells links and monitors; last, so that who hears of it finds everything else done.

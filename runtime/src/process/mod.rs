@@ -232,6 +232,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.apply(|control| control.doom(reason));
     }
 
+    fn crash(&self, reason: ExitReason) {
+        self.apply(|control| control.crash(reason));
+    }
+
     fn with_control(&self, act: &mut dyn FnMut(&mut Control)) {
         act(&mut self.inner.lock().control);
     }

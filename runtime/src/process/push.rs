@@ -6,7 +6,7 @@ use super::{Process, Refused, wake};
 use crate::any_process::AnyProcess;
 use crate::current;
 use crate::dead_letters::DeadReason;
-use crate::exit::Panic;
+use crate::exit::ExitReason;
 use crate::links::Control;
 use crate::mailbox::{Push, Queue};
 use crate::panic::{catch, drop_quietly};
@@ -65,7 +65,8 @@ impl<M: Send + 'static> Process<M> {
         let message = match catch(make) {
             Ok(message) => message,
             Err(panic) => {
-                self.crash(panic);
+                // Code of the process, though not its body: that ends it all the same.
+                self.crash(ExitReason::Panic(panic));
                 return false;
             }
         };
@@ -74,11 +75,6 @@ impl<M: Send + 'static> Process<M> {
             false => control.timers.contains(&timer),
         };
         self.push_if(message, pending)
-    }
-
-    /// Code of the process that ran outside its body panicked: that ends it all the same.
-    pub(crate) fn crash(&self, panic: Panic) {
-        self.apply(|control| control.crash(panic));
     }
 
     /// Delivers what a watch has to say, unless it was cancelled. It finds room in a full mailbox.

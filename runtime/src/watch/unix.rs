@@ -12,6 +12,8 @@ use async_io::Async;
 use futures_lite::future;
 
 use super::{Interest, Ready, WatchError};
+use crate::any_process::AnyProcess;
+use crate::exit::ExitReason;
 use crate::panic::{catch, drop_quietly};
 use crate::pid::WatchRef;
 use crate::process::Process;
@@ -46,7 +48,7 @@ pub(super) fn watch<M: Send + 'static>(
         while let Some(ready) = wait(&source, interest, watch, &armed).await {
             match catch(|| make.message(ready)) {
                 Ok(message) => process.push_from_watch(watch, message),
-                Err(panic) => process.crash(panic),
+                Err(panic) => process.crash(ExitReason::Panic(panic)),
             }
             if armed.recv().await.is_err() {
                 return;

@@ -95,6 +95,11 @@ where
 /// Runs the test `name` again in a process of its own, whose output is returned. In that process, returns `None`: what
 /// the test does there is what is looked at.
 pub(crate) fn in_a_process_of_its_own(name: &str) -> Option<Output> {
+    in_a_process_with(name, &[])
+}
+
+/// As [`in_a_process_of_its_own`], with these environment variables.
+pub(crate) fn in_a_process_with(name: &str, variables: &[(&str, &str)]) -> Option<Output> {
     const ALONE: &str = "PROSCENIUM_TEST_ALONE";
     if env::var(ALONE).is_ok() {
         return None;
@@ -105,6 +110,7 @@ pub(crate) fn in_a_process_of_its_own(name: &str) -> Option<Output> {
         .env(ALONE, "yes")
         .env_remove("RUST_BACKTRACE")
         .env_remove("PROSCENIUM_SEED")
+        .envs(variables.iter().copied())
         .output();
     Some(output.expect("what runs can run again"))
 }
