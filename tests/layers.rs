@@ -29,6 +29,7 @@ const RUNTIME: &[&str] = &[
     "info",
     "names",
     "report",
+    "logging",
     "stderr",
     "table",
     "observer",

@@ -88,6 +88,7 @@ mod spawn;
 mod start;
 mod watch;
 
+pub mod logging;
 pub mod testing;
 
 pub use address::{Address, SendError, TrySendError};

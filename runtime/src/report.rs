@@ -157,6 +157,12 @@ impl Reports {
         &self.logger
     }
 
+    /// Waits until all that was logged is written.
+    pub(crate) fn flush(&self) {
+        // Not every drain can, and nobody is left to hear of a fault.
+        let _ = catch(|| self.logger.flush());
+    }
+
     pub(crate) fn subscribe(&self) -> Receiver<Report> {
         self.subscribers.subscribe()
     }

@@ -182,7 +182,11 @@ impl Builder {
         self
     }
 
-    /// Where reports and the processes' own records go; by default warnings and worse go to standard error.
+    /// Where reports and the processes' own records go; by default warnings and worse go to standard error, guarded against
+    /// [overload](crate::logging::Overload).
+    ///
+    /// At its end the system flushes it, so that all is written that was logged before: see
+    /// [`Guarded`](crate::logging::Guarded).
     #[must_use]
     pub fn logger(mut self, logger: Logger) -> Self {
         self.logger = Some(logger);
@@ -206,7 +210,7 @@ impl Builder {
         let workers = Workers::start(&self.name, count)?;
         let driven = timers.clone();
         workers.spawn(Box::pin(async move { driven.drive().await }));
-        let logger = self.logger.unwrap_or_else(|| stderr::logger(&self.name));
+        let logger = self.logger.map_or_else(|| stderr::logger(&self.name), Ok)?;
         Ok(System::assemble(&self.name, logger, timers, Box::new(workers), None, self.shutdown_timeout))
     }
 }
@@ -480,6 +484,7 @@ impl Shared {
             slog::warn!(self.reports.logger(), "processes that never yield are left behind"; "count" => self.table.len());
         }
         self.scheduler.stop(settled == Settled::Done);
+        self.reports.flush();
     }
 }
 

@@ -6,18 +6,19 @@ use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::panic::{catch_unwind, panic_any, resume_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use async_channel::Receiver;
+use common::records::Records;
 use common::{Gate, OnDrop, expect_empty, idle, in_a_process_of_its_own, in_every_order, kill, next_down, next_exit};
 use common::{run_on, timetrap, workers};
 use futures_lite::future;
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
 use proscenium_runtime::{Address, Context, CrashReport, Event, ExitReason, Panic, Pid, Report, SpawnOptions, System};
 use proscenium_runtime::{SystemHandle, catch_panic};
-use slog::{Discard, Drain, KV, Key, Logger, Never, OwnedKVList, Record, Serializer, o};
+use slog::{Discard, Drain, Logger, Never, OwnedKVList, Record, o};
 
 /// Something that panics when it is dropped, though not while another panic is on its way.
 #[derive(Debug)]
@@ -367,36 +368,6 @@ impl fmt::Display for Unspeakable {
 
 impl Error for Unspeakable {}
 
-/// Writes each record as `LEVEL message key=value …`.
-#[derive(Clone, Default)]
-struct Records(Arc<Mutex<Vec<String>>>);
-
-impl Drain for Records {
-    type Ok = ();
-    type Err = Never;
-
-    fn log(&self, record: &Record<'_>, context: &OwnedKVList) -> Result<(), Never> {
-        let mut text = Fields(format!("{} {}", record.level().as_short_str(), record.msg()));
-        record.kv().serialize(record, &mut text).expect("a string takes all");
-        context.serialize(record, &mut text).expect("a string takes all");
-        self.0.lock().expect("nobody panics with it").push(text.0);
-        Ok(())
-    }
-}
-
-struct Fields(String);
-
-impl Serializer for Fields {
-    fn emit_arguments(&mut self, key: Key, value: &fmt::Arguments<'_>) -> slog::Result {
-        self.0.push_str(&format!(" {key}={value}"));
-        Ok(())
-    }
-
-    fn emit_none(&mut self, _key: Key) -> slog::Result {
-        Ok(())
-    }
-}
-
 #[test]
 fn a_crash_is_logged_as_an_error_with_its_fields() {
     let records = Records::default();
@@ -405,7 +376,7 @@ fn a_crash_is_logged_as_an_error_with_its_fields() {
     let child = test.spawn_with(options, |_ctx: Context<u8>| async { Err::<(), _>(ExitReason::error("no cheese")) });
     let child = pid(&child.expect("the name is free"));
     test.run_until_idle();
-    let records = records.0.lock().expect("nobody panics with it");
+    let records = records.all();
     let [record] = &records[..] else { panic!("not one: {records:?}") };
     assert!(record.starts_with("ERRO process crashed"), "{record}");
     for field in [format!("pid={child}"), "name=kitchen".into(), "reason=no cheese".into(), "system=shop".into()] {
@@ -534,7 +505,7 @@ fn the_logger_of_a_system_that_was_given_none_prints_a_line_for_each_crash() {
     assert!(output.status.success());
     let errors = String::from_utf8_lossy(&output.stderr);
     for line in errors.lines() {
-        assert!(line.starts_with("ERRO process crashed pid=<0."), "{line}");
+        assert!(line.contains("Z ERRO process crashed pid=<0."), "{line}");
         assert!(line.ends_with(" system=\"shop\""), "{line}");
     }
     assert_eq!(errors.lines().count(), 5, "{errors}");

@@ -14,6 +14,7 @@ use slog::{Logger, o};
 use crate::address::Address;
 use crate::ancestors::Ancestors;
 use crate::any_process::WithControl;
+use crate::logging::Identity;
 use crate::mailbox::Item;
 use crate::names::RegisterError;
 use crate::pid::Pid;
@@ -93,12 +94,14 @@ impl<M: Send + 'static> Context<M> {
         &self.process.ancestors
     }
 
-    /// A logger whose records carry the pid and the name or label that the process has when it first asks.
+    /// A logger whose records carry the pid, the name, the label and the ancestors of this process.
+    ///
+    /// Name and label are those that it has when it first asks, or has given itself since. A clone keeps those it had.
     pub fn logger(&self) -> &Logger {
         self.logger.get_or_init(|| {
-            let name = self.process.control(|control| control.name.clone().or_else(|| control.label.clone()));
-            let name = name.map(|name| name.to_string());
-            self.system.logger().new(o!("pid" => self.pid().to_string(), "name" => name))
+            let (name, label) = self.process.control(|control| (control.name.clone(), control.label.clone()));
+            let identity = Identity { pid: self.pid(), name, label, ancestors: self.ancestors().clone() };
+            self.system.logger().new(o!(identity))
         })
     }
 
@@ -107,11 +110,13 @@ impl<M: Send + 'static> Context<M> {
     /// # Errors
     /// If the name is taken, or this process has one already.
     pub fn register(&mut self, name: &str) -> Result<(), RegisterError> {
+        self.logger.take();
         self.system.register(name, self.pid())
     }
 
     /// Says what this process is, in a few words, for reports and whoever looks at it; OTP's `set_label`.
     pub fn set_label(&mut self, label: &str) {
+        self.logger.take();
         self.process.control(|control| control.label = Some(label.into()));
     }
 

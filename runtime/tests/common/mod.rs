@@ -5,6 +5,8 @@
 
 #![allow(dead_code)] // Not every topic needs all of it.
 
+pub(crate) mod records;
+
 use std::env;
 use std::fmt::Debug;
 use std::panic;
