@@ -1,4 +1,4 @@
-//! The smallest whole program: a process, a question with a limit of one second, and an end.
+//! The smallest whole program: a process, a question with a limit of half a minute, and an end.
 //!
 //! Run it with `cargo run --example hello`; it prints `Hello, World!`.
 
@@ -19,7 +19,7 @@ fn main() -> Result<(), ExitReason> {
             }
         });
 
-        let greeting = greeter.call(Ask::Greeting).timeout(Duration::from_secs(1)).await?;
+        let greeting = greeter.call(Ask::Greeting).timeout(Duration::from_secs(30)).await?;
         println!("{greeting}");
 
         if let Some(pid) = greeter.pid() {

@@ -221,7 +221,10 @@ async fn block(ctx: &mut Context<u32>, on: BlockedOn, full: &Address<Reply<()>>)
         BlockedOn::Channel => Gate::new().passed().await,
         BlockedOn::Sleep => ctx.sleep(Duration::from_secs(3600)).await,
         BlockedOn::Room => drop(full.call(|reply| reply).without_timeout().await),
-        BlockedOn::Call => drop(full.call(|reply| reply).await),
+        BlockedOn::Call => {
+            let silent = ctx.spawn_link(|_ctx: Context<Reply<()>>| future::pending::<()>());
+            drop(silent.call(|reply| reply).without_timeout().await);
+        }
         BlockedOn::Exited => drop(full.exited().await),
     }
 }

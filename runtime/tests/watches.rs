@@ -379,9 +379,13 @@ fn processes_that_end_leave_no_descriptor_open() {
     let count = || std::fs::read_dir("/proc/self/fd").expect("it is Linux").count();
     timetrap(move || {
         let system = workers(2);
+        // The first watch opens what all of them share.
+        let (ours, theirs) = pair();
         run_on(&system, |mut ctx: Context<Ready>| async move {
-            sentinel(&mut ctx).await;
+            ctx.watch(&ours, Interest::Readable, |ready| ready).expect("a socket");
         });
+        wait_for_end(&theirs);
+        drop(theirs);
         let before = count();
         for round in 0..300 {
             let (ours, theirs) = pair();
