@@ -66,8 +66,9 @@ pub use proscenium_runtime::{
     DeadReason, Down, ErrorContext, Event, EventRef, Exit, ExitReason, GroupChange, GroupError, GroupName, InitAck,
     Interest, Interval, LookupError, Mailbox, MailboxOverflow, Missed, MonitorRef, Offender, Outcome, Overflow, Panic,
     Parent, Pid, ProcessInfo, ProgressReport, Ready, Recipient, RegisterError, Reply, Report, Request, Requests, Scope,
-    SendError, Sleep, SpawnOptions, StartError, StartOptions, SupervisorReport, System, SystemHandle, TimerRef,
-    TrySendError, WatchError, WatchRef, Watched, catch_panic, logging, multi_call, start, start_link, testing,
+    ScopeChange, SendError, Sleep, SpawnOptions, StartError, StartOptions, SupervisorReport, System, SystemHandle,
+    TimerRef, TrySendError, WatchError, WatchRef, Watched, catch_panic, logging, multi_call, start, start_link,
+    testing,
 };
 pub use proscenium_supervisor::{
     AutoShutdown, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart,

@@ -26,6 +26,15 @@ pub enum GroupChange {
     Left(Pid),
 }
 
+/// A group of a scope changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeChange {
+    /// The group.
+    pub group: Arc<str>,
+    /// What became of its members.
+    pub change: GroupChange,
+}
+
 /// Why a process did not join or leave a group, or a group has no members of that type.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +75,8 @@ pub(crate) struct Groups {
 #[derive(Default)]
 struct State {
     groups: BTreeMap<GroupName, Group>,
+    /// Who monitors all groups of a scope.
+    scopes: BTreeMap<Arc<str>, Listeners<ScopeChange>>,
     /// The groups of each process that is a member of any.
     of: BTreeMap<Pid, BTreeSet<GroupName>>,
 }
@@ -76,6 +87,9 @@ struct Group {
     members: BTreeMap<Pid, Member>,
     monitors: Listeners<GroupChange>,
 }
+
+/// The members of each group of a scope, by the group's name.
+type Members = BTreeMap<Arc<str>, Vec<Pid>>;
 
 struct Member {
     process: Arc<dyn AnyProcess>,
@@ -142,6 +156,22 @@ impl Groups {
         (members, Changes::new(line, forget))
     }
 
+    pub(crate) fn monitor_scope(self: &Arc<Self>, scope: &Arc<str>) -> (Members, Changes<ScopeChange>) {
+        let mut state = self.state.lock();
+        let of_scope = state.groups.iter().filter(|(name, group)| name.scope == *scope && !group.members.is_empty());
+        let members =
+            of_scope.map(|(name, group)| (name.name.clone(), group.members.keys().copied().collect())).collect();
+        let line = state.scopes.entry(scope.clone()).or_default().add();
+        drop(state);
+        let (this, scope) = (Arc::downgrade(self), scope.clone());
+        let forget = move |line: &_| {
+            if let Some(groups) = this.upgrade() {
+                groups.state.lock().forget_scope(&scope, line);
+            }
+        };
+        (members, Changes::new(line, forget))
+    }
+
     /// The groups of a scope that have members.
     pub(crate) fn names(&self, scope: &str) -> Vec<Arc<str>> {
         let state = self.state.lock();
@@ -175,8 +205,8 @@ impl State {
             return;
         }
         group.members.insert(pid, Member { process: process.clone(), times: 1 });
-        group.monitors.tell(&GroupChange::Joined(pid), woken);
         self.of.entry(pid).or_default().insert(name.clone());
+        self.tell(name, GroupChange::Joined(pid), woken);
     }
 
     /// Takes a process out of a group, however often it joined. What is returned must be dropped when the lock is free.
@@ -187,11 +217,19 @@ impl State {
                 self.of.remove(&pid);
             }
         }
-        let group = self.groups.get_mut(name)?;
-        let member = group.members.remove(&pid)?;
-        group.monitors.tell(&GroupChange::Left(pid), woken);
+        let member = self.groups.get_mut(name)?.members.remove(&pid)?;
+        self.tell(name, GroupChange::Left(pid), woken);
         self.tidy(name);
         Some(member)
+    }
+
+    fn tell(&self, name: &GroupName, change: GroupChange, woken: &mut Woken) {
+        if let Some(group) = self.groups.get(name) {
+            group.monitors.tell(&change, woken);
+        }
+        if let Some(monitors) = self.scopes.get(&name.scope) {
+            monitors.tell(&ScopeChange { group: name.name.clone(), change }, woken);
+        }
     }
 
     fn forget(&mut self, name: &GroupName, line: &Arc<Line<GroupChange>>) {
@@ -199,6 +237,15 @@ impl State {
             group.monitors.remove(line);
         }
         self.tidy(name);
+    }
+
+    fn forget_scope(&mut self, scope: &Arc<str>, line: &Arc<Line<ScopeChange>>) {
+        if let Some(monitors) = self.scopes.get_mut(scope) {
+            monitors.remove(line);
+            if monitors.is_empty() {
+                self.scopes.remove(scope);
+            }
+        }
     }
 
     fn tidy(&mut self, name: &GroupName) {
@@ -224,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_that_nobody_joins_is_forgotten_with_the_last_who_monitors_it() {
+    fn a_group_or_scope_without_members_is_forgotten_with_the_last_who_monitors_it() {
         let groups = Arc::new(Groups::default());
         let name = GroupName { scope: "".into(), name: "empty".into() };
         let (one, other) = (groups.monitor(&name).1, groups.monitor(&name).1);
@@ -232,5 +279,10 @@ mod tests {
         assert_eq!(groups.state.lock().groups.len(), 1);
         drop(other);
         assert_eq!(groups.state.lock().groups.len(), 0);
+        let (one, other) = (groups.monitor_scope(&name.scope).1, groups.monitor_scope(&name.scope).1);
+        drop(one);
+        assert_eq!(groups.state.lock().scopes.len(), 1);
+        drop(other);
+        assert_eq!(groups.state.lock().scopes.len(), 0);
     }
 }

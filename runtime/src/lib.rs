@@ -98,7 +98,7 @@ pub use changes::Changes;
 pub use context::{Context, Interval, Missed};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use exit::{Cause, ExitReason, Outcome, Panic};
-pub use groups::{GroupChange, GroupError};
+pub use groups::{GroupChange, GroupError, ScopeChange};
 pub use info::ProcessInfo;
 pub use mailbox::{Mailbox, MailboxOverflow, Overflow};
 pub use names::{LookupError, RegisterError};

@@ -1,12 +1,13 @@
 //! Groups of processes as programs see them.
 
 use std::any::type_name;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::address::{Address, downcast};
 use crate::changes::Changes;
 use crate::context::Context;
-use crate::groups::{GroupChange, GroupError};
+use crate::groups::{GroupChange, GroupError, ScopeChange};
 use crate::pid::{GroupName, Pid};
 use crate::system::SystemHandle;
 
@@ -111,6 +112,12 @@ impl Scope {
     /// The group's members now, and every change from now on. Dropping those ends it.
     pub fn monitor(&self, group: &str) -> (Vec<Pid>, Changes<GroupChange>) {
         self.system.shared.groups.monitor(&self.group(group))
+    }
+
+    /// All groups that have members now, with them, and every change of any group from now on; OTP's `pg:monitor_scope`.
+    /// Dropping the changes ends it.
+    pub fn monitor_all(&self) -> (BTreeMap<Arc<str>, Vec<Pid>>, Changes<ScopeChange>) {
+        self.system.shared.groups.monitor_scope(&self.name)
     }
 
     fn group(&self, name: &str) -> GroupName {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Wake, Waker};
@@ -12,7 +12,7 @@ use common::{Gate, TIMES, in_every_order, kill, next_down, run_on, timetrap, wor
 use fastrand::Rng;
 use futures_lite::future;
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
-use proscenium_runtime::{Address, Changes, Context, ExitReason, GroupChange, GroupError, Pid, Scope};
+use proscenium_runtime::{Address, Changes, Context, ExitReason, GroupChange, GroupError, Pid, Scope, ScopeChange};
 
 fn pids<M: Send + 'static>(groups: &Scope, group: &str) -> Vec<Pid> {
     let members = groups.members::<M>(group).expect("they take such messages");
@@ -232,6 +232,54 @@ fn a_monitor_knows_the_members_and_every_change_after_that_without_a_gap() {
             run_on(&system, move |ctx: Context<()>| bustle(ctx, seed));
         }
     });
+}
+
+#[test]
+fn a_monitor_of_a_scope_knows_all_its_groups_and_every_change_after_that() {
+    in_every_order(|ctx: Context<()>| async move {
+        let groups = ctx.system().scope(&format!("of {}", ctx.pid()));
+        let members: Vec<_> = (0..4_u64)
+            .map(|seed| {
+                ctx.system().spawn({
+                    let groups = groups.clone();
+                    move |ctx| wander(ctx, groups, seed)
+                })
+            })
+            .collect();
+        let mut monitors = Vec::new();
+        for _ in 0..3 {
+            let (current, changed) = groups.monitor_all();
+            assert!(current.values().all(|members| !members.is_empty()));
+            monitors.push((current, changed));
+            future::yield_now().await;
+        }
+        for member in &members {
+            member.exited().await;
+        }
+        for (current, changed) in &mut monitors {
+            let mut known: BTreeMap<_, BTreeSet<Pid>> =
+                current.iter().map(|(group, members)| (group.clone(), members.iter().copied().collect())).collect();
+            while let Some(ScopeChange { group, change }) = changed.try_recv() {
+                apply(known.entry(group).or_default(), change);
+            }
+            assert!(known.values().all(BTreeSet::is_empty), "{known:?}");
+        }
+        assert!(groups.monitor_all().0.is_empty());
+    });
+}
+
+/// Joins and leaves some groups, and ends as a member of some.
+async fn wander(ctx: Context<u32>, groups: Scope, seed: u64) {
+    let mut rng = Rng::with_seed(seed);
+    for _ in 0..10 {
+        let group = rng.choice(["a", "b", "c"]).expect("there are some");
+        if rng.bool() {
+            groups.join(&ctx, group).expect("all take numbers");
+        } else {
+            let _ = groups.leave(&ctx, group);
+        }
+        future::yield_now().await;
+    }
 }
 
 #[test]
