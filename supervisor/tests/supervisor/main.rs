@@ -12,4 +12,6 @@ mod requests;
 
 mod storms;
 
+mod faults;
+
 mod threads;
