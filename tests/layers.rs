@@ -28,6 +28,7 @@ const RUNTIME: &[&str] = &[
     "groups",
     "info",
     "names",
+    "child",
     "report",
     "logging",
     "stderr",

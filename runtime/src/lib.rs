@@ -57,6 +57,7 @@ mod timers;
 
 mod any_process;
 mod changes;
+mod child;
 mod dead_letters;
 mod groups;
 mod info;
@@ -95,6 +96,7 @@ pub use address::{Address, SendError, TrySendError};
 pub use ancestors::{Ancestor, Ancestors};
 pub use call::Call;
 pub use changes::Changes;
+pub use child::{ChildKind, Restart, Shutdown};
 pub use context::{Context, Interval, Missed};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use exit::{Cause, ExitReason, Outcome, Panic};

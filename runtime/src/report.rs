@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_channel::Receiver;
-use slog::Logger;
+use slog::{Level, Logger, Record, b};
 
 use crate::ancestors::Ancestors;
+use crate::child::{ChildKind, Restart, Shutdown};
 use crate::exit::ExitReason;
 use crate::panic::catch;
 use crate::pid::Pid;
@@ -43,6 +44,8 @@ pub struct CrashReport {
     pub message_type: &'static str,
     /// How many messages it left unreceived.
     pub unreceived: usize,
+    /// Whether it trapped exits.
+    pub trap_exit: bool,
     /// Who was linked to it, and hears of this next.
     pub links: Vec<Pid>,
 }
@@ -113,12 +116,27 @@ pub struct Offender {
     pub id: Arc<str>,
     /// Its pid, if it lived.
     pub pid: Option<Pid>,
+    /// When it is started again.
+    pub restart: Restart,
+    /// How it is stopped.
+    pub shutdown: Shutdown,
+    /// Whether its end may end the supervisor.
+    pub significant: bool,
+    /// Whether it is a supervisor itself.
+    pub kind: ChildKind,
 }
 
 impl Offender {
-    /// The child `id`, which lived, or lives, as `pid`.
-    pub fn new(id: Arc<str>, pid: Option<Pid>) -> Self {
-        Offender { id, pid }
+    /// The child `id`, which lived, or lives, as `pid`, and what its spec says.
+    pub fn new(
+        id: Arc<str>,
+        pid: Option<Pid>,
+        restart: Restart,
+        shutdown: Shutdown,
+        significant: bool,
+        kind: ChildKind,
+    ) -> Self {
+        Offender { id, pid, restart, shutdown, significant, kind }
     }
 }
 
@@ -128,16 +146,28 @@ impl Offender {
 pub struct ProgressReport {
     /// The supervisor.
     pub supervisor: Pid,
+    /// The supervisor's registered name.
+    pub name: Option<Arc<str>>,
     /// The child's id.
     pub id: Arc<str>,
     /// The child.
     pub child: Pid,
+    /// Whether somebody has asked for this start. As in OTP, such a report is for debugging, and the others, of the
+    /// supervisor's own start and of restarts, inform.
+    pub requested: bool,
 }
 
 impl ProgressReport {
-    /// `supervisor` started `child` as `id`.
-    pub fn new(supervisor: Pid, id: Arc<str>, child: Pid) -> Self {
-        ProgressReport { supervisor, id, child }
+    /// `supervisor` started `child` as `id`, perhaps because somebody `requested` it.
+    pub fn new(supervisor: Pid, id: Arc<str>, child: Pid, requested: bool) -> Self {
+        ProgressReport { supervisor, name: None, id, child, requested }
+    }
+
+    /// Adds the supervisor's registered name.
+    #[must_use]
+    pub fn named(mut self, name: Option<Arc<str>>) -> Self {
+        self.name = name;
+        self
     }
 }
 
@@ -187,10 +217,12 @@ fn log_crash(logger: &Logger, crash: &CrashReport) {
         "pid" => %crash.pid,
         "name" => crash.name.as_deref(),
         "label" => crash.label.as_deref(),
-        "ancestors" => Some(&crash.ancestors).filter(|all| !all.is_empty()).map(ToString::to_string),
+        "ancestors" => list(&crash.ancestors),
         "reason" => %crash.reason,
         "message_type" => crash.message_type,
         "unreceived" => crash.unreceived,
+        "trap_exit" => crash.trap_exit,
+        "links" => list(&crash.links),
         "backtrace" => backtrace.map(|trace| trace.to_string()),
     );
 }
@@ -201,14 +233,27 @@ fn log_supervisor(logger: &Logger, report: &SupervisorReport) {
         "name" => report.name.as_deref(),
         "child" => %report.offender.id,
         "pid" => report.offender.pid.map(|pid| pid.to_string()),
+        "restart" => ?report.offender.restart,
+        "shutdown" => ?report.offender.shutdown,
+        "significant" => report.offender.significant,
+        "kind" => ?report.offender.kind,
         "reason" => %report.reason,
     );
 }
 
 fn log_progress(logger: &Logger, progress: &ProgressReport) {
-    slog::debug!(logger, "child started";
-        "supervisor" => %progress.supervisor,
-        "child" => %progress.id,
-        "pid" => %progress.child,
-    );
+    let level = if progress.requested { Level::Debug } else { Level::Info };
+    let fixed = slog::record_static!(level, "");
+    let name = progress.name.as_deref();
+    logger.log(&Record::new(
+        &fixed,
+        &format_args!("child started"),
+        b!("supervisor" => %progress.supervisor, "name" => name, "child" => %progress.id, "pid" => %progress.child),
+    ));
+}
+
+/// `<0.2.1>, <0.3.1>`, or nothing for none.
+fn list<T: fmt::Display>(items: &[T]) -> Option<String> {
+    let items: Vec<_> = items.iter().map(ToString::to_string).collect();
+    Some(items.join(", ")).filter(|list| !list.is_empty())
 }

@@ -14,7 +14,7 @@ use common::{TIMES, idle, kill, next_down, timetrap};
 use futures_lite::future;
 use proscenium_runtime::logging::Overload;
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
-use proscenium_runtime::{Context, ExitReason, Report, SpawnOptions, System};
+use proscenium_runtime::{Context, ExitReason, Pid, ProgressReport, Report, SpawnOptions, System};
 use slog::{Drain, FlushError, FnValue, Logger, Never, OwnedKVList, Record, o};
 
 /// Neither the burst limit nor a time limit gets into the way.
@@ -100,6 +100,18 @@ fn the_logger_of_a_process_tells_who_it_is() {
         format!("INFO hello pid={child} ancestors=till system=shop"),
     ];
     assert_eq!(records.all(), expected);
+}
+
+#[test]
+fn progress_is_logged_to_inform_or_if_it_was_asked_for_to_debug() {
+    let records = Records::default();
+    let test = TestSystem::with_logger(7, Logger::root(records.clone().fuse(), o!()));
+    for (requested, level) in [(false, "INFO"), (true, "DEBG")] {
+        let progress = ProgressReport::new(Pid::SYSTEM, "till".into(), Pid::SYSTEM, requested);
+        test.report(Report::Progress(Arc::new(progress.named(Some("shop".into())))));
+        let last = records.all().pop().expect("it was logged");
+        assert!(last.starts_with(&format!("{level} child started")) && last.contains("name=shop"), "{last}");
+    }
 }
 
 #[test]

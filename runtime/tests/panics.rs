@@ -84,6 +84,7 @@ fn a_crash_report_tells_who_why_and_what_was_left() {
             ctx.trap_exit(true);
             let options = SpawnOptions::new().name("kitchen").label("cooks");
             let child = ctx.spawn_link_with(options, |mut ctx: Context<u8>| async move {
+                ctx.trap_exit(true);
                 ctx.receive_message().await;
                 panic!("out of cheese");
             });
@@ -98,7 +99,7 @@ fn a_crash_report_tells_who_why_and_what_was_left() {
         assert_eq!((crash.pid, crash.ancestors.parent()), (child, Some(parent)));
         assert_eq!((crash.name.as_deref(), crash.label.as_deref()), (Some("kitchen"), Some("cooks")));
         assert_eq!((crash.message_type, crash.unreceived), ("u8", 3));
-        assert_eq!(crash.links, [parent]);
+        assert_eq!((crash.trap_exit, &crash.links[..]), (true, &[parent][..]));
         assert_eq!(panic_in(crash.reason.clone()).message(), "out of cheese");
     });
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proscenium_behaviours::{GenServer, Start};
+pub use proscenium_runtime::{ChildKind, Restart, Shutdown};
 use proscenium_runtime::{Context, InitAck, Mailbox, Outcome, Parent, Pid, StartError, StartOptions, start_link};
 
 /// A child: its id, how it is started, when it is restarted, how it is stopped.
@@ -34,38 +35,6 @@ pub struct ChildSpec {
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,
     pub(crate) significant: bool,
-}
-
-/// When a child that has ended by itself is started again; OTP's `restart`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Restart {
-    /// Always. The default.
-    #[default]
-    Permanent,
-    /// Only if its reason is abnormal: neither `Normal` nor `Shutdown` nor `ShutdownWith`.
-    Transient,
-    /// Never. Its spec goes with it.
-    Temporary,
-}
-
-/// How a child is stopped; OTP's `shutdown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shutdown {
-    /// It is killed.
-    BrutalKill,
-    /// It is asked to shut down, and killed if it has not ended after that time. Workers get 5 s by default.
-    Timeout(Duration),
-    /// It is asked to shut down and given as long as it takes. The default of supervisors, which have children to stop.
-    Infinity,
-}
-
-/// Whether a child is itself a supervisor; OTP's `type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChildKind {
-    /// Any process but a supervisor.
-    Worker,
-    /// A supervisor.
-    Supervisor,
 }
 
 impl ChildSpec {

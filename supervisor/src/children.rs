@@ -101,7 +101,7 @@ impl Children {
 
     /// The child as reports name it.
     pub(crate) fn offender(&self, key: Key, pid: Option<Pid>) -> Offender {
-        let id = self.get(key).map_or_else(|| "?".into(), |child| child.spec.id.clone());
-        Offender::new(id, pid)
+        let spec = &self.get(key).expect("what is reported is a child that is there").spec;
+        Offender::new(spec.id.clone(), pid, spec.restart, spec.shutdown, spec.significant, spec.kind())
     }
 }

@@ -88,6 +88,8 @@ pub(crate) enum Action {
     Progress {
         key: Key,
         pid: Pid,
+        /// Whether somebody has asked for this start.
+        requested: bool,
     },
     /// Answer the request.
     Answer(Result<Option<Pid>, ChildError>),
@@ -235,7 +237,7 @@ impl Decide {
                 self.begin(Purpose::Restart, stops.chain(starts).collect());
             }
             Verdict::Exceeded => {
-                let reason = ExitReason::error("reached the maximum restart intensity");
+                let reason = self.intensity.reason();
                 let offender = self.children.offender(failed, pid);
                 actions.push(Action::Report { context: ErrorContext::Shutdown, reason, offender });
                 self.give_up(ExitReason::Shutdown);
@@ -302,7 +304,8 @@ impl Decide {
         match outcome {
             Ok(pid) => {
                 self.children.set_state(key, ChildState::Running(pid));
-                actions.push(Action::Progress { key, pid });
+                let requested = matches!(self.purpose, Purpose::Request { .. });
+                actions.push(Action::Progress { key, pid, requested });
                 self.answer(Some(pid), actions);
             }
             Err(StartError::Ignored) => self.children.ended(key),

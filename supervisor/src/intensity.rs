@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use proscenium_runtime::ExitReason;
+
 /// The restarts of late, and how many there may be.
 #[derive(Clone, Debug)]
 pub(crate) struct Intensity {
@@ -21,6 +23,12 @@ pub(crate) enum Verdict {
 impl Intensity {
     pub(crate) fn new(limit: u32, period: Duration) -> Self {
         Intensity { limit, period, restarts: VecDeque::new() }
+    }
+
+    /// Why a supervisor gives up that had more.
+    pub(crate) fn reason(&self) -> ExitReason {
+        let Intensity { limit, period, .. } = self;
+        ExitReason::error(format!("reached the maximum restart intensity: more than {limit} within {period:?}"))
     }
 
     /// Counts a restart at `now`. It is one too many if more than `limit`, this one included, lie within the period, both

@@ -411,7 +411,7 @@ impl Server {
                         let report = SupervisorReport::new(ctx.pid(), context, reason, offender);
                         ctx.system().report(Report::Supervisor(Arc::new(report.named(self.name.clone()))));
                     }
-                    Action::Progress { key, pid } => self.report_progress(key, pid, ctx),
+                    Action::Progress { key, pid, requested } => self.report_progress(key, pid, requested, ctx),
                 }
             }
         }
@@ -426,10 +426,10 @@ impl Server {
         started.unwrap_or_else(|panic| Err(StartError::Init(panic)))
     }
 
-    fn report_progress(&self, key: Key, pid: Pid, ctx: &Context<Ask>) {
+    fn report_progress(&self, key: Key, pid: Pid, requested: bool, ctx: &Context<Ask>) {
         let id = self.decide.children().offender(key, Some(pid)).id;
-        let report = ProgressReport::new(ctx.pid(), id, pid);
-        ctx.system().report(Report::Progress(Arc::new(report)));
+        let report = ProgressReport::new(ctx.pid(), id, pid, requested);
+        ctx.system().report(Report::Progress(Arc::new(report.named(self.name.clone()))));
     }
 
     fn which(&self) -> Vec<ChildInfo> {

@@ -76,7 +76,8 @@ impl<M: Send + 'static> Process<M> {
     }
 
     fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
-        let (label, links) = self.control(|control| (control.label.clone(), control.links.iter().copied().collect()));
+        let (label, trap_exit, links) =
+            self.control(|control| (control.label.clone(), control.trap_exit, control.links.iter().copied().collect()));
         let report = CrashReport {
             pid: self.pid,
             name,
@@ -85,6 +86,7 @@ impl<M: Send + 'static> Process<M> {
             reason,
             message_type: type_name::<M>(),
             unreceived,
+            trap_exit,
             links,
         };
         self.system.report(Report::Crash(Arc::new(report)));

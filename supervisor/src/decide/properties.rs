@@ -197,7 +197,9 @@ impl Model {
         let oldest = self.now.saturating_sub(period);
         let recent = self.restarts.iter().filter(|at| **at >= oldest).count();
         if recent > self.flags.intensity as usize {
-            let reason = ExitReason::error("reached the maximum restart intensity");
+            let Flags { intensity, period, .. } = self.flags;
+            let text = format!("reached the maximum restart intensity: more than {intensity} within {period:?}");
+            let reason = ExitReason::error(text);
             self.report(ErrorContext::Shutdown, &id, &reason);
             return self.give_up("shutdown");
         }

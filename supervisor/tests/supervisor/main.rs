@@ -10,6 +10,8 @@ mod stopping;
 
 mod requests;
 
+mod reporting;
+
 mod storms;
 
 mod faults;
