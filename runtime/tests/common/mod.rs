@@ -33,11 +33,11 @@ pub(crate) fn workers(count: usize) -> System {
         .expect("the operating system gives threads")
 }
 
-/// Runs `test`, and fails rather than hangs if it takes longer than a minute.
+/// Runs `test`, and fails rather than hangs if it takes longer than five minutes.
 pub(crate) fn timetrap<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     let runner = thread::spawn(move || sender.send(test()));
-    match receiver.recv_timeout(Duration::from_secs(60)) {
+    match receiver.recv_timeout(Duration::from_secs(300)) {
         Ok(value) => value,
         Err(RecvTimeoutError::Timeout) => panic!("it hangs"),
         Err(RecvTimeoutError::Disconnected) => {
