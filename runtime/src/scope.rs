@@ -79,7 +79,7 @@ impl Scope {
         self.system.shared.groups.leave(&self.group(group), ctx.pid())
     }
 
-    /// The group's members, oldest pid first, each once.
+    /// The group's members, in the order of their pids, each once.
     ///
     /// # Errors
     /// If they take messages of another type.

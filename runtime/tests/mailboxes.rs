@@ -454,6 +454,12 @@ fn a_queue_length_counts_what_is_not_received_yet() {
             let other = ctx.spawn_link(idle);
             ctx.unlink(pid(&other));
             assert_eq!(length(&ctx), 3);
+            assert_eq!(ctx.try_receive_matching(|_| false), None);
+            assert_eq!(length(&ctx), 3);
+            ctx.address().cast(4);
+            let waiting = ctx.sleep(Duration::from_millis(1)).limit(ctx.receive_matching(|_| false));
+            assert_eq!(waiting.await, None);
+            assert_eq!(length(&ctx), 4);
         });
     });
 }

@@ -63,6 +63,6 @@ impl<M: Send + 'static> Context<M> {
 
     fn discard(&mut self, unwanted: impl Fn(&Notice) -> bool + Copy) {
         drop(mailbox::discard(&mut self.batch, unwanted));
-        self.process.discard(unwanted);
+        self.process.discard(unwanted, self.batch.len());
     }
 }

@@ -87,12 +87,15 @@ impl<M: Send + 'static> Process<M> {
         if !taken {
             inner.queue.wait(waker);
         }
+        self.held.store(batch.len(), Ordering::Relaxed);
         taken
     }
 
     /// Moves all that waits into `batch`.
     pub(crate) fn take_all_into(&self, batch: &mut VecDeque<Item<M>>) {
-        self.inner.lock().queue.take_all_into(batch);
+        let mut inner = self.inner.lock();
+        inner.queue.take_all_into(batch);
+        self.held.store(batch.len(), Ordering::Relaxed);
     }
 
     /// The body has received an item and holds `held` more.
@@ -117,7 +120,9 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
-    pub(crate) fn discard(&self, unwanted: impl Fn(&Notice) -> bool) {
+    /// Discards news from the queue; the body has done so with what it holds, and holds `held` now.
+    pub(crate) fn discard(&self, unwanted: impl Fn(&Notice) -> bool, held: usize) {
+        self.held.store(held, Ordering::Relaxed);
         let discarded = self.inner.lock().queue.discard(unwanted);
         // Exit reasons may hold what user code made: they are dropped here, not under the lock.
         drop(discarded);
@@ -193,7 +198,8 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn queue_len(&self) -> usize {
-        self.held.load(Ordering::Relaxed) + self.inner.lock().queue.len()
+        let inner = self.inner.lock();
+        self.held.load(Ordering::Relaxed) + inner.queue.len()
     }
 
     fn queue_high_water(&self) -> usize {
