@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The documents that name tests.
-const DOCUMENTS: &[&str] = &["runtime/CONFORMANCE.md", "book/src/guarantees.md"];
+const DOCUMENTS: &[&str] = &["runtime/CONFORMANCE.md", "book/src/guarantees.md", "book/src/elsewhere.md"];
 
 /// Where tests are.
 const FOLDERS: &[&str] = &["runtime", "behaviours", "supervisor", "tests", "book", "examples"];

@@ -17,3 +17,5 @@ mod storms;
 mod faults;
 
 mod threads;
+
+mod seen_elsewhere;
