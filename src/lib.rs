@@ -61,6 +61,8 @@
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
 pub use proscenium_behaviours::{GenServer, Info, Start};
+#[cfg(any(feature = "log", feature = "tracing"))]
+pub use proscenium_runtime::bridges;
 pub use proscenium_runtime::{
     Address, Ancestor, Ancestors, Builder, Call, CallError, Cause, Changes, Context, CrashReport, DeadLetter,
     DeadReason, Down, ErrorContext, Event, EventRef, Exit, ExitReason, GroupChange, GroupError, GroupName, InitAck,

@@ -36,6 +36,7 @@ const RUNTIME: &[&str] = &[
     "observer",
     "scheduler",
     "system",
+    "bridges",
     "blocking",
     "process",
     "running",

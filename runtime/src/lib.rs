@@ -89,6 +89,8 @@ mod spawn;
 mod start;
 mod watch;
 
+#[cfg(any(feature = "log", feature = "tracing"))]
+pub mod bridges;
 pub mod logging;
 pub mod testing;
 

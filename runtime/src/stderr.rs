@@ -75,6 +75,12 @@ impl Look {
     }
 
     fn line(self, now: SystemTime, record: &Record<'_>, context: &OwnedKVList) -> String {
+        let (text, beneath) = self.text(record, context);
+        format!("{} {} {text}\n{beneath}", Timestamp(now), self.level(record.level()))
+    }
+
+    /// The message with its fields, and the fields that go beneath.
+    fn text(self, record: &Record<'_>, context: &OwnedKVList) -> (String, String) {
         let (mut own, mut around) = (Fields::new(self), Fields::new(self));
         let written = record.kv().serialize(record, &mut own).and_then(|()| context.serialize(record, &mut around));
         // slog hands a record's fields over last first.
@@ -82,10 +88,9 @@ impl Look {
         if let Err(error) = written {
             around.inline.push(format!(" (a field could not be written: {error})"));
         }
-        let (time, level, message) = (Timestamp(now), self.level(record.level()), record.msg());
         // What comes nearest to the event first: its own fields, then its logger's.
         let (fields, beneath) = ([own.inline, around.inline].concat(), [own.beneath, around.beneath].concat());
-        format!("{time} {level} {message}{}\n{}", fields.concat(), beneath.concat())
+        (format!("{}{}", record.msg(), fields.concat()), beneath.concat())
     }
 
     fn level(self, level: Level) -> String {
@@ -101,6 +106,12 @@ impl Look {
             Look::Terminal => format!("\x1b[{colour}m{}\x1b[0m", level.as_short_str()),
         }
     }
+}
+
+/// A record as it is printed, in one line, without time and level.
+#[cfg(feature = "log")]
+pub(crate) fn text(record: &Record<'_>, context: &OwnedKVList) -> String {
+    Look::Plain.text(record, context).0
 }
 
 struct Fields {

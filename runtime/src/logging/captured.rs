@@ -34,9 +34,10 @@ impl Captured {
 }
 
 /// Keys and values, in the order in which slog hands them over.
-#[derive(Default)]
-struct Values(Vec<(Key, Value)>);
+#[derive(Clone, Default)]
+pub(crate) struct Values(Vec<(Key, Value)>);
 
+#[derive(Clone)]
 enum Value {
     Bool(bool),
     Char(char),
@@ -60,6 +61,25 @@ impl Values {
             let _ = slog::b!("unwritten" => %error).serialize(record, &mut captured);
         }
         captured
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Values {
+    /// Adds a value, in the place of one with that key.
+    pub(crate) fn push(&mut self, key: &'static str, value: impl slog::Value) {
+        let fixed = slog::record_static!(Level::Trace, "");
+        self.0.retain(|(known, _)| *known != key);
+        let _ = slog::SingleKV::from((key, value))
+            .serialize(&Record::new(&fixed, &format_args!(""), BorrowedKV(&())), self);
+    }
+
+    pub(crate) fn extend(&mut self, others: &Values) {
+        self.0.extend(others.0.iter().cloned());
+    }
+
+    pub(crate) fn reverse(&mut self) {
+        self.0.reverse();
     }
 }
 

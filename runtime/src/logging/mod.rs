@@ -44,6 +44,8 @@ mod identity;
 mod overload;
 mod writer;
 
+#[cfg(feature = "tracing")]
+pub(crate) use captured::Values;
 pub use guarded::Guarded;
 pub(crate) use identity::Identity;
 pub(crate) use overload::Lost;
