@@ -11,6 +11,7 @@
 //! | many processes under one name | groups: [`SystemHandle::groups`] |
 //! | answers later, or from many | [`Address::send_request`], [`Requests`], [`multi_call`] |
 //! | to hear when a file descriptor is ready | [`Context::watch`] |
+//! | to look into a running system | [`SystemHandle::process_info`], [`SystemHandle::snapshot`], [`SystemHandle::top`] |
 //! | to test it without waiting | [`testing::TestSystem`] |
 //!
 //! # Examples
@@ -64,12 +65,13 @@ pub use proscenium_behaviours::{GenServer, Info, Start};
 #[cfg(any(feature = "log", feature = "tracing"))]
 pub use proscenium_runtime::bridges;
 pub use proscenium_runtime::{
-    Address, Ancestor, Ancestors, Builder, Call, CallError, Cause, Changes, Context, CrashReport, DeadLetter,
-    DeadReason, Down, ErrorContext, Event, EventRef, Exit, ExitReason, GroupChange, GroupError, GroupName, InitAck,
-    Interest, Interval, LookupError, Mailbox, MailboxOverflow, Missed, MonitorRef, Offender, Outcome, Overflow, Panic,
-    Parent, Pid, ProcessInfo, ProgressReport, Ready, Recipient, RegisterError, Reply, Report, Request, Requests, Scope,
-    ScopeChange, SendError, Sleep, SpawnOptions, StartError, StartOptions, SupervisorReport, System, SystemHandle,
-    TimerRef, TrySendError, WatchError, WatchRef, Watched, catch_panic, logging, multi_call, start, start_link,
+    Address, Ancestor, Ancestors, Builder, BusyTime, By, Call, CallError, Cause, Changes, Context, CrashReport,
+    DeadLetter, DeadReason, Down, ErrorContext, Event, EventRef, Exit, ExitKind, ExitReason, GroupChange, GroupError,
+    GroupName, GroupSnapshot, InitAck, Interest, Interval, LookupError, Mailbox, MailboxOverflow, Missed, MonitorRef,
+    Offender, Outcome, Overflow, Panic, Parent, ParsePidError, Pid, ProcessInfo, ProgressReport, Ranked, Ready,
+    Recipient, RegisterError, Reply, Report, Request, Requests, Scope, ScopeChange, SendError, Sleep, SpawnOptions,
+    StartError, StartOptions, Status, SupervisorReport, System, SystemCounts, SystemHandle, SystemSnapshot, TimerRef,
+    TreeNode, TrySendError, WatchError, WatchRef, Watched, catch_panic, logging, multi_call, start, start_link,
     testing,
 };
 pub use proscenium_supervisor::{

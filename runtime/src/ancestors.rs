@@ -19,11 +19,13 @@ const MOST: usize = 16;
 /// It tells what held when the process was spawned, and of the nearest 16. Empty for what no process has spawned. Prints as
 /// `till, shop, <0.1.1>`.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ancestors(Option<Arc<Box<[Ancestor]>>>);
 
 /// One of a process's [`Ancestors`]; prints as its name or, if it had none, its pid.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ancestor {
     /// Who. It may have ended since.
     pub pid: Pid,

@@ -7,10 +7,12 @@ use event_listener::Event;
 
 use crate::ancestors::Ancestors;
 use crate::exit::ExitReason;
+use crate::info::ProcessInfo;
 use crate::links::Control;
 use crate::pid::Pid;
 use crate::signal::Signal;
 use crate::timers::Timers;
+use crate::vitals::Vitals;
 
 /// Whether a signal found its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +26,10 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn pid(&self) -> Pid;
     fn ancestors(&self) -> &Ancestors;
     fn message_type(&self) -> &'static str;
-    /// Messages that wait to be received.
-    fn queue_len(&self) -> usize;
-    /// The most messages and news that have waited at a time.
-    fn queue_high_water(&self) -> usize;
+    /// All that can be told of it; `None` if it has ended.
+    fn info(&self) -> Option<ProcessInfo>;
+    /// What its counters show.
+    fn vitals(&self) -> Vitals;
     /// Notified when the process has ended.
     fn exited(&self) -> &Event;
     /// Whether all is released and all are told.

@@ -29,6 +29,8 @@ pub struct DeadLetter {
 /// Why a message reached nobody.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum DeadReason {
     /// Nobody has that name, or who has it takes messages of another type.
     NoProcess,
@@ -52,7 +54,8 @@ impl fmt::Display for DeadReason {
 }
 
 impl DeadReason {
-    const ALL: [DeadReason; 4] =
+    /// All of them.
+    pub const ALL: [DeadReason; 4] =
         [DeadReason::NoProcess, DeadReason::Exited, DeadReason::DroppedAtExit, DeadReason::MailboxFull];
 }
 

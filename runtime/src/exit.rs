@@ -67,6 +67,17 @@ impl ExitReason {
         !self.is_normal() && *self != ExitReason::Ignore
     }
 
+    /// What kind of end this is, for counts.
+    pub fn kind(&self) -> ExitKind {
+        match self {
+            ExitReason::Normal | ExitReason::Ignore => ExitKind::Normal,
+            ExitReason::Shutdown | ExitReason::ShutdownWith(_) => ExitKind::Shutdown,
+            ExitReason::Kill | ExitReason::Killed => ExitKind::Killed,
+            ExitReason::Panic(_) => ExitKind::Panic,
+            ExitReason::Error(_) | ExitReason::NoProcess => ExitKind::Error,
+        }
+    }
+
     /// Whether this is an orderly end: `Normal`, `Shutdown` or `ShutdownWith`.
     ///
     /// An orderly end makes no crash report, and a transient child that ends so is not restarted.
@@ -88,6 +99,42 @@ impl ExitReason {
             ExitReason::Error(cause) | ExitReason::ShutdownWith(cause) => cause.downcast_ref(),
             _ => None,
         }
+    }
+}
+
+/// The kinds of exit reasons, without their causes.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum ExitKind {
+    /// [`ExitReason::Normal`], and [`ExitReason::Ignore`].
+    Normal,
+    /// [`ExitReason::Shutdown`] and [`ExitReason::ShutdownWith`].
+    Shutdown,
+    /// [`ExitReason::Killed`], and [`ExitReason::Kill`].
+    Killed,
+    /// [`ExitReason::Panic`].
+    Panic,
+    /// [`ExitReason::Error`], and [`ExitReason::NoProcess`].
+    Error,
+}
+
+impl ExitKind {
+    /// All of them.
+    pub const ALL: [ExitKind; 5] =
+        [ExitKind::Normal, ExitKind::Shutdown, ExitKind::Killed, ExitKind::Panic, ExitKind::Error];
+}
+
+impl fmt::Display for ExitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ExitKind::Normal => "normal",
+            ExitKind::Shutdown => "shutdown",
+            ExitKind::Killed => "killed",
+            ExitKind::Panic => "panic",
+            ExitKind::Error => "error",
+        })
     }
 }
 

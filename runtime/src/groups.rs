@@ -141,6 +141,12 @@ impl Groups {
         group.map(|group| group.members.values().map(|member| member.process.clone()).collect()).unwrap_or_default()
     }
 
+    /// The groups of a process, sorted.
+    pub(crate) fn of(&self, pid: Pid) -> Vec<GroupName> {
+        let state = self.state.lock();
+        state.of.get(&pid).map(|groups| groups.iter().cloned().collect()).unwrap_or_default()
+    }
+
     pub(crate) fn monitor(self: &Arc<Self>, name: &GroupName) -> (Vec<Pid>, Changes<GroupChange>) {
         let mut state = self.state.lock();
         let group = state.groups.entry(name.clone()).or_default();

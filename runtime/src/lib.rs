@@ -49,6 +49,7 @@ mod current;
 mod reply;
 mod room;
 mod signal;
+mod vitals;
 
 mod held;
 mod links;
@@ -74,6 +75,11 @@ mod scheduler;
 mod system;
 
 mod blocking;
+mod busy;
+#[cfg(feature = "serde")]
+mod serialize;
+mod snapshot;
+mod top;
 
 mod process;
 mod running;
@@ -96,25 +102,28 @@ pub mod testing;
 
 pub use address::{Address, SendError, TrySendError};
 pub use ancestors::{Ancestor, Ancestors};
+pub use busy::BusyTime;
 pub use call::Call;
 pub use changes::Changes;
 pub use child::{ChildKind, Restart, Shutdown};
 pub use context::{Context, Interval, Missed};
 pub use dead_letters::{DeadLetter, DeadReason};
-pub use exit::{Cause, ExitReason, Outcome, Panic};
+pub use exit::{Cause, ExitKind, ExitReason, Outcome, Panic};
 pub use groups::{GroupChange, GroupError, ScopeChange};
-pub use info::ProcessInfo;
+pub use info::{ProcessInfo, Status};
 pub use mailbox::{Mailbox, MailboxOverflow, Overflow};
 pub use names::{LookupError, RegisterError};
 pub use panic::catch_panic;
-pub use pid::{GroupName, MonitorRef, Pid, Recipient, TimerRef, WatchRef};
+pub use pid::{GroupName, MonitorRef, ParsePidError, Pid, Recipient, TimerRef, WatchRef};
 pub use reply::{CallError, Reply};
 pub use report::{CrashReport, ErrorContext, Offender, ProgressReport, Report, SupervisorReport};
 pub use requests::{Request, Requests, multi_call};
 pub use scope::Scope;
 pub use signal::{Down, Event, EventRef, Exit};
+pub use snapshot::{GroupSnapshot, SystemCounts, SystemSnapshot, TreeNode};
 pub use spawn::SpawnOptions;
 pub use start::{InitAck, Parent, StartError, StartOptions, start, start_link};
 pub use system::{Builder, System, SystemHandle};
 pub use timers::Sleep;
+pub use top::{By, Ranked};
 pub use watch::{Interest, Ready, WatchError, Watched};

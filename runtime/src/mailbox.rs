@@ -46,6 +46,10 @@ impl Mailbox {
         self
     }
 
+    pub(crate) fn bound(self) -> Option<usize> {
+        self.bound.map(NonZeroUsize::get)
+    }
+
     pub(crate) fn is_bounded(self) -> bool {
         self.bound.is_some()
     }
@@ -290,6 +294,11 @@ impl<M> Queue<M> {
 
     pub(crate) fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// Bytes of what it has room for without asking for more.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.items.capacity() * size_of::<Item<M>>()
     }
 
     /// The most items that have waited at a time, as the consumer has seen it.

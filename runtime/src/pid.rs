@@ -1,6 +1,7 @@
 //! What things are called: processes, groups, monitors, timers.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// The identity of a process, unique within its [`System`](crate::System) for as long as the system lives.
@@ -42,6 +43,23 @@ impl fmt::Debug for Pid {
     }
 }
 
+/// A text is no pid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no pid: one looks like <0.42.1>")]
+pub struct ParsePidError(String);
+
+/// Reads what a pid prints. Nobody need be there.
+impl FromStr for Pid {
+    type Err = ParsePidError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePidError> {
+        let parts = text.strip_prefix("<0.").and_then(|rest| rest.strip_suffix('>')?.split_once('.'));
+        let numbers = parts.and_then(|(slot, generation)| Some((slot.parse().ok()?, generation.parse().ok()?)));
+        let (slot, generation) = numbers.ok_or_else(|| ParsePidError(text.to_owned()))?;
+        Ok(Pid { slot, generation })
+    }
+}
+
 /// Whom a message was for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
@@ -62,6 +80,7 @@ impl fmt::Display for Recipient {
 
 /// A group's name, within its scope.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GroupName {
     pub(crate) scope: Arc<str>,
     pub(crate) name: Arc<str>,

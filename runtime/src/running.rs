@@ -92,6 +92,19 @@ fn finish<M: Send + 'static, F>(process: &Process<M>, mut body: Pin<&mut Option<
     process.finish(by_itself, fault);
 }
 
-fn within<M: Send + 'static, T>(process: &Process<M>, unanswered: &mut Unanswered, code: impl FnOnce() -> T) -> T {
-    current::within(process.address(), process.pid, unanswered, code)
+/// Runs `code` as the process.
+pub(crate) fn within<M: Send + 'static, T>(
+    process: &Process<M>,
+    unanswered: &mut Unanswered,
+    code: impl FnOnce() -> T,
+) -> T {
+    process.begin_poll();
+    let began = process.system.measures_busy_time().then(|| process.system.timers.now());
+    let result = current::within(process.address(), process.pid, began, unanswered, || {
+        let result = code();
+        process.settle();
+        result
+    });
+    process.end_poll();
+    result
 }

@@ -41,6 +41,8 @@ pub struct SpawnOptions {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) mailbox: Mailbox,
+    /// How many times its supervisor had started this child before.
+    pub(crate) restarts: u16,
 }
 
 impl SpawnOptions {
@@ -196,7 +198,7 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let ancestors = parent.map(of_child).unwrap_or_default();
-    let SpawnOptions { name, label, mailbox } = options;
+    let SpawnOptions { name, label, mailbox, restarts } = options;
     let mut control = tied_child(tie, ancestors.parent());
     control.label = label;
     let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, system.clone(), mailbox, control)));
@@ -213,6 +215,7 @@ where
     }
     let context = Context::new(process.clone());
     let life = Running::new(process.clone(), async move { body(context).await.into_reason() });
+    process.describe(size_of_val(&life), restarts);
     if system.is_halting() {
         // To drop it is to kill it, here and now: the end of a system waits for nobody who goes on spawning.
         drop(life);

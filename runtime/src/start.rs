@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::address::Address;
@@ -71,6 +72,7 @@ impl StartOptions {
 pub struct Parent {
     process: Arc<dyn AnyProcess>,
     system: SystemHandle,
+    restarts: u16,
 }
 
 impl Parent {
@@ -83,6 +85,16 @@ impl Parent {
     pub fn system(&self) -> &SystemHandle {
         &self.system
     }
+
+    /// The same parent, which has started the child that it is about to start so many times before; for supervisors.
+    ///
+    /// [`ProcessInfo::restarts`](crate::ProcessInfo::restarts) of what is started with it tells so; more than 65,535 count
+    /// as so many.
+    #[must_use]
+    pub fn with_restarts(mut self, restarts: u32) -> Self {
+        self.restarts = u16::try_from(restarts).unwrap_or(u16::MAX);
+        self
+    }
 }
 
 impl fmt::Debug for Parent {
@@ -94,7 +106,7 @@ impl fmt::Debug for Parent {
 impl<M: Send + 'static> Context<M> {
     /// This process as the parent of those it starts, whatever its messages are.
     pub fn as_parent(&self) -> Parent {
-        Parent { process: self.process().clone(), system: self.system().clone() }
+        Parent { process: self.process().clone(), system: self.system().clone(), restarts: 0 }
     }
 }
 
@@ -141,12 +153,13 @@ where
 ///
 /// # Cancel safety
 /// Dropping the future before it is ready kills the process.
-pub async fn start_link<M, B, F>(parent: &Parent, options: StartOptions, body: B) -> Result<Address<M>, StartError>
+pub async fn start_link<M, B, F>(parent: &Parent, mut options: StartOptions, body: B) -> Result<Address<M>, StartError>
 where
     M: Send + 'static,
     B: FnOnce(Context<M>, InitAck) -> F + Send + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
+    options.spawn.restarts = parent.restarts;
     start_tied(&parent.system, Some(&*parent.process), Tie::Start, options, body).await
 }
 
@@ -162,6 +175,7 @@ where
     B: FnOnce(Context<M>, InitAck) -> F + Send + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
+    let is_restart = options.spawn.restarts > 0;
     let (sender, ready) = oneshot::async_channel();
     let with_ack = move |ctx: Context<M>| {
         let ack = InitAck { ready: sender, pid: ctx.pid() };
@@ -177,6 +191,9 @@ where
     };
     if outcome == Some(true) {
         undo.0 = None;
+        if is_restart {
+            system.shared.restarts.fetch_add(1, Ordering::Relaxed);
+        }
         hand_over(&*process, parent).await;
         return Ok(address);
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::dead_letters::{DeadLetter, DeadLetters, DeadReason};
 use crate::exit::ExitReason;
 use crate::groups::Groups;
-use crate::info::{self, ProcessInfo};
+use crate::info::ProcessInfo;
 use crate::names::{Names, RegisterError};
 use crate::observer::{Moment, Observer};
 use crate::panic;
@@ -88,6 +88,7 @@ impl System {
         panic::install_hook();
         let shared = Shared {
             name: name.into(),
+            started: timers.now(),
             timers,
             table: Table::new(),
             names: Names::default(),
@@ -97,6 +98,8 @@ impl System {
             scheduler,
             observer,
             references: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
+            busy_time_users: AtomicUsize::new(0),
             link_locks: array::from_fn(|_| Lock::default()),
             emptied: Event::new(),
             halting: AtomicBool::new(false),
@@ -165,11 +168,18 @@ pub struct Builder {
     workers: Option<NonZeroUsize>,
     logger: Option<Logger>,
     shutdown_timeout: Duration,
+    busy_time: bool,
 }
 
 impl Builder {
     fn new(name: &str) -> Self {
-        Builder { name: name.to_owned(), workers: None, logger: None, shutdown_timeout: Duration::from_secs(30) }
+        Builder {
+            name: name.to_owned(),
+            workers: None,
+            logger: None,
+            shutdown_timeout: Duration::from_secs(30),
+            busy_time: false,
+        }
     }
 
     /// How many worker threads run its processes; one per processor by default.
@@ -200,6 +210,14 @@ impl Builder {
         self
     }
 
+    /// Whether it measures, from its start to its end, how long each process runs; see
+    /// [`SystemHandle::measure_busy_time`]. It does not by default.
+    #[must_use]
+    pub fn busy_time(mut self, measure: bool) -> Self {
+        self.busy_time = measure;
+        self
+    }
+
     /// Starts the system.
     ///
     /// # Errors
@@ -211,7 +229,9 @@ impl Builder {
         let driven = timers.clone();
         workers.spawn(Box::pin(async move { driven.drive().await }));
         let logger = self.logger.map_or_else(|| stderr::logger(&self.name), Ok)?;
-        Ok(System::assemble(&self.name, logger, timers, Box::new(workers), None, self.shutdown_timeout))
+        let system = System::assemble(&self.name, logger, timers, Box::new(workers), None, self.shutdown_timeout);
+        system.shared.busy_time_users.store(self.busy_time.into(), Ordering::Relaxed);
+        Ok(system)
     }
 }
 
@@ -249,7 +269,7 @@ impl SystemHandle {
 
     /// What can be told of a process; `None` if it has ended.
     pub fn process_info(&self, pid: Pid) -> Option<ProcessInfo> {
-        info::of(&*self.shared.table.get(pid)?)
+        self.shared.table.get(pid)?.info()
     }
 
     /// Whether the process lives. False as soon as a signal has ended it, though it may have yet to notice.
@@ -371,6 +391,7 @@ impl fmt::Debug for SystemHandle {
 /// What the processes of a system share.
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
+    started: Instant,
     pub(crate) timers: Arc<Timers>,
     pub(crate) table: Table,
     pub(crate) names: Names,
@@ -381,6 +402,10 @@ pub(crate) struct Shared {
     /// A test's; `None` in a system that is not simulated.
     observer: Option<Arc<dyn Observer>>,
     references: AtomicU64,
+    /// How many processes were started in the place of others.
+    pub(crate) restarts: AtomicU64,
+    /// How many want to know how long processes run.
+    pub(crate) busy_time_users: AtomicUsize,
     link_locks: [Lock<()>; 64],
     /// Notified when the last process has ended.
     pub(crate) emptied: Event,
@@ -402,6 +427,15 @@ impl Shared {
     pub(crate) fn report(&self, report: Report) {
         self.observe(|| Moment::Report(&report));
         self.reports.publish(report);
+    }
+
+    /// How long ago it was started.
+    pub(crate) fn age(&self) -> Duration {
+        self.timers.now().saturating_duration_since(self.started)
+    }
+
+    pub(crate) fn measures_busy_time(&self) -> bool {
+        self.busy_time_users.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn dead_letter(&self, letter: DeadLetter) {

@@ -8,13 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::any_process::AnyProcess;
 use crate::pid::Pid;
 use crate::sync::Lock;
+use crate::vitals::Tally;
 
 const SHARDS: usize = 16;
+
+/// How many slots are looked at while a shard is locked.
+const AT_A_TIME: usize = 256;
 
 /// The processes of a system that have not ended.
 pub(crate) struct Table {
     shards: [Lock<Shard>; SHARDS],
-    /// How many processes there have been.
+    /// How many processes there have been, and one.
     births: AtomicUsize,
     len: AtomicUsize,
 }
@@ -23,6 +27,7 @@ pub(crate) struct Table {
 struct Shard {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    ended: Tally,
 }
 
 /// A slot is used again and again, by a new generation each time: an old pid never finds a new process.
@@ -61,8 +66,8 @@ impl Table {
         slot.process.clone()
     }
 
-    /// Returns whether the table is empty now.
-    pub(crate) fn remove(&self, pid: Pid) -> bool {
+    /// Keeps `tally` in place of the process. Returns whether the table is empty now.
+    pub(crate) fn remove(&self, pid: Pid, tally: Tally) -> bool {
         let (number, index) = place(pid);
         let mut shard = self.shards[number].lock();
         let removed = shard.slots.get_mut(index).filter(|slot| slot.generation == pid.generation());
@@ -70,6 +75,7 @@ impl Table {
             return false;
         };
         shard.free.push(index as u32);
+        shard.ended += tally;
         drop(shard);
         drop(process);
         self.len.fetch_sub(1, Ordering::Relaxed) == 1
@@ -79,13 +85,26 @@ impl Table {
         self.len.load(Ordering::Relaxed)
     }
 
+    /// How many processes there have been.
+    pub(crate) fn births(&self) -> u64 {
+        self.births.load(Ordering::Relaxed) as u64 - 1
+    }
+
+    /// What is left of the processes that have ended. Looked at before [`all`](Self::all), none counts twice.
+    pub(crate) fn ended(&self) -> Tally {
+        let mut sum = Tally::default();
+        for shard in &self.shards {
+            sum += shard.lock().ended;
+        }
+        sum
+    }
+
     /// Every process that was there before the call and still is, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<dyn AnyProcess>> {
         let mut all = Vec::with_capacity(self.len());
         for shard in &self.shards {
-            let shard = shard.lock();
-            let born = shard.slots.iter().filter_map(|slot| Some((slot.birth, slot.process.clone()?)));
-            all.extend(born);
+            let mut place = 0;
+            while shard.lock().collect(&mut place, &mut all) {}
         }
         all.sort_by_key(|(birth, _)| *birth);
         all.into_iter().map(|(_, process)| process).collect()
@@ -93,6 +112,16 @@ impl Table {
 }
 
 impl Shard {
+    /// Adds the processes of the next slots to `all`: so many at a time that who waits for the lock hardly notices. Returns
+    /// whether there are more.
+    fn collect(&self, place: &mut usize, all: &mut Vec<(usize, Arc<dyn AnyProcess>)>) -> bool {
+        let rest = &self.slots[*place..];
+        let next = &rest[..rest.len().min(AT_A_TIME)];
+        all.extend(next.iter().filter_map(|slot| Some((slot.birth, slot.process.clone()?))));
+        *place += next.len();
+        next.len() < rest.len()
+    }
+
     fn grow(&mut self) -> u32 {
         self.slots.push(Slot::default());
         u32::try_from(self.slots.len() - 1).expect("memory ends before four billion slots")

@@ -11,7 +11,7 @@ use common::{Gate, OnDrop, TIMES, expect_empty, in_every_order, kill, next_down,
 use futures_lite::future;
 use proscenium_runtime::testing::for_each_seed;
 use proscenium_runtime::{Address, Call, CallError, Context, ExitReason, InitAck, Mailbox, Overflow, Pid, Reply};
-use proscenium_runtime::{SpawnOptions, StartOptions, System, start_link};
+use proscenium_runtime::{SpawnOptions, StartOptions, Status, System, start_link};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -128,7 +128,7 @@ fn a_cast_to_a_busy_process_does_not_wait_for_it() {
         (0..TIMES).for_each(|n| busy.cast(n));
         // It can be looked at meanwhile, too.
         let info = system.process_info(pid(&busy)).expect("it runs");
-        assert_eq!((info.queue_len, info.exiting), (TIMES, false));
+        assert_eq!((info.queue_len, info.status), (TIMES, Status::Running));
         free.store(true, Ordering::Relaxed);
         assert_eq!(future::block_on(busy.exited()), ExitReason::Normal);
     });

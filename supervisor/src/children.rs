@@ -15,6 +15,8 @@ pub(crate) struct Key(u64);
 pub(crate) struct Child {
     pub(crate) spec: ChildSpec,
     pub(crate) state: ChildState,
+    /// How many times it was started.
+    pub(crate) starts: u32,
 }
 
 /// Where a child is in its life.
@@ -45,7 +47,7 @@ impl Children {
         self.last += 1;
         let key = Key(self.last);
         self.by_id.insert(spec.id.clone(), key);
-        self.by_key.insert(key, Child { spec, state: ChildState::Stopped });
+        self.by_key.insert(key, Child { spec, state: ChildState::Stopped, starts: 0 });
         Ok(key)
     }
 
@@ -63,6 +65,7 @@ impl Children {
         }
         if let ChildState::Running(pid) = state {
             self.by_pid.insert(pid, key);
+            child.starts = child.starts.saturating_add(1);
         }
         child.state = state;
     }

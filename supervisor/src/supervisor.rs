@@ -422,6 +422,7 @@ impl Server {
     async fn start_child(&self, key: Key, parent: Parent) -> Result<Pid, StartError> {
         let child = self.decide.children().get(key).expect("only a child that is there is started");
         let start = child.spec.start.clone();
+        let parent = parent.with_restarts(child.starts);
         let started = catch_panic(async move { start.start_child(&parent).await }).await;
         started.unwrap_or_else(|panic| Err(StartError::Init(panic)))
     }

@@ -15,6 +15,7 @@ use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
 use crate::report::{CrashReport, Report};
 use crate::signal::{Down, Exit, Signal};
+use crate::vitals::Tally;
 
 impl<M: Send + 'static> Process<M> {
     /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands. `fault` is the
@@ -35,12 +36,15 @@ impl<M: Send + 'static> Process<M> {
         }
         ending.watches.clear();
         let crash = ending.crashed.then(|| ending.reason.clone());
-        if let Some(reason) = fault.map(ExitReason::Panic).or(crash) {
+        let crash = fault.map(ExitReason::Panic).or(crash);
+        self.settle();
+        let tally = Tally::of_one(ending.reason.kind(), crash.is_some(), self.work());
+        if let Some(reason) = crash {
             self.report_crash(reason, ending.name.clone(), unreceived);
         }
         self.system.observe(|| Moment::Ends(self, &ending.reason));
         // Only now, or who finds no such process could find its name taken.
-        let was_last = self.system.table.remove(self.pid);
+        let was_last = self.system.table.remove(self.pid, tally);
         let ties = self.inner.lock().control.close(ending.reason.clone());
         self.tell(&ending.reason, ties);
         self.ended.store(true, Ordering::Release);

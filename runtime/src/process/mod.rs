@@ -9,12 +9,13 @@
 
 mod finish;
 mod push;
+mod vitals;
 
 use std::any::type_name;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 
 use event_listener::Event;
@@ -24,6 +25,7 @@ use crate::any_process::{AnyProcess, Delivery};
 use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
 use crate::exit::ExitReason;
+use crate::info::ProcessInfo;
 use crate::links::{Control, Effect, Life};
 use crate::mailbox::{Item, Mailbox, Queue};
 use crate::panic::drop_quietly;
@@ -32,6 +34,7 @@ use crate::signal::{Notice, Signal};
 use crate::sync::Lock;
 use crate::system::Shared;
 use crate::timers::Timers;
+use crate::vitals::Vitals;
 
 /// A process as its senders and its own body know it.
 pub(crate) struct Process<M> {
@@ -41,7 +44,23 @@ pub(crate) struct Process<M> {
     pub(crate) mailbox: Mailbox,
     inner: Lock<Inner<M>>,
     /// How much its body has taken out of the queue and not received yet.
-    held: AtomicUsize,
+    held: AtomicU32,
+    /// Bytes of what runs in it.
+    body_size: AtomicU32,
+    /// How many times its supervisor had started this child before.
+    restarts: AtomicU16,
+    /// Nanoseconds from the system's start to its spawn.
+    born_nanos: u64,
+    /// Messages it has received.
+    received: AtomicU64,
+    /// Messages that mailboxes have taken from it.
+    sent: AtomicU64,
+    /// How long it has run while that was measured.
+    busy_nanos: AtomicU64,
+    /// Whether it runs now.
+    running: AtomicBool,
+    /// Whether it was woken, by what its mailbox holds or by a signal, and has not run since.
+    woken: AtomicBool,
     /// Set once a signal has ended it: what the lock knows, told without the lock.
     doomed: AtomicBool,
     /// Set once its body only cleans up: callers it left unanswered shall hear of its end.
@@ -70,9 +89,17 @@ impl<M: Send + 'static> Process<M> {
             pid,
             ancestors,
             mailbox,
+            born_nanos: vitals::nanos(system.age()),
             system,
             inner: Lock::new(Inner { queue: Queue::new(mailbox), control, task: None }),
-            held: AtomicUsize::new(0),
+            held: AtomicU32::new(0),
+            body_size: AtomicU32::new(0),
+            restarts: AtomicU16::new(0),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            busy_nanos: AtomicU64::new(0),
+            running: AtomicBool::new(false),
+            woken: AtomicBool::new(true),
             doomed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -84,10 +111,10 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> bool {
         let mut inner = self.inner.lock();
         let taken = inner.queue.take_into(batch);
+        self.hold(batch.len());
         if !taken {
             inner.queue.wait(waker);
         }
-        self.held.store(batch.len(), Ordering::Relaxed);
         taken
     }
 
@@ -95,12 +122,15 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn take_all_into(&self, batch: &mut VecDeque<Item<M>>) {
         let mut inner = self.inner.lock();
         inner.queue.take_all_into(batch);
-        self.held.store(batch.len(), Ordering::Relaxed);
+        self.hold(batch.len());
     }
 
     /// The body has received an item and holds `held` more.
     pub(crate) fn received(&self, was_message: bool, held: usize) {
-        self.held.store(held, Ordering::Relaxed);
+        if was_message {
+            self.count_received();
+        }
+        self.hold(held);
         if was_message && self.mailbox.is_bounded() {
             let next = self.inner.lock().queue.received();
             wake(next);
@@ -110,8 +140,8 @@ impl<M: Send + 'static> Process<M> {
     /// Takes back what the body held when its context was dropped. If the context has outlived the process, it is too
     /// late for that.
     pub(crate) fn put_back(&self, batch: VecDeque<Item<M>>) {
-        self.held.store(0, Ordering::Relaxed);
         let mut inner = self.inner.lock();
+        self.hold(0);
         if inner.control.stopped {
             drop(inner);
             self.bury(batch);
@@ -122,7 +152,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Discards news from the queue; the body has done so with what it holds, and holds `held` now.
     pub(crate) fn discard(&self, unwanted: impl Fn(&Notice) -> bool, held: usize) {
-        self.held.store(held, Ordering::Relaxed);
+        self.hold(held);
         let discarded = self.inner.lock().queue.discard(unwanted);
         // Exit reasons may hold what user code made: they are dropped here, not under the lock.
         drop(discarded);
@@ -178,6 +208,7 @@ pub(crate) fn dead_letter<M>(system: &Shared, target: Recipient, reason: DeadRea
     system.dead_letter(DeadLetter { target, message_type: type_name::<M>(), reason, sender });
 }
 
+/// Wakes somebody else.
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
@@ -197,15 +228,12 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         type_name::<M>()
     }
 
-    fn queue_len(&self) -> usize {
-        let inner = self.inner.lock();
-        self.held.load(Ordering::Relaxed) + inner.queue.len()
+    fn info(&self) -> Option<ProcessInfo> {
+        self.read_info()
     }
 
-    fn queue_high_water(&self) -> usize {
-        let inner = self.inner.lock();
-        let waiting = self.held.load(Ordering::Relaxed) + inner.queue.len();
-        inner.queue.high_water().max(waiting)
+    fn vitals(&self) -> Vitals {
+        self.read_vitals()
     }
 
     fn exited(&self) -> &Event {
@@ -248,6 +276,15 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 }
 
 impl<M> Process<M> {
+    /// Wakes the process itself.
+    fn wake(&self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
+            // Before: the poll that this leads to, and none before that, takes it back.
+            self.woken.store(true, Ordering::Release);
+            waker.wake();
+        }
+    }
+
     /// Changes what the lock guards, and carries out the effect.
     fn apply(&self, act: impl FnOnce(&mut Control) -> Effect) -> Delivery {
         let mut inner = self.inner.lock();
@@ -261,7 +298,7 @@ impl<M> Process<M> {
             Effect::Gone => return Delivery::Gone,
         };
         drop(inner);
-        wake(waker);
+        self.wake(waker);
         Delivery::Done
     }
 }

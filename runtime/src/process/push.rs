@@ -41,7 +41,8 @@ impl<M: Send + 'static> Process<M> {
             }
         };
         drop(inner);
-        wake(waker);
+        current::count_sent();
+        self.wake(waker);
         if let Some((message, sender)) = dead {
             self.dead_letter(DeadReason::MailboxFull, sender);
             let _ = drop_quietly(message);
@@ -92,7 +93,7 @@ impl<M: Send + 'static> Process<M> {
         }
         let waker = inner.queue.push_past_bound(message);
         drop(inner);
-        wake(waker);
+        self.wake(waker);
         true
     }
 }

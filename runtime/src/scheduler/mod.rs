@@ -18,6 +18,9 @@ pub(crate) trait Scheduler: fmt::Debug + Send + Sync {
     /// Runs `task` to its end. After [`stop`](Self::stop) it is dropped instead.
     fn spawn(&self, task: Task);
 
+    /// How many tasks it runs at a time.
+    fn workers(&self) -> usize;
+
     /// Whether it simulates: then nothing outside the system can wake a task.
     fn is_simulated(&self) -> bool;
 

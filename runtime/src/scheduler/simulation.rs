@@ -60,6 +60,10 @@ impl Scheduler for Simulation {
         runnable.schedule();
     }
 
+    fn workers(&self) -> usize {
+        1
+    }
+
     fn is_simulated(&self) -> bool {
         true
     }

@@ -72,6 +72,10 @@ impl Scheduler for Workers {
         }
     }
 
+    fn workers(&self) -> usize {
+        self.ids.len()
+    }
+
     fn is_simulated(&self) -> bool {
         false
     }

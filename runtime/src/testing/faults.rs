@@ -15,7 +15,7 @@ use super::TestSystem;
 use super::trace::Trace;
 use crate::any_process::AnyProcess;
 use crate::exit::{ExitReason, Panic};
-use crate::info::{self, ProcessInfo};
+use crate::info::{ProcessInfo, Status};
 use crate::pid::Pid;
 use crate::signal::{Exit, Signal};
 use crate::sync::Lock;
@@ -185,7 +185,7 @@ impl Fault {
     }
 
     fn is_for(&self, process: &dyn AnyProcess) -> bool {
-        info::of(process).is_some_and(|info| !info.exiting && self.whom.iter().all(|whom| whom(&info)))
+        process.info().is_some_and(|info| info.status != Status::Exiting && self.whom.iter().all(|whom| whom(&info)))
     }
 
     fn strike(&self, process: &dyn AnyProcess) {

@@ -14,11 +14,11 @@ use super::expect::PATIENCE;
 use crate::address::Address;
 use crate::any_process::AnyProcess;
 use crate::context::Context;
-use crate::current;
 use crate::exit::ExitReason;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::Process;
 use crate::reply::{CallError, Reply, Unanswered};
+use crate::running;
 use crate::signal::{Down, Event, EventRef, Exit};
 
 /// A process of a simulated system that the test plays from outside; made by [`TestSystem::probe`].
@@ -354,7 +354,7 @@ impl<M: Send + 'static, F: Future> Future for As<'_, M, F> {
 fn play<M: Send + 'static, T>(process: &Process<M>, code: impl FnOnce() -> T) -> T {
     // Replies that are dropped here tell their callers at the end of this.
     let mut unanswered = Unanswered::default();
-    current::within(process.address(), process.pid, &mut unanswered, code)
+    running::within(process, &mut unanswered, code)
 }
 
 fn whom(pid: Option<Pid>) -> String {

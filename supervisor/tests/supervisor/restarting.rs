@@ -350,3 +350,18 @@ fn a_significant_child_takes_its_supervisor_along() {
         assert_eq!(end_of(&mut ctx, &supervisor).await, ExitReason::Shutdown);
     });
 }
+
+#[test]
+fn a_child_counts_how_often_it_was_started_before() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        abc(&mut ctx, Supervisor::rest_for_one(), &log).await;
+        crash(&ctx, "b").await;
+        crash(&ctx, "c").await;
+        let restarts = ["a", "b", "c"].map(|name| {
+            let pid = ctx.system().whereis(name).expect("it was restarted");
+            ctx.system().process_info(pid).expect("it runs").restarts
+        });
+        assert_eq!((restarts, ctx.system().counts().restarts), ([0, 1, 2], 3));
+    });
+}

@@ -1,0 +1,145 @@
+//! What a process counts while it runs.
+//!
+//! Each number has one writer, the thread on which the body runs just now, so to count costs what an addition costs.
+//! Whoever looks from outside sees the numbers of a moment ago, in the order in which they were written.
+
+use std::any::type_name;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::Process;
+use crate::current;
+use crate::info::{ProcessInfo, Status};
+use crate::links::{Control, Life};
+use crate::mailbox::Queue;
+use crate::vitals::{Vitals, Work};
+
+impl<M: Send + 'static> Process<M> {
+    /// Its body is `size` bytes large, and its supervisor had started this child `restarts` times before.
+    pub(crate) fn describe(&self, size: usize, restarts: u16) {
+        self.body_size.store(saturate(size), Ordering::Relaxed);
+        self.restarts.store(restarts, Ordering::Relaxed);
+    }
+
+    /// The body has taken out of the queue what it has not received yet: `held` items. What it has received is counted
+    /// before, so that who reads the two in turn loses no message from sight.
+    pub(super) fn hold(&self, held: usize) {
+        self.held.store(saturate(held), Ordering::Release);
+    }
+
+    pub(super) fn count_received(&self) {
+        add(&self.received, 1);
+    }
+
+    /// Its body is about to run. Whatever woke it up to now will be looked at.
+    pub(crate) fn begin_poll(&self) {
+        self.woken.store(false, Ordering::Relaxed);
+        self.running.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn end_poll(&self) {
+        self.running.store(false, Ordering::Release);
+    }
+
+    /// Adds what was done in this poll so far. Only within it.
+    pub(crate) fn settle(&self) {
+        add(&self.sent, current::take_sent());
+        if let Some(began) = current::take_began() {
+            let now = self.system.timers.now();
+            add(&self.busy_nanos, nanos(now.saturating_duration_since(began)));
+            current::set_began(now);
+        }
+    }
+
+    pub(super) fn work(&self) -> Work {
+        Work {
+            received: self.received.load(Ordering::Acquire),
+            sent: self.sent.load(Ordering::Acquire),
+            busy: Duration::from_nanos(self.busy_nanos.load(Ordering::Acquire)),
+        }
+    }
+
+    pub(super) fn read_vitals(&self) -> Vitals {
+        self.settle_if_current();
+        self.vitals_with(&self.inner.lock().queue)
+    }
+
+    pub(super) fn read_info(&self) -> Option<ProcessInfo> {
+        self.settle_if_current();
+        let system_age = self.system.age();
+        let inner = self.inner.lock();
+        let control = &inner.control;
+        if let Life::Closed(_) = control.life {
+            return None;
+        }
+        let vitals = self.vitals_with(&inner.queue);
+        let info = ProcessInfo {
+            pid: self.pid,
+            name: control.name.clone(),
+            label: control.label.clone(),
+            status: self.status(control),
+            parent: self.ancestors.parent(),
+            ancestors: self.ancestors.clone(),
+            trap_exit: control.trap_exit,
+            message_type: type_name::<M>().into(),
+            queue_len: vitals.queue_len,
+            queue_high_water: vitals.queue_high_water,
+            queue_bound: self.mailbox.bound(),
+            received: vitals.work.received,
+            sent: vitals.work.sent,
+            busy: vitals.work.busy,
+            age: system_age.saturating_sub(Duration::from_nanos(self.born_nanos)),
+            restarts: self.restarts.load(Ordering::Relaxed).into(),
+            links: control.links.iter().copied().collect(),
+            monitors: control.watching.values().copied().collect(),
+            monitored_by: control.watchers.values().copied().collect(),
+            groups: Vec::new(),
+            timers: control.timers.len(),
+            memory: vitals.memory,
+        };
+        drop(inner);
+        // Not under the process's lock: whoever joins a group takes the groups' first.
+        Some(ProcessInfo { groups: self.system.groups.of(self.pid), ..info })
+    }
+
+    fn settle_if_current(&self) {
+        if self.is_current() {
+            self.settle();
+        }
+    }
+
+    fn vitals_with(&self, queue: &Queue<M>) -> Vitals {
+        let queue_len = self.held.load(Ordering::Acquire) as usize + queue.len();
+        Vitals {
+            queue_len,
+            queue_high_water: queue.high_water().max(queue_len),
+            work: self.work(),
+            memory: size_of::<Self>() + self.body_size.load(Ordering::Relaxed) as usize + queue.allocated_bytes(),
+        }
+    }
+
+    fn status(&self, control: &Control) -> Status {
+        if !control.is_running() {
+            Status::Exiting
+        } else if self.running.load(Ordering::Acquire) {
+            Status::Running
+        } else if self.woken.load(Ordering::Acquire) {
+            Status::Runnable
+        } else {
+            Status::Waiting
+        }
+    }
+}
+
+/// Without a read-modify-write: nobody else writes it.
+fn add(count: &AtomicU64, more: u64) {
+    count.store(count.load(Ordering::Relaxed) + more, Ordering::Release);
+}
+
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn saturate(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
