@@ -65,14 +65,14 @@ pub use proscenium_behaviours::{GenServer, Info, Start};
 #[cfg(any(feature = "log", feature = "tracing"))]
 pub use proscenium_runtime::bridges;
 pub use proscenium_runtime::{
-    Address, Ancestor, Ancestors, Builder, BusyTime, By, Call, CallError, Cause, Changes, Context, CrashReport,
-    DeadLetter, DeadReason, Down, ErrorContext, Event, EventRef, Exit, ExitKind, ExitReason, GroupChange, GroupError,
-    GroupName, GroupSnapshot, InitAck, Interest, Interval, LookupError, Mailbox, MailboxOverflow, Missed, MonitorRef,
-    Offender, Outcome, Overflow, Panic, Parent, ParsePidError, Pid, ProcessInfo, ProgressReport, Ranked, Ready,
-    Recipient, RegisterError, Reply, Report, Request, Requests, Scope, ScopeChange, SendError, Sleep, SpawnOptions,
-    StartError, StartOptions, Status, SupervisorReport, System, SystemCounts, SystemHandle, SystemSnapshot, TimerRef,
-    TreeNode, TrySendError, WatchError, WatchRef, Watched, catch_panic, logging, multi_call, start, start_link,
-    testing,
+    Address, Alias, AliasOptions, Ancestor, Ancestors, Builder, BusyTime, By, Call, CallError, Cause, Changes, Context,
+    CrashReport, DeadLetter, DeadReason, Down, ErrorContext, Event, EventRef, Exit, ExitKind, ExitReason, Failure,
+    GroupChange, GroupError, GroupName, GroupSnapshot, InitAck, Interest, Interval, LookupError, Mailbox,
+    MailboxOverflow, Missed, MonitorOptions, MonitorRef, Offender, Outcome, Overflow, Panic, Parent, ParsePidError,
+    Pid, ProcessInfo, ProgressReport, Ranked, Ready, Recipient, RegisterError, Reply, Report, Request, Requests, Scope,
+    ScopeChange, SendError, Sleep, SpawnOptions, StartError, StartOptions, Status, SupervisorReport, System,
+    SystemCounts, SystemHandle, SystemSnapshot, TimerRef, TreeNode, TrySendError, WatchError, WatchRef, Watched,
+    catch_panic, logging, multi_call, start, start_link, testing,
 };
 pub use proscenium_supervisor::{
     AutoShutdown, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart,

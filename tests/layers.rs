@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 
 const RUNTIME: &[&str] = &[
     "sync",
+    "slot",
+    "rare",
     "clock",
     "exit",
     "panic",
     "pid",
+    "failure",
     "ancestors",
     "reply",
     "current",
@@ -50,6 +53,7 @@ const RUNTIME: &[&str] = &[
     "call",
     "requests",
     "context",
+    "alias",
     "spawn",
     "scope",
     "start",

@@ -8,6 +8,7 @@ use crate::any_process::{AnyProcess, wait_for_end};
 use crate::current;
 use crate::dead_letters::DeadReason;
 use crate::exit::ExitReason;
+use crate::failure::OnFailure;
 use crate::names::LookupError;
 use crate::pid::{Pid, Recipient};
 use crate::process::{Process, Refused, dead_letter};
@@ -90,7 +91,19 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// What nobody can receive is a dead letter: the process has ended, or its mailbox is full.
     pub fn cast(&self, message: M) {
-        match self.offer(message) {
+        self.bury_refused(self.offer(message));
+    }
+
+    pub(crate) fn cast_blamable(&self, message: M, on_failure: OnFailure) {
+        self.bury_refused(match self.resolve() {
+            Some(process) => process.push_blamable(message, on_failure),
+            None => Err(Refused::Gone((message, on_failure))),
+        });
+    }
+
+    /// What was refused is a dead letter.
+    fn bury_refused<T>(&self, outcome: Result<(), Refused<T>>) {
+        match outcome {
             Ok(()) => {}
             Err(Refused::Full(_)) => self.dead_letter(DeadReason::MailboxFull),
             Err(Refused::Gone(_)) => match self.target {
@@ -211,6 +224,12 @@ impl SystemHandle {
     /// Nobody need have the name yet.
     pub fn named<M: Send + 'static>(&self, name: &str) -> Address<M> {
         Address::by_name(name, self)
+    }
+}
+
+impl<M: Send + 'static> From<&Address<M>> for Recipient {
+    fn from(address: &Address<M>) -> Self {
+        address.recipient()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::pid::Recipient;
 use crate::process::Refused;
 use crate::reply::{CallError, Reply};
 use crate::sending::Sending;
+use crate::slot;
 use crate::timers::{Sleep, Timers};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -119,7 +120,7 @@ pub(crate) enum Limit {
 
 /// The wait for an answer that a server owes.
 pub(crate) struct Wait<T> {
-    answer: oneshot::AsyncReceiver<T>,
+    answer: slot::Receiver<T>,
     ended: Option<EventListener>,
     limit: Limit,
     /// Waits for the limit, and knows how long that is.
@@ -130,7 +131,7 @@ pub(crate) struct Wait<T> {
 pub(crate) type Target<'a> = &'a dyn Fn() -> Recipient;
 
 impl<T> Wait<T> {
-    pub(crate) fn new(answer: oneshot::AsyncReceiver<T>, limit: Limit) -> Self {
+    pub(crate) fn new(answer: slot::Receiver<T>, limit: Limit) -> Self {
         Wait { answer, ended: None, limit, sleep: None }
     }
 

@@ -40,6 +40,8 @@ pub enum DeadReason {
     DroppedAtExit,
     /// A bounded mailbox had no room for it.
     MailboxFull,
+    /// It was sent by way of an alias that was inactive.
+    InactiveAlias,
 }
 
 impl fmt::Display for DeadReason {
@@ -49,14 +51,20 @@ impl fmt::Display for DeadReason {
             DeadReason::Exited => "the process has exited",
             DeadReason::DroppedAtExit => "unreceived when the process exited",
             DeadReason::MailboxFull => "mailbox full",
+            DeadReason::InactiveAlias => "inactive alias",
         })
     }
 }
 
 impl DeadReason {
     /// All of them.
-    pub const ALL: [DeadReason; 4] =
-        [DeadReason::NoProcess, DeadReason::Exited, DeadReason::DroppedAtExit, DeadReason::MailboxFull];
+    pub const ALL: [DeadReason; 5] = [
+        DeadReason::NoProcess,
+        DeadReason::Exited,
+        DeadReason::DroppedAtExit,
+        DeadReason::MailboxFull,
+        DeadReason::InactiveAlias,
+    ];
 }
 
 #[derive(Debug)]

@@ -41,14 +41,17 @@ mod sync;
 
 mod clock;
 mod exit;
+mod failure;
 mod panic;
 mod pid;
 
 mod ancestors;
 mod current;
+mod rare;
 mod reply;
 mod room;
 mod signal;
+mod slot;
 mod vitals;
 
 mod held;
@@ -89,6 +92,7 @@ mod address;
 mod call;
 mod requests;
 
+mod alias;
 mod context;
 mod scope;
 mod spawn;
@@ -101,14 +105,16 @@ pub mod logging;
 pub mod testing;
 
 pub use address::{Address, SendError, TrySendError};
+pub use alias::{Alias, AliasOptions};
 pub use ancestors::{Ancestor, Ancestors};
 pub use busy::BusyTime;
 pub use call::Call;
 pub use changes::Changes;
 pub use child::{ChildKind, Restart, Shutdown};
-pub use context::{Context, Interval, Missed};
+pub use context::{Context, Interval, Missed, MonitorOptions};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use exit::{Cause, ExitKind, ExitReason, Outcome, Panic};
+pub use failure::Failure;
 pub use groups::{GroupChange, GroupError, ScopeChange};
 pub use info::{ProcessInfo, Status};
 pub use mailbox::{Mailbox, MailboxOverflow, Overflow};

@@ -11,8 +11,9 @@ use async_channel::Sender;
 use crate::ancestors::Ancestors;
 use crate::exit::ExitReason;
 use crate::held::{Holder, Holders};
-use crate::pid::{MonitorRef, Pid, TimerRef, WatchRef};
-use crate::signal::{Down, Exit, Notice, Signal};
+use crate::pid::{AliasRef, MonitorRef, Pid, TimerRef, WatchRef};
+use crate::rare::Rare;
+use crate::signal::{Down, Exit, Notice, Signal, Urgency};
 
 /// Where a process is in its life.
 #[derive(Debug, Default)]
@@ -30,7 +31,7 @@ pub(crate) enum Life {
 pub(crate) enum Effect {
     Nothing,
     /// The receiver shall find this in its mailbox.
-    Queue(Notice),
+    Queue(Notice, Urgency),
     /// The receiver must be woken to end.
     End,
     /// The receiver has ended already.
@@ -55,12 +56,38 @@ pub(crate) struct Control {
     /// Who monitors this process.
     pub(crate) watchers: BTreeMap<MonitorRef, Pid>,
     /// Whom this process monitors.
-    pub(crate) watching: BTreeMap<MonitorRef, Pid>,
+    pub(crate) watching: BTreeMap<MonitorRef, Watching>,
+    /// Whose exits have priority.
+    pub(crate) urgent_links: Rare<BTreeSet<Pid>>,
+    pub(crate) aliases: Rare<BTreeMap<AliasRef, AliasRights>>,
     pub(crate) timers: BTreeSet<TimerRef>,
     /// Where it has a place that it loses when it ends.
     holders: Holders,
     /// What arms each watch again; a watch is over when this is dropped.
     pub(crate) watches: BTreeMap<WatchRef, Sender<()>>,
+}
+
+/// What a process knows of a monitor of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Watching {
+    pub(crate) pid: Pid,
+    /// The name by which it is monitored.
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) urgency: Urgency,
+}
+
+impl From<Pid> for Watching {
+    fn from(pid: Pid) -> Self {
+        Watching { pid, name: None, urgency: Urgency::Ordinary }
+    }
+}
+
+/// What may be sent by way of an alias.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AliasRights {
+    /// It is inactive after the first message.
+    pub(crate) once: bool,
+    pub(crate) priority: bool,
 }
 
 /// Why a process ends, and what it has to release before anyone is told.
@@ -83,7 +110,7 @@ pub(crate) struct Ties {
     pub(crate) starter: Option<Pid>,
     pub(crate) links: BTreeSet<Pid>,
     pub(crate) watchers: BTreeMap<MonitorRef, Pid>,
-    pub(crate) watching: BTreeMap<MonitorRef, Pid>,
+    pub(crate) watching: BTreeMap<MonitorRef, Watching>,
 }
 
 impl Control {
@@ -106,32 +133,56 @@ impl Control {
             return Effect::Gone;
         }
         match signal {
-            Signal::Exit(exit) => return self.exit(exit),
+            Signal::Exit(exit) => return self.exit(exit, Urgency::Ordinary),
+            Signal::UrgentExit(exit) => return self.exit(exit, Urgency::Priority),
             Signal::Down(down) => return self.down(down),
             Signal::Link(pid) => drop(self.links.insert(*pid)),
-            Signal::Unlink(pid) => drop(self.links.remove(pid)),
+            Signal::Unlink(pid) => {
+                self.links.remove(pid);
+                self.take_urgent_link(*pid);
+            }
             Signal::Monitor { monitor, watcher } => drop(self.watchers.insert(*monitor, *watcher)),
             Signal::Demonitor(monitor) => drop(self.watchers.remove(monitor)),
         }
         Effect::Nothing
     }
 
-    fn exit(&mut self, exit: &Exit) -> Effect {
+    fn exit(&mut self, exit: &Exit, urgency: Urgency) -> Effect {
         let inactive = exit.linked && !self.links.remove(&exit.pid);
+        let urgency = if exit.linked && self.take_urgent_link(exit.pid) { Urgency::Priority } else { urgency };
         if inactive || !self.is_running() {
             return Effect::Nothing;
         }
         match &exit.reason {
             ExitReason::Kill if !exit.linked => self.doom(ExitReason::Killed),
-            _ if self.trap_exit => Effect::Queue(Notice::Exit(exit.clone())),
+            _ if self.trap_exit => Effect::Queue(Notice::Exit(exit.clone()), urgency),
             ExitReason::Normal => Effect::Nothing,
             reason => self.doom(reason.clone()),
         }
     }
 
     fn down(&mut self, down: &Down) -> Effect {
-        let expected = self.watching.remove(&down.monitor).is_some();
-        if expected && self.is_running() { Effect::Queue(Notice::Down(down.clone())) } else { Effect::Nothing }
+        match self.watching.remove(&down.monitor) {
+            Some(Watching { name, urgency, .. }) if self.is_running() => {
+                Effect::Queue(Notice::Down(Down { name, ..down.clone() }), urgency)
+            }
+            _ => Effect::Nothing,
+        }
+    }
+
+    /// The link with `pid` is gone, and with it its priority. Returns whether it had any.
+    pub(crate) fn take_urgent_link(&mut self, pid: Pid) -> bool {
+        self.urgent_links.get_mut().is_some_and(|links| links.remove(&pid))
+    }
+
+    /// What may be sent by way of `alias`, if it is active.
+    pub(crate) fn alias(&self, alias: AliasRef) -> Option<AliasRights> {
+        self.aliases.get()?.get(&alias).copied()
+    }
+
+    /// Makes `alias` inactive. Returns whether it was active.
+    pub(crate) fn remove_alias(&mut self, alias: AliasRef) -> bool {
+        self.aliases.get_mut().is_some_and(|aliases| aliases.remove(&alias).is_some())
     }
 
     /// Ends the process at its next await; the first reason stays.
@@ -204,7 +255,7 @@ mod tests {
     fn fate(trap_exit: bool, signal: Signal) -> String {
         let mut control = Control { trap_exit, links: BTreeSet::from([PEER]), ..Control::default() };
         match control.apply(&signal) {
-            Effect::Queue(Notice::Exit(exit)) => format!("traps {}", exit.reason),
+            Effect::Queue(Notice::Exit(exit), _) => format!("traps {}", exit.reason),
             _ => match control.life {
                 Life::Doomed(reason) => format!("ends {reason}"),
                 _ => "lives".to_owned(),
@@ -251,9 +302,9 @@ mod tests {
     #[test]
     fn a_down_is_taken_once_and_only_while_the_monitor_stands() {
         let monitor = MonitorRef(1);
-        let down = || Signal::Down(Down { monitor, pid: PEER, reason: ExitReason::Normal });
-        let mut control = Control { watching: BTreeMap::from([(monitor, PEER)]), ..Control::default() };
-        assert!(matches!(control.apply(&down()), Effect::Queue(Notice::Down(_))));
+        let down = || Signal::Down(Down { monitor, pid: PEER, name: None, reason: ExitReason::Normal });
+        let mut control = Control { watching: BTreeMap::from([(monitor, PEER.into())]), ..Control::default() };
+        assert!(matches!(control.apply(&down()), Effect::Queue(Notice::Down(_), Urgency::Ordinary)));
         assert!(matches!(control.apply(&down()), Effect::Nothing));
     }
 }

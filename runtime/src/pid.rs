@@ -18,6 +18,9 @@ impl Pid {
     /// The sender of what no process sends: an exit signal from outside, or the system's own at its shutdown.
     pub const SYSTEM: Pid = Pid::new(0, 0);
 
+    /// Who a name leads to that nobody has.
+    pub const NOBODY: Pid = Pid::new(1, 0);
+
     pub(crate) const fn new(slot: u32, generation: u32) -> Self {
         Pid { slot, generation }
     }
@@ -60,7 +63,7 @@ impl FromStr for Pid {
     }
 }
 
-/// Whom a message was for.
+/// A process, or whoever has a name: whom a message was for, or whom a signal is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
     /// A process.
@@ -75,6 +78,18 @@ impl fmt::Display for Recipient {
             Recipient::Process(pid) => write!(f, "{pid}"),
             Recipient::Name(name) => write!(f, "{name:?}"),
         }
+    }
+}
+
+impl From<Pid> for Recipient {
+    fn from(pid: Pid) -> Self {
+        Recipient::Process(pid)
+    }
+}
+
+impl From<&str> for Recipient {
+    fn from(name: &str) -> Self {
+        Recipient::Name(name.into())
     }
 }
 
@@ -129,5 +144,15 @@ pub struct WatchRef(pub(crate) u64);
 impl fmt::Debug for WatchRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#Watch<{}>", self.0)
+    }
+}
+
+/// Names one alias; unique within its system.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct AliasRef(pub(crate) u64);
+
+impl fmt::Debug for AliasRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Alias<{}>", self.0)
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::pid::Recipient;
+use crate::slot;
 
 /// The right to answer one call, once, from any process and at any later time.
 ///
@@ -37,12 +38,12 @@ use crate::pid::Recipient;
 /// assert_eq!(length, Ok(4));
 /// ```
 pub struct Reply<T: Send + 'static> {
-    sender: Option<oneshot::Sender<T>>,
+    sender: Option<slot::Sender<T>>,
 }
 
 impl<T: Send + 'static> Reply<T> {
-    pub(crate) fn channel() -> (Self, oneshot::AsyncReceiver<T>) {
-        let (sender, receiver) = oneshot::async_channel();
+    pub(crate) fn channel() -> (Self, slot::Receiver<T>) {
+        let (sender, receiver) = slot::slot();
         (Reply { sender: Some(sender) }, receiver)
     }
 
@@ -92,7 +93,7 @@ impl Unanswered {
         IN_THIS_POLL.replace(outer).unwrap_or_default()
     }
 
-    fn keep<T: Send + 'static>(sender: oneshot::Sender<T>) {
+    fn keep<T: Send + 'static>(sender: slot::Sender<T>) {
         let mut sender = Some(sender);
         // A thread that is being torn down keeps nothing any more.
         let _ = IN_THIS_POLL.try_with(|kept| {

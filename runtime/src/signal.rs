@@ -1,5 +1,7 @@
 //! What one process can do to another.
 
+use std::sync::Arc;
+
 use crate::exit::ExitReason;
 use crate::pid::{MonitorRef, Pid};
 
@@ -30,8 +32,10 @@ pub struct Exit {
 pub struct Down {
     /// The monitor, which is gone with this.
     pub monitor: MonitorRef,
-    /// Who ended.
+    /// Who ended; [`Pid::NOBODY`] if a name was monitored that nobody had.
     pub pid: Pid,
+    /// The name by which it was monitored, if it was.
+    pub name: Option<Arc<str>>,
     /// Why; [`ExitReason::NoProcess`] if it was not there to be monitored.
     pub reason: ExitReason,
 }
@@ -81,10 +85,22 @@ impl<M> From<Notice> for Event<M> {
     }
 }
 
+/// Where a message or news goes in the mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// Behind all that waits.
+    #[default]
+    Ordinary,
+    /// Before all that has no priority; OTP's priority messages.
+    Priority,
+}
+
 #[derive(Debug)]
 pub(crate) enum Signal {
     /// Asks the receiver to exit, or tells it that a linked process did.
     Exit(Exit),
+    /// As `Exit`, sent by way of an alias: if it is trapped, it has priority.
+    UrgentExit(Exit),
     Down(Down),
     Link(Pid),
     Unlink(Pid),

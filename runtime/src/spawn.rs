@@ -257,7 +257,7 @@ fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
             (_, Tie::None) => {}
             (Life::Closed(_), _) => return false,
             (_, Tie::Link | Tie::Start) => drop(control.links.insert(child.pid())),
-            (_, Tie::Monitor(monitor)) => drop(control.watching.insert(monitor, child.pid())),
+            (_, Tie::Monitor(monitor)) => drop(control.watching.insert(monitor, child.pid().into())),
         }
         true
     });

@@ -18,6 +18,7 @@ use crate::links::Life;
 use crate::names::RegisterError;
 use crate::pid::Pid;
 use crate::signal::{Exit, Signal};
+use crate::slot;
 use crate::spawn::{SpawnOptions, Tie, spawn};
 use crate::system::SystemHandle;
 
@@ -112,7 +113,7 @@ impl<M: Send + 'static> Context<M> {
 
 /// A process tells with it, once, that its start has succeeded; OTP's `init_ack`.
 pub struct InitAck {
-    ready: oneshot::Sender<()>,
+    ready: slot::Sender<()>,
     pid: Pid,
 }
 
@@ -176,7 +177,7 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let is_restart = options.spawn.restarts > 0;
-    let (sender, ready) = oneshot::async_channel();
+    let (sender, ready) = slot::slot();
     let with_ack = move |ctx: Context<M>| {
         let ack = InitAck { ready: sender, pid: ctx.pid() };
         body(ctx, ack)

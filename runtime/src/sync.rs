@@ -9,12 +9,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Default)]
 pub(crate) struct Lock<T>(Mutex<T>);
 
+/// What a [`Lock`] guards, while it is locked.
+pub(crate) type Guard<'a, T> = MutexGuard<'a, T>;
+
 impl<T> Lock<T> {
     pub(crate) const fn new(value: T) -> Self {
         Lock(Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -25,7 +25,7 @@ use crate::info::ProcessInfo;
 use crate::names::{Names, RegisterError};
 use crate::observer::{Moment, Observer};
 use crate::panic;
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::report::{Report, Reports};
 use crate::scheduler::{Scheduler, Settled, Workers};
 use crate::signal::{Exit, Signal};
@@ -273,8 +273,8 @@ impl SystemHandle {
     }
 
     /// Whether the process lives. False as soon as a signal has ended it, though it may have yet to notice.
-    pub fn is_alive(&self, pid: Pid) -> bool {
-        let process = self.shared.table.get(pid);
+    pub fn is_alive(&self, process: impl Into<Recipient>) -> bool {
+        let process = self.shared.table.get(self.shared.pid_of(&process.into()));
         process.is_some_and(|process| process.control(|control| control.is_running()))
     }
 
@@ -282,8 +282,8 @@ impl SystemHandle {
     ///
     /// With [`ExitReason::Kill`] it ends at its next await, whatever it traps; with [`ExitReason::Normal`] nothing happens
     /// unless it traps exits. See the book's table of exit signals.
-    pub fn exit(&self, pid: Pid, reason: ExitReason) {
-        self.shared.exit(Pid::SYSTEM, pid, reason);
+    pub fn exit(&self, to: impl Into<Recipient>, reason: ExitReason) {
+        self.shared.exit(Pid::SYSTEM, self.shared.pid_of(&to.into()), reason);
     }
 
     /// Gives the process a name, by which others find it. The name is free again when the process ends, before anyone
@@ -446,6 +446,14 @@ impl Shared {
     /// Sends `signal` to `pid`, if there is such a process.
     pub(crate) fn signal(&self, pid: Pid, signal: Signal) -> Delivery {
         self.table.get(pid).map_or(Delivery::Gone, |process| process.signal(signal))
+    }
+
+    /// Who it is, or who has the name now; [`Pid::NOBODY`] if nobody has.
+    pub(crate) fn pid_of(&self, recipient: &Recipient) -> Pid {
+        match recipient {
+            Recipient::Process(pid) => *pid,
+            Recipient::Name(name) => self.names.get(name).map_or(Pid::NOBODY, |process| process.pid()),
+        }
     }
 
     pub(crate) fn exit(&self, from: Pid, to: Pid, reason: ExitReason) {

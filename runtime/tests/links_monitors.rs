@@ -154,7 +154,9 @@ fn demonitor_ends_only_the_monitor_it_names_and_only_ones_own() {
         test.run(|mut ctx: Context<()>| async move {
             let (target, first) = ctx.spawn_monitor(idle);
             let second = ctx.monitor(pid(&target));
-            let other = ctx.spawn_link(move |mut ctx: Context<()>| async move { ctx.demonitor(first) });
+            let other = ctx.spawn_link(move |mut ctx: Context<()>| async move {
+                ctx.demonitor(first);
+            });
             other.exited().await;
             ctx.demonitor(second);
             ctx.demonitor(second);

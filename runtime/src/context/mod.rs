@@ -1,5 +1,6 @@
 //! What a process body holds: its mailbox, and all it can do as itself.
 
+mod notice;
 mod receive;
 mod relations;
 mod timers;
@@ -14,6 +15,7 @@ use slog::{Logger, o};
 use crate::address::Address;
 use crate::ancestors::Ancestors;
 use crate::any_process::WithControl;
+use crate::failure::OnFailure;
 use crate::logging::Identity;
 use crate::mailbox::Item;
 use crate::names::RegisterError;
@@ -24,6 +26,7 @@ use crate::system::SystemHandle;
 use crate::timers::Sleep;
 
 use receive::BUDGET;
+pub use relations::MonitorOptions;
 pub use timers::{Interval, Missed};
 
 /// A process as its own body sees it.
@@ -50,6 +53,10 @@ pub struct Context<M: Send + 'static> {
     system: SystemHandle,
     /// Taken from the mailbox, not received yet.
     batch: VecDeque<Item<M>>,
+    /// How much of the batch, from its front, has priority.
+    urgent: usize,
+    /// Who wants to hear if the process fails of what it has received last.
+    on_failure: Option<OnFailure>,
     budget: u32,
     logger: OnceLock<Logger>,
     continuation: Option<M>,
@@ -62,6 +69,8 @@ impl<M: Send + 'static> Context<M> {
             system: SystemHandle { shared: process.system.clone() },
             process,
             batch: VecDeque::new(),
+            urgent: 0,
+            on_failure: None,
             budget: BUDGET,
             logger: OnceLock::new(),
             continuation: None,
@@ -165,7 +174,7 @@ impl<M: Send + 'static> Context<M> {
 
 impl<M: Send + 'static> Drop for Context<M> {
     fn drop(&mut self) {
-        self.process.put_back(std::mem::take(&mut self.batch));
+        self.process.put_back(std::mem::take(&mut self.batch), self.on_failure.take());
     }
 }
 

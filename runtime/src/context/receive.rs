@@ -1,8 +1,9 @@
 //! Receiving.
 
 use std::future::poll_fn;
+use std::ops::Range;
 use std::task::{self, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_lite::future;
 
@@ -48,6 +49,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// Takes the first that matches out of what is there already.
     pub fn try_receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Option<Event<M>> {
+        self.take_urgent();
         self.process.take_all_into(&mut self.batch);
         let found = self.batch.iter().position(|item| wanted(item.peek()))?;
         self.announce(found);
@@ -59,10 +61,19 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive_timeout(&mut self, timeout: Duration) -> Option<Event<M>> {
+        self.receive_deadline(self.system.shared.timers.after(timeout)).await
+    }
+
+    /// Receives what comes next, or `None` if nothing has come by `deadline`, an instant of the system's clock. If that has
+    /// passed, it takes what is there.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn receive_deadline(&mut self, deadline: Instant) -> Option<Event<M>> {
         // Before the race: a process that pauses has not found its mailbox empty.
         self.pause_if_spent().await;
         let budget = self.budget;
-        let event = self.sleep(timeout).limit(self.receive()).await;
+        let event = self.system.shared.timers.sleep_until(deadline).limit(self.receive()).await;
         if event.is_none() {
             // Who looks in again and again without waiting must let others run, too.
             self.budget = budget - 1;
@@ -71,10 +82,15 @@ impl<M: Send + 'static> Context<M> {
     }
 
     fn poll_receive(&mut self, cx: &mut task::Context<'_>) -> Poll<Event<M>> {
-        if self.batch.is_empty() && !self.refill(cx) {
-            return Poll::Pending;
+        loop {
+            self.take_urgent();
+            if !self.batch.is_empty() {
+                return self.poll_take(0);
+            }
+            if !self.refill(cx) {
+                return Poll::Pending;
+            }
         }
-        self.poll_take(0)
     }
 
     fn poll_matching(
@@ -85,8 +101,14 @@ impl<M: Send + 'static> Context<M> {
     ) -> Poll<Event<M>> {
         let held = self.batch.len();
         loop {
-            if let Some(found) = self.batch.iter().skip(*seen).position(|item| wanted(item.peek())) {
-                return self.poll_take(*seen + found);
+            // What has priority has come in front of what was seen.
+            let news = self.take_urgent();
+            if let Some(found) = news.clone().find(|index| wanted(self.batch[*index].peek())) {
+                return self.poll_take(found);
+            }
+            *seen += news.len();
+            if let Some(found) = (*seen..self.batch.len()).find(|index| wanted(self.batch[*index].peek())) {
+                return self.poll_take(found);
             }
             *seen = self.batch.len();
             // What is passed over costs no budget, but if ever more comes, others must run, too.
@@ -106,6 +128,13 @@ impl<M: Send + 'static> Context<M> {
             self.budget = BUDGET;
             future::yield_now().await;
         }
+    }
+
+    /// Takes what has priority before all else, and tells where it is now.
+    fn take_urgent(&mut self) -> Range<usize> {
+        let place = self.urgent;
+        self.urgent += self.process.take_urgent_into(&mut self.batch, place);
+        place..self.urgent
     }
 
     fn refill(&mut self, cx: &task::Context<'_>) -> bool {
@@ -129,8 +158,11 @@ impl<M: Send + 'static> Context<M> {
 
     fn take(&mut self, index: usize) -> Event<M> {
         let item = self.batch.remove(index).expect("the caller found it there");
+        self.urgent -= usize::from(index < self.urgent);
         self.budget = self.budget.saturating_sub(1);
         self.process.received(item.is_message(), self.batch.len());
-        item.into()
+        let (event, on_failure) = item.into_event();
+        self.on_failure = on_failure;
+        event
     }
 }

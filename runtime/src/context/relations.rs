@@ -1,11 +1,15 @@
 //! Links, monitors and exit signals.
 
+use std::fmt;
+
 use super::Context;
 use crate::any_process::{AnyProcess, Delivery, WithControl};
 use crate::exit::ExitReason;
-use crate::mailbox;
-use crate::pid::{MonitorRef, Pid};
-use crate::signal::{Down, Notice, Signal};
+use crate::links::Watching;
+use crate::mailbox::{self, NewsRef};
+use crate::pid::{MonitorRef, Pid, Recipient};
+use crate::process::Teller;
+use crate::signal::{Down, Signal, Urgency};
 
 impl<M: Send + 'static> Context<M> {
     /// From now on, exit signals are received as [`Event::Exit`](crate::Event::Exit) instead of ending the process; `false`
@@ -18,7 +22,16 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// Linking twice is linking once. If there is no such process, this one gets an exit signal with
     /// [`ExitReason::NoProcess`].
-    pub fn link(&mut self, pid: Pid) {
+    pub fn link(&mut self, to: impl Into<Recipient>) {
+        let pid = self.system.shared.pid_of(&to.into());
+        self.system.shared.link(&*self.process, pid);
+    }
+
+    /// As [`link`](Self::link); if this process traps exits, the link's goes before all messages that have no priority. OTP's
+    /// `link(Pid, [priority])`. The other process is linked as ever.
+    pub fn link_with_priority(&mut self, to: impl Into<Recipient>) {
+        let pid = self.system.shared.pid_of(&to.into());
+        self.process.control(|control| control.urgent_links.make().insert(pid));
         self.system.shared.link(&*self.process, pid);
     }
 
@@ -28,41 +41,136 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Removes the link. After it returns, no exit over that link will be received, not even one that waits.
-    pub fn unlink(&mut self, pid: Pid) {
+    pub fn unlink(&mut self, from: impl Into<Recipient>) {
+        let pid = self.system.shared.pid_of(&from.into());
         self.system.shared.unlink(&*self.process, pid);
-        self.discard(|notice| matches!(notice, Notice::Exit(exit) if exit.linked && exit.pid == pid));
+        self.discard(|news| matches!(news, NewsRef::Exit(exit) if exit.linked && exit.pid == pid));
     }
 
     /// Monitors a process: exactly one [`Event::Down`](crate::Event::Down) will be received when it has ended, also if it
     /// has already.
-    pub fn monitor(&mut self, pid: Pid) -> MonitorRef {
-        let monitor = self.system.shared.next_monitor();
-        self.process.control(|control| control.watching.insert(monitor, pid));
-        let signal = Signal::Monitor { monitor, watcher: self.pid() };
-        if self.system.shared.signal(pid, signal) == Delivery::Gone {
-            self.process.signal(Signal::Down(Down { monitor, pid, reason: ExitReason::NoProcess }));
+    ///
+    /// A name is looked up once, now: the down is about the process that has it, and carries the name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{Context, Event, ExitReason, System};
+    ///
+    /// let outcome = System::new("watching").run(|mut ctx: Context<()>| async move {
+    ///     let child = ctx.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+    ///     let monitor = ctx.monitor(&child);
+    ///     child.cast(());
+    ///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+    ///     assert_eq!((down.monitor, down.reason), (monitor, ExitReason::Normal));
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
+    pub fn monitor(&mut self, target: impl Into<Recipient>) -> MonitorRef {
+        self.monitor_with(target, MonitorOptions::new())
+    }
+
+    /// As [`monitor`](Self::monitor), with options.
+    pub fn monitor_with(&mut self, target: impl Into<Recipient>, options: MonitorOptions<M>) -> MonitorRef {
+        let shared = &self.system.shared;
+        let monitor = shared.next_monitor();
+        let target = target.into();
+        let pid = shared.pid_of(&target);
+        let name = match target {
+            Recipient::Process(_) => None,
+            Recipient::Name(name) => Some(name),
+        };
+        self.process.watch_process(monitor, Watching { pid, name, urgency: options.urgency }, options.teller);
+        if shared.signal(pid, Signal::Monitor { monitor, watcher: self.pid() }) == Delivery::Gone {
+            let down = Down { monitor, pid, name: None, reason: ExitReason::NoProcess };
+            self.process.signal(Signal::Down(down));
         }
         monitor
     }
 
-    /// Ends a monitor. After it returns, no down of it will be received, not even one that waits.
-    pub fn demonitor(&mut self, monitor: MonitorRef) {
-        match self.process.control(|control| control.watching.remove(&monitor)) {
-            Some(pid) => drop(self.system.shared.signal(pid, Signal::Demonitor(monitor))),
-            None => self.discard(|notice| matches!(notice, Notice::Down(down) if down.monitor == monitor)),
+    /// Ends a monitor. After it returns, no down of it will be received, not even one that waits; OTP's
+    /// `demonitor(Ref, [flush])`. Returns whether the monitor stood, as with `info`: otherwise its down has come.
+    pub fn demonitor(&mut self, monitor: MonitorRef) -> bool {
+        if let Some(watching) = self.process.unwatch_process(monitor) {
+            self.system.shared.signal(watching.pid, Signal::Demonitor(monitor));
+            return true;
         }
+        self.discard(|news| matches!(news, NewsRef::Down(down) if down == monitor));
+        false
     }
 
     /// Sends an exit signal; OTP's `exit(Pid, Reason)`. To itself, it ends the process at its next await.
     ///
     /// With [`ExitReason::Kill`] the receiver ends as killed, whatever it traps. With [`ExitReason::Normal`] nothing
     /// happens unless it traps exits.
-    pub fn exit(&self, pid: Pid, reason: ExitReason) {
+    pub fn exit(&self, to: impl Into<Recipient>, reason: ExitReason) {
+        let pid = self.system.shared.pid_of(&to.into());
         self.system.shared.exit(self.pid(), pid, reason);
     }
 
-    fn discard(&mut self, unwanted: impl Fn(&Notice) -> bool + Copy) {
+    fn discard(&mut self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) {
+        self.urgent -= self.batch.iter().take(self.urgent).filter(|item| item.is_news(unwanted)).count();
         drop(mailbox::discard(&mut self.batch, unwanted));
         self.process.discard(unwanted, self.batch.len());
+    }
+}
+
+/// What becomes of a monitor's down.
+///
+/// # Examples
+///
+/// A down that comes as a message of the process's own, so that it is told from others by what it says:
+///
+/// ```
+/// use proscenium_runtime::{Context, MonitorOptions, System};
+///
+/// #[derive(Debug, PartialEq)]
+/// enum Office {
+///     PrinterGone { floor: u32 },
+/// }
+///
+/// let outcome = System::new("office").run(|mut ctx: Context<Office>| async move {
+///     let printer = ctx.spawn(|_ctx: Context<()>| async {});
+///     ctx.monitor_with(&printer, MonitorOptions::new().message(|_down| Office::PrinterGone { floor: 3 }));
+///     assert_eq!(ctx.receive_message().await, Office::PrinterGone { floor: 3 });
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
+pub struct MonitorOptions<M> {
+    urgency: Urgency,
+    teller: Option<Teller<M>>,
+}
+
+impl<M> MonitorOptions<M> {
+    /// An [`Event::Down`](crate::Event::Down), in its turn.
+    pub fn new() -> Self {
+        MonitorOptions { urgency: Urgency::Ordinary, teller: None }
+    }
+
+    /// The down goes before all messages that have no priority; OTP's option `priority`.
+    #[must_use]
+    pub fn priority(mut self) -> Self {
+        self.urgency = Urgency::Priority;
+        self
+    }
+
+    /// The down comes as the message that `make` makes of it; what OTP's option `tag` is for. It takes no room in a bounded
+    /// mailbox, and [`Context::demonitor`] finds it. If `make` panics, this process ends of that.
+    #[must_use]
+    pub fn message(mut self, make: impl FnOnce(Down) -> M + Send + 'static) -> Self {
+        self.teller = Some(Box::new(make));
+        self
+    }
+}
+
+impl<M> Default for MonitorOptions<M> {
+    fn default() -> Self {
+        MonitorOptions::new()
+    }
+}
+
+impl<M> fmt::Debug for MonitorOptions<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MonitorOptions").field("urgency", &self.urgency).finish_non_exhaustive()
     }
 }

@@ -8,11 +8,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use oneshot::{Receiver, Sender};
 use slog::{FlushError, Level};
 
 use super::overload::{Door, Entry, Lost, Overload, Timeouts};
@@ -75,7 +75,7 @@ impl<T: Send + 'static> Writer<T> {
     pub(crate) fn start(name: &str, overload: Overload, sink: impl Sink<T>) -> io::Result<Self> {
         let timeouts = overload.timeouts();
         let shared = Arc::new(Shared::new(overload));
-        let (ending, ended) = oneshot::channel();
+        let (ending, ended) = mpsc::channel();
         let write = shared.clone();
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             write.run(sink);
@@ -93,7 +93,7 @@ impl<T: Send + 'static> Writer<T> {
         // It may run user code: not under the lock. Others may come in meanwhile.
         let item = make();
         let Some(written) = self.shared.push(level, item) else { return };
-        if let Err(oneshot::RecvTimeoutError::Timeout) = written.recv_timeout(self.timeouts.sync) {
+        if let Err(RecvTimeoutError::Timeout) = written.recv_timeout(self.timeouts.sync) {
             self.shared.lock().door.waited_in_vain();
         }
     }
@@ -103,7 +103,7 @@ impl<T: Send + 'static> Writer<T> {
         if self.is_own_thread() {
             return Ok(());
         }
-        let (sender, flushed) = oneshot::channel();
+        let (sender, flushed) = mpsc::channel();
         let mut state = self.shared.lock();
         state.jobs.push_back(Job::Flush(sender));
         self.shared.wake(state);
@@ -156,7 +156,7 @@ impl<T> Shared<T> {
         let waiting = state.waiting;
         let (sender, written) = match state.door.enter(waiting, Instant::now()) {
             Entry::Async => None,
-            Entry::Sync => Some(oneshot::channel()),
+            Entry::Sync => Some(mpsc::channel()),
             Entry::Flush => {
                 state.discard();
                 None

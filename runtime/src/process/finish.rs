@@ -1,27 +1,35 @@
 //! The end of a process.
 
 use std::any::type_name;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Process;
+use super::{Process, Teller};
 use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
+use crate::failure::{Failure, OnFailure};
 use crate::links::{Ending, Ties};
 use crate::mailbox::{Item, Left};
 use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
+use crate::pid::MonitorRef;
 use crate::report::{CrashReport, Report};
 use crate::signal::{Down, Exit, Signal};
 use crate::vitals::Tally;
+
+/// What user code made that a process leaves behind, to be called or dropped once its lock is free.
+struct Rest<M> {
+    tellers: BTreeMap<MonitorRef, Teller<M>>,
+    on_failure: Option<OnFailure>,
+}
 
 impl<M: Send + 'static> Process<M> {
     /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands. `fault` is the
     /// panic with which it was dropped, which is reported and does not change the reason.
     pub(crate) fn finish(&self, by_itself: Option<ExitReason>, fault: Option<Panic>) {
-        let (mut ending, left) = self.begin_exit(by_itself);
+        let (mut ending, left, rest) = self.begin_exit(by_itself);
         if let Some(name) = &ending.name {
             self.system.names.release(name, self.pid);
         }
@@ -36,12 +44,17 @@ impl<M: Send + 'static> Process<M> {
         }
         ending.watches.clear();
         let crash = ending.crashed.then(|| ending.reason.clone());
-        let crash = fault.map(ExitReason::Panic).or(crash);
+        let failed = fault.map(ExitReason::Panic).or(crash.clone());
         self.settle();
-        let tally = Tally::of_one(ending.reason.kind(), crash.is_some(), self.work());
-        if let Some(reason) = crash {
+        let tally = Tally::of_one(ending.reason.kind(), failed.is_some(), self.work());
+        if let Some(reason) = failed {
             self.report_crash(reason, ending.name.clone(), unreceived);
         }
+        if let (Some(reason), Some(on_failure)) = (crash, rest.on_failure) {
+            let failure = Failure { pid: self.pid, message_type: type_name::<M>(), reason };
+            let _ = catch(|| on_failure.tell(failure));
+        }
+        let _ = drop_quietly(rest.tellers);
         self.system.observe(|| Moment::Ends(self, &ending.reason));
         // Only now, or who finds no such process could find its name taken.
         let was_last = self.system.table.remove(self.pid, tally);
@@ -56,14 +69,15 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// From here on it takes neither messages nor a name, but links and monitors still count.
-    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Left<M>) {
+    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Left<M>, Rest<M>) {
         let mut inner = self.inner.lock();
         let ending = inner.control.begin_exit(by_itself);
         let left = inner.queue.close();
+        let rest = Rest { tellers: inner.tellers.take(), on_failure: inner.on_failure.take() };
         let task = inner.task.take();
         drop(inner);
         drop(task);
-        (ending, left)
+        (ending, left, rest)
     }
 
     /// Drops what was not received, each message a dead letter; a panic in one's drop harms nobody.
@@ -99,8 +113,8 @@ impl<M: Send + 'static> Process<M> {
     /// Tells links and monitors; last, so that who hears of it finds everything else done.
     fn tell(&self, reason: &ExitReason, ties: Ties) {
         let reason = reason.to_others();
-        for (monitor, target) in ties.watching {
-            self.system.signal(target, Signal::Demonitor(monitor));
+        for (monitor, watching) in ties.watching {
+            self.system.signal(watching.pid, Signal::Demonitor(monitor));
         }
         for link in ties.links {
             let signal = if ties.starter == Some(link) {
@@ -111,7 +125,8 @@ impl<M: Send + 'static> Process<M> {
             self.system.signal(link, signal);
         }
         for (monitor, watcher) in ties.watchers {
-            self.system.signal(watcher, Signal::Down(Down { monitor, pid: self.pid, reason: reason.clone() }));
+            let down = Down { monitor, pid: self.pid, name: None, reason: reason.clone() };
+            self.system.signal(watcher, Signal::Down(down));
         }
     }
 }

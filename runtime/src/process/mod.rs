@@ -9,10 +9,11 @@
 
 mod finish;
 mod push;
+mod signals;
 mod vitals;
 
 use std::any::type_name;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -25,12 +26,14 @@ use crate::any_process::{AnyProcess, Delivery};
 use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
 use crate::exit::ExitReason;
+use crate::failure::OnFailure;
 use crate::info::ProcessInfo;
-use crate::links::{Control, Effect, Life};
-use crate::mailbox::{Item, Mailbox, Queue};
+use crate::links::{Control, Life};
+use crate::mailbox::{Item, Mailbox, NewsRef, Queue};
 use crate::panic::drop_quietly;
-use crate::pid::{Pid, Recipient};
-use crate::signal::{Notice, Signal};
+use crate::pid::{MonitorRef, Pid, Recipient};
+use crate::rare::Rare;
+use crate::signal::{Down, Signal};
 use crate::sync::Lock;
 use crate::system::Shared;
 use crate::timers::Timers;
@@ -61,6 +64,8 @@ pub(crate) struct Process<M> {
     running: AtomicBool,
     /// Whether it was woken, by what its mailbox holds or by a signal, and has not run since.
     woken: AtomicBool,
+    /// Set while something with priority waits: what the lock knows, told without the lock.
+    urgent: AtomicBool,
     /// Set once a signal has ended it: what the lock knows, told without the lock.
     doomed: AtomicBool,
     /// Set once its body only cleans up: callers it left unanswered shall hear of its end.
@@ -73,14 +78,21 @@ pub(crate) struct Process<M> {
 struct Inner<M> {
     queue: Queue<M>,
     control: Control,
+    /// Makes messages of the downs of those monitors.
+    tellers: Rare<BTreeMap<MonitorRef, Teller<M>>>,
+    /// The process fails of the last message it has received: who wants to hear that.
+    on_failure: Option<OnFailure>,
     /// Wakes the process whatever its body waits for.
     task: Option<Waker>,
 }
 
+/// Makes a message of a down.
+pub(crate) type Teller<M> = Box<dyn FnOnce(Down) -> M + Send>;
+
 /// The mailbox took no message; here it is again.
-pub(crate) enum Refused<M> {
-    Full(M),
-    Gone(M),
+pub(crate) enum Refused<T> {
+    Full(T),
+    Gone(T),
 }
 
 impl<M: Send + 'static> Process<M> {
@@ -91,7 +103,13 @@ impl<M: Send + 'static> Process<M> {
             mailbox,
             born_nanos: vitals::nanos(system.age()),
             system,
-            inner: Lock::new(Inner { queue: Queue::new(mailbox), control, task: None }),
+            inner: Lock::new(Inner {
+                queue: Queue::new(mailbox),
+                control,
+                tellers: Rare::default(),
+                on_failure: None,
+                task: None,
+            }),
             held: AtomicU32::new(0),
             body_size: AtomicU32::new(0),
             restarts: AtomicU16::new(0),
@@ -100,6 +118,7 @@ impl<M: Send + 'static> Process<M> {
             busy_nanos: AtomicU64::new(0),
             running: AtomicBool::new(false),
             woken: AtomicBool::new(true),
+            urgent: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -107,7 +126,7 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
-    /// Moves what waits into `batch`; if there is nothing, `waker` is woken when something comes.
+    /// Moves what waits without priority into `batch`; if nothing at all waits, `waker` is woken when something comes.
     pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> bool {
         let mut inner = self.inner.lock();
         let taken = inner.queue.take_into(batch);
@@ -118,7 +137,19 @@ impl<M: Send + 'static> Process<M> {
         taken
     }
 
-    /// Moves all that waits into `batch`.
+    /// Moves what has priority into `batch`, at `place`, and tells how much that was.
+    pub(crate) fn take_urgent_into(&self, batch: &mut VecDeque<Item<M>>, place: usize) -> usize {
+        if !self.urgent.load(Ordering::Acquire) {
+            return 0;
+        }
+        let mut inner = self.inner.lock();
+        self.urgent.store(false, Ordering::Release);
+        let count = inner.queue.take_urgent_into(batch, place);
+        self.hold(batch.len());
+        count
+    }
+
+    /// Moves all that waits without priority into `batch`.
     pub(crate) fn take_all_into(&self, batch: &mut VecDeque<Item<M>>) {
         let mut inner = self.inner.lock();
         inner.queue.take_all_into(batch);
@@ -139,22 +170,24 @@ impl<M: Send + 'static> Process<M> {
 
     /// Takes back what the body held when its context was dropped. If the context has outlived the process, it is too
     /// late for that.
-    pub(crate) fn put_back(&self, batch: VecDeque<Item<M>>) {
+    pub(crate) fn put_back(&self, batch: VecDeque<Item<M>>, on_failure: Option<OnFailure>) {
         let mut inner = self.inner.lock();
         self.hold(0);
         if inner.control.stopped {
             drop(inner);
             self.bury(batch);
+            let _ = drop_quietly(on_failure);
         } else {
             inner.queue.put_back(batch);
+            inner.on_failure = on_failure;
         }
     }
 
     /// Discards news from the queue; the body has done so with what it holds, and holds `held` now.
-    pub(crate) fn discard(&self, unwanted: impl Fn(&Notice) -> bool, held: usize) {
+    pub(crate) fn discard(&self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy, held: usize) {
         self.hold(held);
         let discarded = self.inner.lock().queue.discard(unwanted);
-        // Exit reasons may hold what user code made: they are dropped here, not under the lock.
+        // They may hold what user code made: they are dropped here, not under the lock.
         drop(discarded);
     }
 
@@ -259,7 +292,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn signal(&self, signal: Signal) -> Delivery {
-        self.apply(|control| control.apply(&signal))
+        self.receive_signal(signal)
     }
 
     fn doom(&self, reason: ExitReason) {
@@ -283,23 +316,6 @@ impl<M> Process<M> {
             self.woken.store(true, Ordering::Release);
             waker.wake();
         }
-    }
-
-    /// Changes what the lock guards, and carries out the effect.
-    fn apply(&self, act: impl FnOnce(&mut Control) -> Effect) -> Delivery {
-        let mut inner = self.inner.lock();
-        let waker = match act(&mut inner.control) {
-            Effect::Nothing => None,
-            Effect::Queue(notice) => inner.queue.push_notice(notice),
-            Effect::End => {
-                self.doomed.store(true, Ordering::Release);
-                inner.task.clone()
-            }
-            Effect::Gone => return Delivery::Gone,
-        };
-        drop(inner);
-        self.wake(waker);
-        Delivery::Done
     }
 }
 

@@ -2,38 +2,69 @@
 
 use std::task::Waker;
 
-use super::{Process, Refused, wake};
+use super::{Inner, Process, Refused, wake};
 use crate::any_process::AnyProcess;
 use crate::current;
 use crate::dead_letters::DeadReason;
 use crate::exit::ExitReason;
+use crate::failure::OnFailure;
 use crate::links::Control;
-use crate::mailbox::{Push, Queue};
+use crate::mailbox::{Item, Push};
 use crate::panic::{catch, drop_quietly};
-use crate::pid::{TimerRef, WatchRef};
+use crate::pid::{AliasRef, TimerRef, WatchRef};
 use crate::room::Turn;
+use crate::signal::Urgency;
 
 impl<M: Send + 'static> Process<M> {
     pub(crate) fn push(&self, message: M) -> Result<(), Refused<M>> {
-        self.push_with(message, |queue, message| queue.push(message))
+        self.push_with(message, |inner, message| inner.queue.push(message))
     }
 
     /// As [`push`](Self::push); but where senders wait for room, refused as full means that this one waits in the line.
     pub(crate) fn push_in_turn(&self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Result<(), Refused<M>> {
-        self.push_with(message, |queue, message| queue.push_in_turn(message, turn, sender))
+        self.push_with(message, |inner, message| inner.queue.push_in_turn(message, turn, sender))
     }
 
-    fn push_with(&self, message: M, push: impl FnOnce(&mut Queue<M>, M) -> Push<M>) -> Result<(), Refused<M>> {
+    /// As [`push`](Self::push); should the process fail of it, `on_failure` is called.
+    pub(crate) fn push_blamable(&self, message: M, on_failure: OnFailure) -> Result<(), Refused<(M, OnFailure)>> {
+        self.push_with((message, on_failure), |inner, blamable| inner.queue.push(blamable))
+    }
+
+    /// As [`push`](Self::push), by way of an alias. If that is inactive, the message is refused as gone.
+    pub(crate) fn push_by_alias(&self, alias: AliasRef, urgency: Urgency, message: M) -> Result<(), Refused<M>> {
+        self.push_with(message, |inner, message| {
+            let Some(rights) = inner.control.alias(alias) else {
+                return Push::Closed(message);
+            };
+            let pushed = if rights.priority && urgency == Urgency::Priority {
+                self.note(urgency);
+                Push::Queued(inner.queue.push_urgent(message))
+            } else {
+                inner.queue.push(message)
+            };
+            if rights.once && matches!(pushed, Push::Queued(_) | Push::Evicted(..)) {
+                inner.control.remove_alias(alias);
+            }
+            pushed
+        })
+    }
+
+    fn push_with<T: Into<Item<M>>>(
+        &self,
+        message: T,
+        push: impl FnOnce(&mut Inner<M>, T) -> Push<M, T>,
+    ) -> Result<(), Refused<T>> {
         let mut inner = self.inner.lock();
         if !inner.control.is_running() {
             return Err(Refused::Gone(message));
         }
         // Who sent what was evicted is forgotten.
-        let (waker, dead) = match push(&mut inner.queue, message) {
+        let (waker, dead) = match push(&mut inner, message) {
             Push::Queued(waker) => (waker, None),
             Push::Evicted(oldest, waker) => (waker, Some((oldest, None))),
-            Push::Dropped(newest) => (None, Some((newest, current::pid()))),
+            Push::Dropped(newest) => (None, Some((newest.into(), current::pid()))),
             Push::Full(message) => return Err(Refused::Full(message)),
+            Push::Closed(message) => return Err(Refused::Gone(message)),
             Push::Overflowed(message, overflow) => {
                 drop(inner);
                 self.doom(overflow.into());

@@ -91,7 +91,7 @@ impl<M: Send + 'static> Process<M> {
             age: system_age.saturating_sub(Duration::from_nanos(self.born_nanos)),
             restarts: self.restarts.load(Ordering::Relaxed).into(),
             links: control.links.iter().copied().collect(),
-            monitors: control.watching.values().copied().collect(),
+            monitors: control.watching.values().map(|watching| watching.pid).collect(),
             monitored_by: control.watchers.values().copied().collect(),
             groups: Vec::new(),
             timers: control.timers.len(),

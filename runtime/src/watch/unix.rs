@@ -12,7 +12,6 @@ use async_io::Async;
 use futures_lite::future;
 
 use super::{Interest, Ready, WatchError};
-use crate::any_process::AnyProcess;
 use crate::exit::ExitReason;
 use crate::panic::{catch, drop_quietly};
 use crate::pid::WatchRef;

@@ -97,7 +97,7 @@ impl Known {
             Event::Exit(Exit { pid, reason, linked }) => {
                 Item::Exit { from: self.who(pid), reason: Reason::from(&reason), linked }
             }
-            Event::Down(Down { monitor, pid, reason }) => {
+            Event::Down(Down { monitor, pid, reason, .. }) => {
                 let known = self.monitors.iter().find(|(_, known)| **known == monitor);
                 let (monitor, _) = known.expect("nobody else monitors");
                 Item::Down { monitor: *monitor, of: self.who(pid), reason: Reason::from(&reason) }

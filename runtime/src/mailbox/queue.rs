@@ -1,137 +1,18 @@
-//! One FIFO for messages and news, as its process's lock guards it.
-//!
-//! Invariants:
-//! - What one sender pushes first is received first, messages and news alike.
-//! - A bound counts messages; news always finds room.
-//! - The one consumer takes the whole queue at a time, so that it meets the senders at the lock once a batch.
+//! The queue of a mailbox.
 
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
 use std::task::Waker;
 
+use super::{Item, Mailbox, MailboxOverflow, NewsRef, Overflow};
+use crate::pid::MonitorRef;
+use crate::rare::Rare;
 use crate::room::{Room, Turn};
-use crate::signal::{Event, EventRef, Notice};
-
-/// How many messages a mailbox takes, and what becomes of one more.
-///
-/// Unbounded is the default, as in OTP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mailbox {
-    bound: Option<NonZeroUsize>,
-    overflow: Overflow,
-}
-
-impl Mailbox {
-    /// A mailbox that takes every message.
-    pub const fn unbounded() -> Self {
-        Mailbox { bound: None, overflow: Overflow::Wait }
-    }
-
-    /// A mailbox that holds at most `capacity` messages, and whose senders wait when it is full. Exits and downs do not
-    /// count and are never held up.
-    ///
-    /// # Panics
-    /// If `capacity` is zero.
-    pub const fn bounded(capacity: usize) -> Self {
-        match NonZeroUsize::new(capacity) {
-            Some(bound) => Mailbox { bound: Some(bound), overflow: Overflow::Wait },
-            None => panic!("a mailbox must have room for one message"),
-        }
-    }
-
-    /// Sets what becomes of a message for which there is no room.
-    #[must_use]
-    pub const fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
-        self
-    }
-
-    pub(crate) fn bound(self) -> Option<usize> {
-        self.bound.map(NonZeroUsize::get)
-    }
-
-    pub(crate) fn is_bounded(self) -> bool {
-        self.bound.is_some()
-    }
-
-    fn room(self) -> Option<Box<Room>> {
-        self.bound.map(|capacity| Box::new(Room::new(capacity)))
-    }
-
-    pub(crate) fn makes_senders_wait(self) -> bool {
-        self.is_bounded() && self.overflow == Overflow::Wait
-    }
-}
-
-/// What becomes of a message for which a bounded mailbox has no room.
-///
-/// | | `send` and `call` | `try_send` | `cast` |
-/// |---|---|---|---|
-/// | `Wait` | wait for room | gives it back | it is a dead letter |
-/// | `Reject` | give it back, or fail | gives it back | it is a dead letter |
-/// | `DropNewest` | it is a dead letter | it is a dead letter | it is a dead letter |
-/// | `DropOldest` | the oldest message is a dead letter | likewise | likewise |
-/// | `Exit` | the process ends | likewise | likewise |
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overflow {
-    /// Who can wait does: back-pressure. The default.
-    #[default]
-    Wait,
-    /// The sender gets it back, and decides.
-    Reject,
-    /// What came before matters more.
-    DropNewest,
-    /// What comes last matters more. What a selective receive has passed over stays: the message gives way if nothing else
-    /// waits.
-    DropOldest,
-    /// The process ends with the error [`MailboxOverflow`], as one of OTP's does that outgrows its `max_heap_size`. The
-    /// message fares as if rejected.
-    Exit,
-}
-
-/// A process ended because more was sent to it than its mailbox holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the mailbox overflowed its bound of {bound} messages")]
-pub struct MailboxOverflow {
-    /// How many messages it holds.
-    pub bound: usize,
-}
-
-/// What waits in a queue. News is boxed, so that it does not make every message larger.
-#[derive(Debug)]
-pub(crate) enum Item<M> {
-    Message(M),
-    Notice(Box<Notice>),
-}
-
-impl<M> Item<M> {
-    pub(crate) fn is_message(&self) -> bool {
-        matches!(self, Item::Message(_))
-    }
-
-    pub(crate) fn peek(&self) -> EventRef<'_, M> {
-        match self {
-            Item::Message(message) => EventRef::Message(message),
-            Item::Notice(notice) => match &**notice {
-                Notice::Exit(exit) => EventRef::Exit(exit),
-                Notice::Down(down) => EventRef::Down(down),
-            },
-        }
-    }
-}
-
-impl<M> From<Item<M>> for Event<M> {
-    fn from(item: Item<M>) -> Self {
-        match item {
-            Item::Message(message) => Event::Message(message),
-            Item::Notice(notice) => (*notice).into(),
-        }
-    }
-}
+use crate::signal::{Notice, Urgency};
 
 pub(crate) struct Queue<M> {
     items: VecDeque<Item<M>>,
+    /// What comes before `items`.
+    urgent: Rare<VecDeque<Item<M>>>,
     /// Of a bounded mailbox; boxed, so that the others are small.
     room: Option<Box<Room>>,
     overflow: Overflow,
@@ -140,24 +21,27 @@ pub(crate) struct Queue<M> {
     consumer: Option<Waker>,
 }
 
-/// What became of a message.
-pub(crate) enum Push<M> {
+/// What became of a message, or of whatever `T` it came in.
+pub(crate) enum Push<M, T = M> {
     /// It waits to be received; here is whom to wake.
     Queued(Option<Waker>),
     /// It waits, and the one that gave way to it is here.
-    Evicted(M, Option<Waker>),
+    Evicted(Item<M>, Option<Waker>),
     /// There is no room for it.
-    Full(M),
+    Full(T),
     /// There is no room for it, and nobody shall hear of that.
-    Dropped(M),
+    Dropped(T),
     /// There is no room for it, and the process shall end of that.
-    Overflowed(M, MailboxOverflow),
+    Overflowed(T, MailboxOverflow),
+    /// The way it came is closed.
+    Closed(T),
 }
 
 impl<M> Queue<M> {
     pub(crate) fn new(mailbox: Mailbox) -> Self {
         Queue {
             items: VecDeque::new(),
+            urgent: Rare::default(),
             room: mailbox.room(),
             overflow: mailbox.overflow,
             high_water: 0,
@@ -166,14 +50,14 @@ impl<M> Queue<M> {
     }
 
     /// Adds a message, or does what is to be done if there is no room.
-    pub(crate) fn push(&mut self, message: M) -> Push<M> {
+    pub(crate) fn push<T: Into<Item<M>>>(&mut self, message: T) -> Push<M, T> {
         if let Some(room) = &mut self.room
             && !room.take()
         {
             let bound = room.capacity();
             return self.push_to_full(message, bound);
         }
-        Push::Queued(self.add(Item::Message(message)))
+        Push::Queued(self.add(message.into()))
     }
 
     /// As [`push`](Self::push); but where senders wait for room, this one waits in the line, and `sender` is woken when it
@@ -191,25 +75,22 @@ impl<M> Queue<M> {
         }
     }
 
-    fn push_to_full(&mut self, message: M, bound: usize) -> Push<M> {
+    fn push_to_full<T: Into<Item<M>>>(&mut self, message: T, bound: usize) -> Push<M, T> {
         match self.overflow {
             Overflow::Wait | Overflow::Reject => Push::Full(message),
             Overflow::DropNewest => Push::Dropped(message),
             Overflow::Exit => Push::Overflowed(message, MailboxOverflow { bound }),
             // The oldest leaves its room to the newest.
             Overflow::DropOldest => match self.evict() {
-                Some(oldest) => Push::Evicted(oldest, self.add(Item::Message(message))),
+                Some(oldest) => Push::Evicted(oldest, self.add(message.into())),
                 None => Push::Dropped(message),
             },
         }
     }
 
-    fn evict(&mut self) -> Option<M> {
+    fn evict(&mut self) -> Option<Item<M>> {
         let oldest = self.items.iter().position(Item::is_message)?;
-        match self.items.remove(oldest) {
-            Some(Item::Message(message)) => Some(message),
-            _ => unreachable!("a message was found there"),
-        }
+        self.items.remove(oldest)
     }
 
     /// Adds a message whether there is room or not.
@@ -220,8 +101,48 @@ impl<M> Queue<M> {
         self.add(Item::Message(message))
     }
 
-    pub(crate) fn push_notice(&mut self, notice: Notice) -> Option<Waker> {
-        self.add(Item::Notice(Box::new(notice)))
+    /// Adds a message before all that has no priority, whether there is room or not.
+    pub(crate) fn push_urgent(&mut self, message: M) -> Option<Waker> {
+        if let Some(room) = &mut self.room {
+            room.take_past_capacity();
+        }
+        self.add_urgent(Item::Message(message))
+    }
+
+    pub(crate) fn push_notice(&mut self, notice: Notice, urgency: Urgency) -> Option<Waker> {
+        self.push_news(Item::Notice(Box::new(notice)), urgency)
+    }
+
+    pub(crate) fn push_told(&mut self, monitor: MonitorRef, message: M, urgency: Urgency) -> Option<Waker> {
+        self.push_news(Item::Told(Box::new((monitor, message))), urgency)
+    }
+
+    fn push_news(&mut self, news: Item<M>, urgency: Urgency) -> Option<Waker> {
+        match urgency {
+            Urgency::Ordinary => self.add(news),
+            Urgency::Priority => self.add_urgent(news),
+        }
+    }
+
+    fn add_urgent(&mut self, item: Item<M>) -> Option<Waker> {
+        self.urgent.make().push_back(item);
+        self.consumer.take()
+    }
+
+    /// Whether something waits that comes before all else, also before what was taken already.
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.urgent.get().is_some_and(|urgent| !urgent.is_empty())
+    }
+
+    /// Moves what has priority into `batch`, at `place`, and tells how much that was.
+    pub(crate) fn take_urgent_into(&mut self, batch: &mut VecDeque<Item<M>>, place: usize) -> usize {
+        self.high_water = self.high_water.max(batch.len() + self.len());
+        let Some(urgent) = self.urgent.get_mut() else { return 0 };
+        let count = urgent.len();
+        for item in urgent.drain(..).rev() {
+            batch.insert(place, item);
+        }
+        count
     }
 
     fn add(&mut self, item: Item<M>) -> Option<Waker> {
@@ -229,9 +150,12 @@ impl<M> Queue<M> {
         self.consumer.take()
     }
 
-    /// Moves all that waits behind what `batch` holds; returns whether there was anything. Where the oldest may have to
-    /// give way, one item only: what is in the batch is out of reach.
+    /// Moves all that waits without priority behind what `batch` holds; returns whether anything waits or was moved. Where
+    /// the oldest may have to give way, one item only: what is in the batch is out of reach.
     pub(crate) fn take_into(&mut self, batch: &mut VecDeque<Item<M>>) -> bool {
+        if self.has_urgent() {
+            return true;
+        }
         self.high_water = self.high_water.max(batch.len() + self.items.len());
         if self.items.is_empty() {
             return false;
@@ -244,7 +168,7 @@ impl<M> Queue<M> {
         true
     }
 
-    /// Moves all that waits behind what `batch` holds, whatever may have to give way.
+    /// Moves all that waits without priority behind what `batch` holds, whatever may have to give way.
     pub(crate) fn take_all_into(&mut self, batch: &mut VecDeque<Item<M>>) {
         self.high_water = self.high_water.max(batch.len() + self.items.len());
         if batch.is_empty() {
@@ -279,21 +203,27 @@ impl<M> Queue<M> {
     }
 
     /// Removes the news that `unwanted` picks, for the caller to drop.
-    pub(crate) fn discard(&mut self, unwanted: impl Fn(&Notice) -> bool) -> Vec<Item<M>> {
-        discard(&mut self.items, unwanted)
+    pub(crate) fn discard(&mut self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {
+        let mut removed = discard(&mut self.items, unwanted);
+        if let Some(urgent) = self.urgent.get_mut() {
+            removed.extend(discard(urgent, unwanted));
+        }
+        removed
     }
 
     /// Takes out what is left. Nothing may be pushed any more.
     pub(crate) fn close(&mut self) -> Left<M> {
+        let mut items = self.urgent.take();
+        items.append(&mut self.items);
         Left {
-            items: std::mem::take(&mut self.items),
+            items,
             senders: self.room.as_mut().map(|room| room.close()).unwrap_or_default(),
             _consumer: self.consumer.take(),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.items.len()
+        self.items.len() + self.urgent.get().map_or(0, VecDeque::len)
     }
 
     /// Bytes of what it has room for without asking for more.
@@ -303,7 +233,7 @@ impl<M> Queue<M> {
 
     /// The most items that have waited at a time, as the consumer has seen it.
     pub(crate) fn high_water(&self) -> usize {
-        self.high_water.max(self.items.len())
+        self.high_water.max(self.len())
     }
 }
 
@@ -315,8 +245,8 @@ pub(crate) struct Left<M> {
     pub(crate) _consumer: Option<Waker>,
 }
 
-pub(crate) fn discard<M>(items: &mut VecDeque<Item<M>>, unwanted: impl Fn(&Notice) -> bool) -> Vec<Item<M>> {
-    let is_unwanted = |item: &Item<M>| matches!(item, Item::Notice(notice) if unwanted(notice));
+pub(crate) fn discard<M>(items: &mut VecDeque<Item<M>>, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {
+    let is_unwanted = |item: &Item<M>| item.is_news(unwanted);
     let mut removed = Vec::new();
     while let Some(index) = items.iter().position(is_unwanted) {
         removed.extend(items.remove(index));
@@ -340,7 +270,7 @@ mod tests {
         queue.take_into(&mut batch);
         let text = |item| match item {
             Item::Message(n) => format!("{n}"),
-            Item::Notice(_) => "exit".to_owned(),
+            _ => "exit".to_owned(),
         };
         batch.into_iter().map(text).collect()
     }
@@ -349,7 +279,8 @@ mod tests {
     fn push(queue: &mut Queue<u32>, message: u32) -> String {
         match queue.push(message) {
             Push::Queued(_) => "queued".to_owned(),
-            Push::Evicted(oldest, _) => format!("evicted {oldest}"),
+            Push::Evicted(Item::Message(oldest), _) => format!("evicted {oldest}"),
+            Push::Evicted(..) | Push::Closed(_) => "otherwise".to_owned(),
             Push::Full(message) => format!("full, back {message}"),
             Push::Dropped(message) => format!("dropped {message}"),
             Push::Overflowed(_, overflow) => overflow.to_string(),
@@ -361,7 +292,7 @@ mod tests {
         for mailbox in [Mailbox::unbounded(), Mailbox::bounded(9)] {
             let mut queue = Queue::new(mailbox);
             push(&mut queue, 1);
-            queue.push_notice(exit());
+            queue.push_notice(exit(), Urgency::Ordinary);
             push(&mut queue, 2);
             assert_eq!(receive_all(&mut queue), ["1", "exit", "2"]);
         }
@@ -370,10 +301,10 @@ mod tests {
     #[test]
     fn a_bound_counts_messages_only() {
         let mut queue = Queue::new(Mailbox::bounded(1));
-        queue.push_notice(exit());
+        queue.push_notice(exit(), Urgency::Ordinary);
         assert_eq!(push(&mut queue, 1), "queued");
         assert_eq!(push(&mut queue, 2), "full, back 2");
-        queue.push_notice(exit());
+        queue.push_notice(exit(), Urgency::Ordinary);
         assert_eq!(receive_all(&mut queue), ["exit", "1", "exit"]);
         assert_eq!(push(&mut queue, 3), "full, back 3", "taken is not yet received");
         assert!(queue.received().is_none());

@@ -1,0 +1,53 @@
+//! Notices of failure.
+
+use super::Context;
+use crate::address::Address;
+use crate::exit::ExitReason;
+use crate::failure::{Failure, OnFailure};
+use crate::panic::catch;
+
+impl<M: Send + 'static> Context<M> {
+    /// As [`Address::cast`]; should the message make its receiver fail, this process receives what `make` makes of that.
+    /// Thespian's `PoisonMessage`, without its second try.
+    ///
+    /// A message makes its receiver fail if it is the last that the receiver has received when it panics or returns an error.
+    /// If a signal ends the receiver, or it never receives the message, that is no failure of the message's: monitor the
+    /// receiver, or use [`call`](Address::call).
+    ///
+    /// The notice comes before a down of the receiver. If `make` panics, this process ends of that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{Context, ExitReason, Failure, System};
+    ///
+    /// let outcome = System::new("mill").run(|mut ctx: Context<(u32, Failure)>| async move {
+    ///     let miller = ctx.spawn(|mut ctx: Context<u32>| async move {
+    ///         loop {
+    ///             let grain = ctx.receive_message().await;
+    ///             assert!(grain != 13, "a stone");
+    ///         }
+    ///     });
+    ///     for grain in [12, 13] {
+    ///         ctx.cast_with_notice(&miller, grain, move |failure| (grain, failure));
+    ///     }
+    ///     let (grain, failure) = ctx.receive_message().await;
+    ///     assert_eq!(grain, 13);
+    ///     assert!(matches!(failure.reason, ExitReason::Panic(panic) if panic.message() == "a stone"));
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
+    pub fn cast_with_notice<N: Send + 'static>(
+        &mut self,
+        to: &Address<N>,
+        message: N,
+        make: impl FnOnce(Failure) -> M + Send + 'static,
+    ) {
+        let asker = self.process.clone();
+        let tell = move |failure| match catch(|| make(failure)) {
+            Ok(notice) => Address::of(asker).cast(notice),
+            Err(panic) => asker.crash(ExitReason::Panic(panic)),
+        };
+        to.cast_blamable(message, OnFailure::new(tell));
+    }
+}

@@ -1,0 +1,103 @@
+//! One FIFO for messages and news, as its process's lock guards it.
+//!
+//! Invariants:
+//! - What one sender pushes first is received first, messages and news alike.
+//! - A bound counts messages; news always finds room.
+//! - What has priority comes before what has none, in the order in which it was pushed.
+//! - The one consumer takes the whole queue at a time, so that it meets the senders at the lock once a batch.
+
+mod item;
+mod queue;
+
+use std::num::NonZeroUsize;
+
+use crate::room::Room;
+
+pub(crate) use item::{Item, NewsRef};
+pub(crate) use queue::{Left, Push, Queue, discard};
+
+/// How many messages a mailbox takes, and what becomes of one more.
+///
+/// Unbounded is the default, as in OTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mailbox {
+    bound: Option<NonZeroUsize>,
+    overflow: Overflow,
+}
+
+impl Mailbox {
+    /// A mailbox that takes every message.
+    pub const fn unbounded() -> Self {
+        Mailbox { bound: None, overflow: Overflow::Wait }
+    }
+
+    /// A mailbox that holds at most `capacity` messages, and whose senders wait when it is full. Exits and downs do not
+    /// count and are never held up.
+    ///
+    /// # Panics
+    /// If `capacity` is zero.
+    pub const fn bounded(capacity: usize) -> Self {
+        match NonZeroUsize::new(capacity) {
+            Some(bound) => Mailbox { bound: Some(bound), overflow: Overflow::Wait },
+            None => panic!("a mailbox must have room for one message"),
+        }
+    }
+
+    /// Sets what becomes of a message for which there is no room.
+    #[must_use]
+    pub const fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    pub(crate) fn bound(self) -> Option<usize> {
+        self.bound.map(NonZeroUsize::get)
+    }
+
+    pub(crate) fn is_bounded(self) -> bool {
+        self.bound.is_some()
+    }
+
+    fn room(self) -> Option<Box<Room>> {
+        self.bound.map(|capacity| Box::new(Room::new(capacity)))
+    }
+
+    pub(crate) fn makes_senders_wait(self) -> bool {
+        self.is_bounded() && self.overflow == Overflow::Wait
+    }
+}
+
+/// What becomes of a message for which a bounded mailbox has no room.
+///
+/// | | `send` and `call` | `try_send` | `cast` |
+/// |---|---|---|---|
+/// | `Wait` | wait for room | gives it back | it is a dead letter |
+/// | `Reject` | give it back, or fail | gives it back | it is a dead letter |
+/// | `DropNewest` | it is a dead letter | it is a dead letter | it is a dead letter |
+/// | `DropOldest` | the oldest message is a dead letter | likewise | likewise |
+/// | `Exit` | the process ends | likewise | likewise |
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// Who can wait does: back-pressure. The default.
+    #[default]
+    Wait,
+    /// The sender gets it back, and decides.
+    Reject,
+    /// What came before matters more.
+    DropNewest,
+    /// What comes last matters more. What a selective receive has passed over stays: the message gives way if nothing else
+    /// waits.
+    DropOldest,
+    /// The process ends with the error [`MailboxOverflow`], as one of OTP's does that outgrows its `max_heap_size`. The
+    /// message fares as if rejected.
+    Exit,
+}
+
+/// A process ended because more was sent to it than its mailbox holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the mailbox overflowed its bound of {bound} messages")]
+pub struct MailboxOverflow {
+    /// How many messages it holds.
+    pub bound: usize,
+}

@@ -1,0 +1,31 @@
+//! What most processes never have: it takes no room until one does.
+
+/// A value that comes to be when it is first changed; eight bytes until then.
+#[derive(Debug)]
+pub(crate) struct Rare<T>(Option<Box<T>>);
+
+impl<T: Default> Rare<T> {
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.as_deref()
+    }
+
+    /// The value, if there is one, to take something out of it.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
+    /// The value, to put something into it.
+    pub(crate) fn make(&mut self) -> &mut T {
+        self.0.get_or_insert_default()
+    }
+
+    pub(crate) fn take(&mut self) -> T {
+        self.0.take().map(|value| *value).unwrap_or_default()
+    }
+}
+
+impl<T> Default for Rare<T> {
+    fn default() -> Self {
+        Rare(None)
+    }
+}

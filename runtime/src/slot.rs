@@ -1,0 +1,188 @@
+//! Room for one value on its way from one task to another.
+//!
+//! Invariants:
+//! - What is sent is received, or given back, or dropped by the receiver; never by both, never under the lock.
+//! - A receiver that waits is woken once: by the value, or by the end of its sender.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::sync::Lock;
+
+/// A sender and a receiver that share an empty slot.
+pub(crate) fn slot<T>() -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Lock::new(State::Empty(None)));
+    (Sender { shared: Some(shared.clone()) }, Receiver { shared })
+}
+
+enum State<T> {
+    /// Nothing was sent yet; whom to wake when that changes.
+    Empty(Option<Waker>),
+    Full(T),
+    /// Nothing will be sent or received any more.
+    Closed,
+}
+
+/// The right to send one value.
+pub(crate) struct Sender<T> {
+    /// Taken away once it has sent.
+    shared: Option<Arc<Lock<State<T>>>>,
+}
+
+/// Ready with the value, or with an error if the sender was dropped without sending.
+///
+/// # Cancel safety
+/// Dropping it drops the value, if it was sent.
+pub(crate) struct Receiver<T> {
+    shared: Arc<Lock<State<T>>>,
+}
+
+/// The sender was dropped without sending, or its value was received already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dropped;
+
+impl<T> Sender<T> {
+    /// Sends `value`, or gives it back if the receiver was dropped.
+    pub(crate) fn send(mut self, value: T) -> Result<(), T> {
+        let shared = self.shared.take().expect("a sender sends once");
+        let mut state = shared.lock();
+        let State::Empty(receiver) = &mut *state else {
+            return Err(value);
+        };
+        let receiver = receiver.take();
+        *state = State::Full(value);
+        drop(state);
+        wake(receiver);
+        Ok(())
+    }
+
+    /// Whether the receiver was dropped.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.as_ref().is_some_and(|shared| matches!(*shared.lock(), State::Closed))
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.take() else { return };
+        let state = std::mem::replace(&mut *shared.lock(), State::Closed);
+        if let State::Empty(receiver) = state {
+            wake(receiver);
+        }
+    }
+}
+
+fn wake(receiver: Option<Waker>) {
+    if let Some(waker) = receiver {
+        waker.wake();
+    }
+}
+
+impl<T> Future for Receiver<T> {
+    type Output = Result<T, Dropped>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.shared.lock();
+        if let State::Empty(receiver) = &mut *state {
+            let known = receiver.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
+            let before = if known { None } else { receiver.replace(cx.waker().clone()) };
+            drop(state);
+            drop(before);
+            return Poll::Pending;
+        }
+        match std::mem::replace(&mut *state, State::Closed) {
+            State::Full(value) => Poll::Ready(Ok(value)),
+            State::Empty(_) | State::Closed => Poll::Ready(Err(Dropped)),
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let state = std::mem::replace(&mut *self.shared.lock(), State::Closed);
+        // The value, or a waker, may run user code as it goes: the lock is free.
+        drop(state);
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("closed", &self.is_closed()).finish()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use futures_lite::future;
+
+    use super::*;
+
+    const TIMES: usize = 10_000;
+
+    /// Does both at once, on two threads.
+    fn at_once(one: impl FnOnce() + Send, other: impl FnOnce() + Send) {
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                one();
+            });
+            start.wait();
+            other();
+        });
+    }
+
+    #[test]
+    fn what_is_sent_is_received_once() {
+        let (sender, mut receiver) = slot();
+        assert_eq!(sender.send(7), Ok(()));
+        assert_eq!(future::block_on(&mut receiver), Ok(7));
+        assert_eq!(future::block_on(&mut receiver), Err(Dropped));
+    }
+
+    #[test]
+    fn who_sends_to_a_receiver_that_is_gone_gets_it_back() {
+        let (sender, receiver) = slot();
+        drop(receiver);
+        assert!(sender.is_closed());
+        assert_eq!(sender.send(7), Err(7));
+    }
+
+    #[test]
+    fn a_receiver_that_waits_hears_of_a_value_and_of_the_senders_end() {
+        for _ in 0..TIMES / 10 {
+            let (sender, receiver) = slot();
+            at_once(|| assert_eq!(sender.send(7), Ok(())), || assert_eq!(future::block_on(receiver), Ok(7)));
+            let (sender, receiver) = slot::<u32>();
+            at_once(|| drop(sender), || assert_eq!(future::block_on(receiver), Err(Dropped)));
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_has_waited_may_be_dropped_while_the_sender_sends_or_is_dropped() {
+        let polled = || {
+            let (sender, mut receiver) = slot::<Arc<()>>();
+            assert!(future::block_on(future::poll_once(&mut receiver)).is_none());
+            (sender, receiver)
+        };
+        let value = Arc::new(());
+        for _ in 0..TIMES {
+            let (sender, receiver) = polled();
+            at_once(|| drop(sender.send(value.clone())), || drop(receiver));
+            assert_eq!(Arc::strong_count(&value), 1, "it is dropped, by whoever has it");
+            let (sender, receiver) = polled();
+            at_once(|| drop(sender), || drop(receiver));
+        }
+    }
+}
