@@ -12,7 +12,7 @@
 //! | answers later, or from many | [`Address::send_request`], [`Requests`], [`multi_call`] |
 //! | to hear when a file descriptor is ready | [`Context::watch`] |
 //! | to look into a running system | [`SystemHandle::process_info`], [`SystemHandle::snapshot`], [`SystemHandle::top`] |
-//! | to test it without waiting | [`testing::TestSystem`] |
+//! | to test it in every order, without waiting | [`testing`] |
 //!
 //! # Examples
 //!

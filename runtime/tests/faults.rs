@@ -59,6 +59,16 @@ fn a_start_is_struck_before_any_code_of_the_process_runs() {
 }
 
 #[test]
+fn who_runs_already_does_not_start_any_more() {
+    let test = TestSystem::new(1);
+    let till = sink(&test, "till");
+    test.run_until_idle();
+    test.inject(Fault::kill().at_start());
+    till.cast(1);
+    assert!(!has_ended(&test, &till));
+}
+
+#[test]
 fn a_process_is_struck_as_it_is_about_to_receive_for_the_nth_time() {
     let test = TestSystem::new(1);
     test.inject(Fault::exit(boom()).named("till").at_receive(3));

@@ -32,7 +32,7 @@ use crate::signal::{Down, Event, EventRef, Exit};
 /// match. One that fails panics in the line that expects, and tells what was expected, what came instead, what waits
 /// behind it, the virtual time and the seed.
 ///
-/// When it is dropped its process ends with [`ExitReason::Normal`].
+/// When it is dropped its process ends with [`ExitReason::Normal`]; messages that it has not received are dead letters then.
 ///
 /// # Examples
 ///
