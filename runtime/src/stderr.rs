@@ -128,12 +128,7 @@ impl Fields {
 
 impl Serializer for Fields {
     fn emit_arguments(&mut self, key: Key, value: &fmt::Arguments<'_>) -> slog::Result {
-        let value = value.to_string();
-        if value.contains(|c: char| c.is_control() || c == '"') {
-            return self.emit_str(key, &value);
-        }
-        self.inline.push(format!(" {key}={value}"));
-        Ok(())
+        self.emit_str(key, &value.to_string())
     }
 
     fn emit_none(&mut self, _key: Key) -> slog::Result {
@@ -142,10 +137,15 @@ impl Serializer for Fields {
 
     fn emit_str(&mut self, key: Key, value: &str) -> slog::Result {
         if self.look == Look::Terminal && value.contains('\n') {
-            let lines: Vec<_> = value.trim_end().lines().map(|line| format!("    {}\n", line.escape_debug())).collect();
+            // What others make a terminal do is not for a log to pass on.
+            let harmless = |line: &str| line.replace(|c: char| c.is_control(), "\u{fffd}");
+            let lines: Vec<_> = value.trim_end().lines().map(|line| format!("    {}\n", harmless(line))).collect();
             self.beneath.push(format!("  {key}:\n{}", lines.concat()));
-        } else {
+        } else if value.is_empty() || value.contains(|c: char| c.is_whitespace() || c.is_control() || "\"=".contains(c))
+        {
             self.inline.push(format!(" {key}={value:?}"));
+        } else {
+            self.inline.push(format!(" {key}={value}"));
         }
         Ok(())
     }
@@ -205,12 +205,13 @@ mod tests {
     fn a_record_is_one_line_with_its_fields_and_without_absent_ones() {
         let written = line(
             Look::Plain,
-            slog::b!("pid" => %"<0.1.1>", "name" => Option::<&str>::None, "left" => 3, "text" => "a\nb", "shown" => %"c\nd"),
+            slog::b!("pid" => %"<0.1.1>", "name" => Option::<&str>::None, "left" => 3, "text" => "a\nb", "shown" => %"c d",
+                     "empty" => "", "word" => "tea"),
         );
         assert_eq!(
             written,
-            "1970-01-01T00:00:00.000Z ERRO process crashed pid=<0.1.1> left=3 text=\"a\\nb\" shown=\"c\\nd\" \
-             system=\"shop\"\n"
+            "1970-01-01T00:00:00.000Z ERRO process crashed pid=<0.1.1> left=3 text=\"a\\nb\" shown=\"c d\" \
+             empty=\"\" word=tea system=shop\n"
         );
     }
 
@@ -219,8 +220,8 @@ mod tests {
         let written = line(Look::Terminal, slog::b!("pid" => 1, "backtrace" => "0: main\n   at \x1b[31m\n"));
         assert_eq!(
             written,
-            "1970-01-01T00:00:00.000Z \x1b[31mERRO\x1b[0m process crashed pid=1 system=\"shop\"\n  \
-             backtrace:\n    0: main\n       at \\u{1b}[31m\n"
+            "1970-01-01T00:00:00.000Z \x1b[31mERRO\x1b[0m process crashed pid=1 system=shop\n  \
+             backtrace:\n    0: main\n       at \u{fffd}[31m\n"
         );
     }
 

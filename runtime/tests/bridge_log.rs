@@ -45,8 +45,8 @@ fn what_a_system_logs_reaches_the_logger_of_log() {
     let told = outcome.expect_err("it panics").to_string();
     let pid = told.rsplit(' ').next().expect("it ends with the pid");
     let kept = KEPT.0.lock().expect("nobody panicked");
-    assert_eq!(kept[0], format!("INFO bridge_log: sold tea pieces=2 pid={pid} system=\"shop\""));
-    assert_eq!(kept[1], format!("ERROR bridge_log: out of cheese pid={pid} system=\"shop\""));
+    assert_eq!(kept[0], format!("INFO bridge_log: sold tea pieces=2 pid={pid} system=shop"));
+    assert_eq!(kept[1], format!("ERROR bridge_log: out of cheese pid={pid} system=shop"));
     let crash = format!("ERROR proscenium_runtime::report: process crashed pid={pid} ");
     assert!(kept[2].starts_with(&crash), "{}", kept[2]);
     assert_eq!(kept[3..], ["flushed"]);
