@@ -264,6 +264,7 @@ fn whoever_is_listed_can_be_monitored_however_young() {
                     assert!([ExitReason::Normal, ExitReason::NoProcess].contains(&down.reason));
                     met += 1;
                 }
+                future::yield_now().await;
             }
         });
     });
@@ -371,7 +372,7 @@ fn a_crowd_that_signals_one_process_at_the_same_time_gets_through() {
 /// Does to `target` whatever one process can do to another, again and again.
 async fn pester(mut ctx: Context<()>, target: Address<Post>) {
     let system = ctx.system().clone();
-    for _ in 0..TIMES {
+    for _ in 0..TIMES / 4 {
         let monitor = ctx.monitor(pid(&target));
         ctx.link(pid(&target));
         target.cast(Post::Nudge);
