@@ -64,6 +64,8 @@
 pub use proscenium_behaviours::{GenServer, Info, Start};
 #[cfg(any(feature = "log", feature = "tracing"))]
 pub use proscenium_runtime::bridges;
+#[cfg(feature = "metrics")]
+pub use proscenium_runtime::describe_metrics;
 pub use proscenium_runtime::{
     Address, Alias, AliasOptions, Ancestor, Ancestors, Builder, BusyTime, By, Call, CallError, Cause, Changes, Context,
     CrashReport, DeadLetter, DeadReason, Down, ErrorContext, Event, EventRef, Exit, ExitKind, ExitReason, Failure,

@@ -46,6 +46,7 @@ const RUNTIME: &[&str] = &[
     "serialize",
     "snapshot",
     "top",
+    "metrics",
     "process",
     "running",
     "sending",

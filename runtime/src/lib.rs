@@ -84,6 +84,9 @@ mod serialize;
 mod snapshot;
 mod top;
 
+#[cfg(feature = "metrics")]
+mod metrics;
+
 mod process;
 mod running;
 mod sending;
@@ -118,6 +121,8 @@ pub use failure::Failure;
 pub use groups::{GroupChange, GroupError, ScopeChange};
 pub use info::{ProcessInfo, Status};
 pub use mailbox::{Mailbox, MailboxOverflow, Overflow};
+#[cfg(feature = "metrics")]
+pub use metrics::describe_metrics;
 pub use names::{LookupError, RegisterError};
 pub use panic::catch_panic;
 pub use pid::{GroupName, MonitorRef, ParsePidError, Pid, Recipient, TimerRef, WatchRef};

@@ -11,6 +11,7 @@ use crate::exit::ExitKind;
 use crate::info::ProcessInfo;
 use crate::pid::{GroupName, Pid};
 use crate::system::SystemHandle;
+use crate::vitals::Work;
 
 /// Deeper down the lines of a printed tree are indented no further.
 const MOST_INDENTED: usize = 32;
@@ -104,6 +105,8 @@ pub struct SystemCounts {
     pub restarts: u64,
     /// Messages and news that wait in mailboxes now.
     pub queued: u64,
+    /// Messages and news that wait in the fullest mailbox now.
+    pub longest_queue: u64,
     /// Messages that processes have received.
     pub received: u64,
     /// Messages that mailboxes have taken from processes.
@@ -127,10 +130,8 @@ impl SystemHandle {
         let processes: Vec<ProcessInfo> = shared.table.all().iter().filter_map(|process| process.info()).collect();
         counts.processes = processes.len();
         for process in &processes {
-            counts.queued += process.queue_len as u64;
-            counts.received += process.received;
-            counts.sent += process.sent;
-            counts.busy += process.busy;
+            let ProcessInfo { queue_len, received, sent, busy, .. } = *process;
+            counts.add(queue_len, Work { received, sent, busy });
         }
         SystemSnapshot {
             name: shared.name.clone(),
@@ -148,10 +149,7 @@ impl SystemHandle {
         let mut counts = self.counts_of_ended();
         for process in self.shared.table.all() {
             let vitals = process.vitals();
-            counts.queued += vitals.queue_len as u64;
-            counts.received += vitals.work.received;
-            counts.sent += vitals.work.sent;
-            counts.busy += vitals.work.busy;
+            counts.add(vitals.queue_len, vitals.work);
         }
         counts
     }
@@ -166,12 +164,24 @@ impl SystemHandle {
             crashes: tally.crashes,
             restarts: shared.restarts.load(Ordering::Relaxed),
             queued: 0,
+            longest_queue: 0,
             received: tally.work.received,
             sent: tally.work.sent,
             busy: tally.work.busy,
             timers: self.timer_count(),
             dead_letters: DeadReason::ALL.map(|reason| (reason, self.dead_letter_count_of(reason))).into(),
         }
+    }
+}
+
+impl SystemCounts {
+    /// Adds a process that lives.
+    fn add(&mut self, queue_len: usize, work: Work) {
+        self.queued += queue_len as u64;
+        self.longest_queue = self.longest_queue.max(queue_len as u64);
+        self.received += work.received;
+        self.sent += work.sent;
+        self.busy += work.busy;
     }
 }
 
