@@ -13,7 +13,7 @@ use common::{Gate, TIMES, expect_empty, idle, in_every_order, kill, next_down, n
 use fastrand::Rng;
 use futures_lite::future;
 use proscenium_runtime::testing::for_each_seed;
-use proscenium_runtime::{Address, Context, Event, ExitReason, MonitorRef, Pid, Reply, catch_panic};
+use proscenium_runtime::{Address, Context, Event, ExitReason, MonitorRef, Pid, Reply, SpawnOptions, catch_panic};
 
 #[test]
 fn a_process_that_ends_its_watcher_and_then_itself_tells_nobody() {
@@ -118,6 +118,53 @@ fn processes_that_monitor_each_other_at_random_hear_once_of_every_end() {
         for seed in 0..TIMES as u64 {
             run_on(&system, move |ctx: Context<()>| mix(ctx, seed));
         }
+    });
+}
+
+#[test]
+fn a_monitor_by_name_brings_one_down_with_the_name_and_the_reason_also_if_nobody_has_it() {
+    in_every_order(|mut ctx: Context<()>| async move {
+        let name = format!("jeeves of {}", ctx.pid());
+        for reason in [ExitReason::Normal, ExitReason::error("frop")] {
+            let options = SpawnOptions::new().name(&name);
+            let told = reason.clone();
+            let jeeves = ctx.system().spawn_with(options, move |mut ctx: Context<()>| async move {
+                ctx.receive_message().await;
+                Err::<(), _>(told)
+            });
+            let jeeves = jeeves.expect("the name is free");
+            let monitor = ctx.monitor(&*name);
+            jeeves.cast(());
+            let down = next_down(&mut ctx).await;
+            assert_eq!((down.monitor, down.pid, down.reason), (monitor, pid(&jeeves), reason));
+            assert_eq!(down.name.as_deref(), Some(&*name));
+        }
+        let monitor = ctx.monitor(&*name);
+        let down = next_down(&mut ctx).await;
+        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::NoProcess));
+        assert_eq!(down.name.as_deref(), Some(&*name));
+        expect_empty(&mut ctx).await;
+    });
+}
+
+#[test]
+fn a_down_by_name_comes_after_all_that_its_process_sent_and_finds_the_name_free() {
+    in_every_order(|mut ctx: Context<u32>| async move {
+        let (name, home) = (format!("jeeves of {}", ctx.pid()), ctx.address());
+        let options = SpawnOptions::new().name(&name);
+        let jeeves = ctx.system().spawn_with(options, move |mut ctx: Context<()>| async move {
+            ctx.receive_message().await;
+            home.cast(1);
+            home.cast(2);
+        });
+        ctx.monitor(&*name);
+        jeeves.expect("the name is free").cast(());
+        for n in [1, 2] {
+            assert_eq!(ctx.receive().await, Event::Message(n));
+        }
+        next_down(&mut ctx).await;
+        assert_eq!(ctx.register(&name), Ok(()));
+        ctx.system().unregister(&name);
     });
 }
 
