@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{expect_empty, idle, in_every_order, next_down, next_exit, text};
 use futures_lite::future;
-use proscenium_runtime::testing::for_each_seed;
+use proscenium_runtime::testing::{TestSystem, for_each_seed};
 use proscenium_runtime::{
     Address, AliasOptions, Context, DeadReason, Event, EventRef, ExitReason, Mailbox, MonitorOptions, Pid,
     SpawnOptions, TrySendError,
@@ -108,6 +108,19 @@ fn a_priority_message_finds_room_in_a_full_mailbox_and_counts_there() {
         ctx.exit(&bounded, ExitReason::Kill);
         bounded.exited().await;
         assert_eq!(bounded.try_send(5), Err(TrySendError::Closed(5)));
+    });
+}
+
+#[test]
+fn what_has_priority_keeps_its_order_from_one_receive_to_the_next() {
+    TestSystem::new(1).run(|mut ctx: Context<u32>| async move {
+        let urgent = ctx.alias(AliasOptions::new().priority());
+        urgent.cast_with_priority(1);
+        urgent.cast_with_priority(2);
+        assert_eq!(ctx.receive_message().await, 1);
+        urgent.cast_with_priority(3);
+        assert_eq!(ctx.receive_message().await, 2);
+        assert_eq!(ctx.receive_message().await, 3);
     });
 }
 

@@ -101,12 +101,14 @@ impl<M: Send + 'static> Context<M> {
     ) -> Poll<Event<M>> {
         let held = self.batch.len();
         loop {
-            // What has priority has come in front of what was seen.
             let news = self.take_urgent();
-            if let Some(found) = news.clone().find(|index| wanted(self.batch[*index].peek())) {
-                return self.poll_take(found);
+            // What has priority has come in front of what was seen. If nothing was, what came before it is looked at first.
+            if *seen > 0 {
+                if let Some(found) = news.clone().find(|index| wanted(self.batch[*index].peek())) {
+                    return self.poll_take(found);
+                }
+                *seen += news.len();
             }
-            *seen += news.len();
             if let Some(found) = (*seen..self.batch.len()).find(|index| wanted(self.batch[*index].peek())) {
                 return self.poll_take(found);
             }
