@@ -60,6 +60,7 @@ const RUNTIME: &[&str] = &[
     "start",
     "watch",
     "testing",
+    "loom_tests",
 ];
 
 const BEHAVIOURS: &[&str] = &["gen_server"];

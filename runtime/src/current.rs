@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::pid::Pid;
 use crate::reply::Unanswered;
+use crate::sync::per_thread;
 
 /// A process, known by where it lies in memory: pids of two systems may be alike.
 #[derive(Clone, Copy)]
@@ -13,7 +14,7 @@ struct Current {
     pid: Option<Pid>,
 }
 
-thread_local! {
+per_thread! {
     static CURRENT: Cell<Current> = const { Cell::new(Current { address: 0, pid: None }) };
     /// How many messages it has sent, and not yet added to its count.
     static SENT: Cell<u64> = const { Cell::new(0) };

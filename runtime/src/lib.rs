@@ -107,6 +107,9 @@ pub mod bridges;
 pub mod logging;
 pub mod testing;
 
+#[cfg(all(test, proscenium_loom))]
+mod loom_tests;
+
 pub use address::{Address, SendError, TrySendError};
 pub use alias::{Alias, AliasOptions};
 pub use ancestors::{Ancestor, Ancestors};

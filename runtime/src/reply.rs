@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::exit::ExitReason;
 use crate::pid::Recipient;
 use crate::slot;
+use crate::sync::per_thread;
 
 /// The right to answer one call, once, from any process and at any later time.
 ///
@@ -79,7 +80,7 @@ impl<T: Send + 'static> fmt::Debug for Reply<T> {
 #[derive(Default)]
 pub(crate) struct Unanswered(Vec<Box<dyn Any + Send>>);
 
-thread_local! {
+per_thread! {
     static IN_THIS_POLL: RefCell<Option<Unanswered>> = const { RefCell::new(None) };
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,7 @@ use crate::scheduler::{Scheduler, Settled, Workers};
 use crate::signal::{Exit, Signal};
 use crate::stderr;
 use crate::sync::Lock;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::table::Table;
 use crate::timers::{Sleep, Timers};
 

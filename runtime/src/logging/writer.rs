@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use slog::{FlushError, Level};
 
 use super::overload::{Door, Entry, Lost, Overload, Timeouts};
 use crate::panic::catch;
-use crate::sync::Lock;
+use crate::sync::{Condvar, Lock, MutexGuard};
 
 /// What becomes of the items; only the writer's thread uses it. One that panics has not written.
 pub(crate) trait Sink<T>: Send + 'static {

@@ -3,7 +3,6 @@
 use std::any::type_name;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::{Process, Teller};
 use crate::any_process::WithControl;
@@ -17,6 +16,7 @@ use crate::panic::{catch, drop_quietly};
 use crate::pid::MonitorRef;
 use crate::report::{CrashReport, Report};
 use crate::signal::{Down, Exit, Signal};
+use crate::sync::atomic::Ordering;
 use crate::vitals::Tally;
 
 /// What user code made that a process leaves behind, to be called or dropped once its lock is free.

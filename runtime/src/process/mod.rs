@@ -16,7 +16,7 @@ use std::any::type_name;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 use std::task::Waker;
 
 use event_listener::Event;
@@ -35,6 +35,7 @@ use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::rare::Rare;
 use crate::signal::{Down, Signal};
 use crate::sync::Lock;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::system::Shared;
 use crate::timers::Timers;
 use crate::vitals::Vitals;

@@ -1,10 +1,24 @@
-//! A mutex without poison.
+//! A mutex without poison, and what else threads meet at.
 //!
 //! No user code ever runs under one of our locks, so a panic cannot leave what it guards half changed, and there is
 //! nothing that poison could tell.
+//!
+//! Under `cfg(proscenium_loom)` all of it is loom's, which runs threads in every order that matters.
+
+#[cfg(proscenium_loom)]
+#[path = "loom.rs"]
+mod platform;
+#[cfg(not(proscenium_loom))]
+#[path = "std.rs"]
+mod platform;
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use platform::Mutex;
+#[cfg(proscenium_loom)]
+pub(crate) use platform::PerThread;
+pub(crate) use platform::{Condvar, MutexGuard, atomic, per_thread};
 
 #[derive(Default)]
 pub(crate) struct Lock<T>(Mutex<T>);
@@ -13,7 +27,7 @@ pub(crate) struct Lock<T>(Mutex<T>);
 pub(crate) type Guard<'a, T> = MutexGuard<'a, T>;
 
 impl<T> Lock<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Lock(Mutex::new(value))
     }
 
