@@ -8,6 +8,7 @@
 //! | state that others ask | a [`GenServer`] |
 //! | something that is there again after it failed | a [`Supervisor`] with a [`ChildSpec`] |
 //! | to know of another process's end | [`Context::link`], [`Context::monitor`] |
+//! | processes by key: a room by its number, listeners by topic | a [`Registry`] |
 //! | many processes under one name | groups: [`SystemHandle::groups`] |
 //! | answers later, or from many | [`Address::send_request`], [`Requests`], [`multi_call`] |
 //! | to hear when a file descriptor is ready | [`Context::watch`] |
@@ -68,13 +69,14 @@ pub use proscenium_runtime::bridges;
 pub use proscenium_runtime::describe_metrics;
 pub use proscenium_runtime::{
     Address, Alias, AliasOptions, Ancestor, Ancestors, Builder, BusyTime, By, Call, CallError, Cause, Changes, Context,
-    CrashReport, DeadLetter, DeadReason, Down, ErrorContext, Event, EventRef, Exit, ExitKind, ExitReason, Failure,
-    GroupChange, GroupError, GroupName, GroupSnapshot, InitAck, Interest, Interval, LookupError, Mailbox,
-    MailboxOverflow, Missed, MonitorOptions, MonitorRef, Offender, Outcome, Overflow, Panic, Parent, ParsePidError,
-    Pid, ProcessInfo, ProgressReport, Ranked, Ready, Recipient, RegisterError, Reply, Report, Request, Requests, Scope,
-    ScopeChange, SendError, Sleep, SpawnOptions, StartError, StartOptions, Status, SupervisorReport, System,
-    SystemCounts, SystemHandle, SystemSnapshot, TimerRef, TreeNode, TrySendError, WatchError, WatchRef, Watched,
-    catch_panic, logging, multi_call, start, start_link, testing,
+    CrashReport, DeadLetter, DeadReason, Down, Duplicate, ErrorContext, Event, EventRef, Exit, ExitKind, ExitReason,
+    Failure, GroupChange, GroupError, GroupName, GroupSnapshot, InitAck, Interest, Interval, KeyError, LookupError,
+    Mailbox, MailboxOverflow, Missed, MonitorOptions, MonitorRef, Offender, Outcome, Overflow, Panic, Parent,
+    ParsePidError, Pid, ProcessInfo, ProgressReport, Ranked, Ready, Recipient, RegisterError, Registry, RegistryChange,
+    RegistryEntry, RegistryKey, Reply, Report, Request, Requests, Scope, ScopeChange, SendError, Sleep, SpawnOptions,
+    StartError, StartOptions, Status, SupervisorReport, System, SystemCounts, SystemHandle, SystemSnapshot, TimerRef,
+    TreeNode, TrySendError, Unique, WatchError, WatchRef, Watched, catch_panic, logging, multi_call, start, start_link,
+    testing,
 };
 pub use proscenium_supervisor::{
     AutoShutdown, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart,

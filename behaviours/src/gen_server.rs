@@ -9,8 +9,8 @@ use std::fmt;
 use std::time::Duration;
 
 use proscenium_runtime::{
-    Address, Context, Down, Event, Exit, ExitReason, InitAck, Mailbox, Parent, StartError, StartOptions, SystemHandle,
-    catch_panic, start, start_link,
+    Address, Context, Down, Event, Exit, ExitReason, InitAck, Mailbox, Parent, Registry, RegistryKey, StartError,
+    StartOptions, SystemHandle, catch_panic, start, start_link,
 };
 
 /// A server's callbacks.
@@ -168,6 +168,17 @@ impl<S: GenServer> Start<S> {
         self
     }
 
+    /// Registers the server under a key before `init` is called, as [`Registry::register`] does; OTP's `via`.
+    #[must_use]
+    pub fn via<K, V>(mut self, registry: &Registry<K, S::Message, V>, key: K, value: V) -> Self
+    where
+        K: RegistryKey,
+        V: Clone + Send + Sync + 'static,
+    {
+        self.options = self.options.spawn(|options| options.via(registry, key, value));
+        self
+    }
+
     /// Says what the server is, in a few words, for reports.
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {
@@ -192,7 +203,7 @@ impl<S: GenServer> Start<S> {
     /// Starts the server without a parent; OTP's `start`.
     ///
     /// # Errors
-    /// If its name is taken, or its `init` fails, ends or takes too long. Then nothing of it is left.
+    /// If its name or key is taken, or its `init` fails, ends or takes too long. Then nothing of it is left.
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready kills the server.

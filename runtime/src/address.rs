@@ -15,11 +15,11 @@ use crate::process::{Process, Refused, dead_letter};
 use crate::sending::Sending;
 use crate::system::{Shared, SystemHandle};
 
-/// Where messages of type `M` can be sent: to one process, or to whoever has a name.
+/// Where messages of type `M` can be sent: to one process, or to whoever has a name or a key.
 ///
 /// An address of a process stays that process's: when it has ended, messages to it are dead letters. An address by name
-/// ([`SystemHandle::named`]) looks the name up at each send, so it survives a restart. Cheap to clone; it keeps no
-/// process alive.
+/// ([`SystemHandle::named`]) or key ([`Registry::via`](crate::Registry::via)) looks that up at each send, so it survives a
+/// restart. Cheap to clone; it keeps no process alive.
 ///
 /// # Examples
 ///
@@ -51,9 +51,21 @@ pub struct Address<M: Send + 'static> {
 
 enum Target<M> {
     Process(Arc<Process<M>>),
-    Name(Arc<Named>),
+    /// Whoever this leads to when a message is sent.
+    Via(Arc<dyn Via<M>>),
 }
 
+/// What leads to a process, and at another time to another; OTP's `via`.
+pub(crate) trait Via<M>: Any + Send + Sync {
+    /// The process that it leads to now.
+    fn resolve(&self) -> Option<Arc<Process<M>>>;
+    fn recipient(&self) -> Recipient;
+    /// Where a message becomes a dead letter if this leads nowhere.
+    fn system(&self) -> &Arc<Shared>;
+    fn is_same(&self, other: &dyn Any) -> bool;
+}
+
+/// Whoever has a name.
 struct Named {
     name: Arc<str>,
     system: Arc<Shared>,
@@ -77,12 +89,11 @@ impl<M: Send + 'static> Address<M> {
         Address { target: Target::Process(process) }
     }
 
-    fn by_name(name: &str, system: &SystemHandle) -> Self {
-        let named = Named { name: name.into(), system: system.shared.clone() };
-        Address { target: Target::Name(Arc::new(named)) }
+    pub(crate) fn via(via: impl Via<M>) -> Self {
+        Address { target: Target::Via(Arc::new(via)) }
     }
 
-    /// The pid of the process that a message would go to now; `None` if nobody has the name.
+    /// The pid of the process that a message would go to now; `None` if nobody has the name or key.
     pub fn pid(&self) -> Option<Pid> {
         self.resolve().map(|process| process.pid)
     }
@@ -108,7 +119,7 @@ impl<M: Send + 'static> Address<M> {
             Err(Refused::Full(_)) => self.dead_letter(DeadReason::MailboxFull),
             Err(Refused::Gone(_)) => match self.target {
                 Target::Process(_) => self.dead_letter(DeadReason::Exited),
-                Target::Name(_) => self.dead_letter(DeadReason::NoProcess),
+                Target::Via(_) => self.dead_letter(DeadReason::NoProcess),
             },
         }
     }
@@ -159,7 +170,7 @@ impl<M: Send + 'static> Address<M> {
     pub(crate) fn resolve(&self) -> Option<Arc<Process<M>>> {
         match &self.target {
             Target::Process(process) => Some(process.clone()),
-            Target::Name(named) => downcast(named.system.names.get(&named.name)?).ok(),
+            Target::Via(via) => via.resolve(),
         }
     }
 
@@ -167,14 +178,14 @@ impl<M: Send + 'static> Address<M> {
     pub fn recipient(&self) -> Recipient {
         match &self.target {
             Target::Process(process) => Recipient::Process(process.pid),
-            Target::Name(named) => Recipient::Name(named.name.clone()),
+            Target::Via(via) => via.recipient(),
         }
     }
 
     fn offer(&self, message: M) -> Result<(), Refused<M>> {
         match &self.target {
             Target::Process(process) => process.push(message),
-            Target::Name(_) => match self.resolve() {
+            Target::Via(via) => match via.resolve() {
                 Some(process) => process.push(message),
                 None => Err(Refused::Gone(message)),
             },
@@ -184,8 +195,27 @@ impl<M: Send + 'static> Address<M> {
     fn dead_letter(&self, reason: DeadReason) {
         match &self.target {
             Target::Process(process) => process.dead_letter(reason, current::pid()),
-            Target::Name(named) => dead_letter::<M>(&named.system, self.recipient(), reason, current::pid()),
+            Target::Via(via) => dead_letter::<M>(via.system(), via.recipient(), reason, current::pid()),
         }
+    }
+}
+
+impl<M: Send + 'static> Via<M> for Named {
+    fn resolve(&self) -> Option<Arc<Process<M>>> {
+        downcast(self.system.names.get(&self.name)?).ok()
+    }
+
+    fn recipient(&self) -> Recipient {
+        Recipient::Name(self.name.clone())
+    }
+
+    fn system(&self) -> &Arc<Shared> {
+        &self.system
+    }
+
+    fn is_same(&self, other: &dyn Any) -> bool {
+        let other = other.downcast_ref::<Self>();
+        other.is_some_and(|other| self.name == other.name && Arc::ptr_eq(&self.system, &other.system))
     }
 }
 
@@ -223,13 +253,17 @@ impl SystemHandle {
     ///
     /// Nobody need have the name yet.
     pub fn named<M: Send + 'static>(&self, name: &str) -> Address<M> {
-        Address::by_name(name, self)
+        Address::via(Named { name: name.into(), system: self.shared.clone() })
     }
 }
 
 impl<M: Send + 'static> From<&Address<M>> for Recipient {
+    /// A key is looked up now: from outside its registry nobody can.
     fn from(address: &Address<M>) -> Self {
-        address.recipient()
+        match address.recipient() {
+            Recipient::Key(key) => address.pid().map_or(Recipient::Key(key), Recipient::Process),
+            recipient => recipient,
+        }
     }
 }
 
@@ -237,18 +271,18 @@ impl<M: Send + 'static> Clone for Address<M> {
     fn clone(&self) -> Self {
         let target = match &self.target {
             Target::Process(process) => Target::Process(process.clone()),
-            Target::Name(named) => Target::Name(named.clone()),
+            Target::Via(via) => Target::Via(via.clone()),
         };
         Address { target }
     }
 }
 
-/// Two addresses are equal if they are of one process, or follow one name.
+/// Two addresses are equal if they are of one process, or follow one name or key.
 impl<M: Send + 'static> PartialEq for Address<M> {
     fn eq(&self, other: &Self) -> bool {
         match (&self.target, &other.target) {
             (Target::Process(a), Target::Process(b)) => Arc::ptr_eq(a, b),
-            (Target::Name(a), Target::Name(b)) => a.name == b.name && Arc::ptr_eq(&a.system, &b.system),
+            (Target::Via(a), Target::Via(b)) => a.is_same(&**b),
             _ => false,
         }
     }

@@ -16,7 +16,8 @@ use futures_lite::Stream;
 use crate::sync::Lock;
 
 /// Changes from the moment on at which they were asked for, the oldest first; made by
-/// [`Scope::monitor`](crate::Scope::monitor) and [`monitor_all`](crate::Scope::monitor_all).
+/// [`Scope::monitor`](crate::Scope::monitor), [`Scope::monitor_all`](crate::Scope::monitor_all) and
+/// [`Registry::monitor`](crate::Registry::monitor).
 ///
 /// Any number of them may wait to be received. Dropping this ends the monitoring. It is a [`Stream`], too.
 ///

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use event_listener::Event;
 
 use crate::any_process::{AnyProcess, WithControl};
+use crate::key::KeyError;
 use crate::pid::Pid;
 use crate::sync::Lock;
 
@@ -32,6 +33,9 @@ pub enum RegisterError {
         /// The name it has.
         present: Arc<str>,
     },
+    /// It was to have a key beside the name, or instead.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The process has ended.
     #[error("{pid} cannot be registered as {name:?}: it has ended")]
     NoProcess {

@@ -64,12 +64,16 @@ impl FromStr for Pid {
 }
 
 /// A process, or whoever has a name: whom a message was for, or whom a signal is for.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
     /// A process.
     Process(Pid),
     /// Whoever would have that name.
     Name(Arc<str>),
+    /// Whoever would have that key of a [`Registry`](crate::Registry), which is told as its `Debug` does. No signal finds it by
+    /// that: make the recipient of an address ([`Registry::via`](crate::Registry::via)) whenever you need it.
+    Key(Arc<str>),
 }
 
 impl fmt::Display for Recipient {
@@ -77,6 +81,7 @@ impl fmt::Display for Recipient {
         match self {
             Recipient::Process(pid) => write!(f, "{pid}"),
             Recipient::Name(name) => write!(f, "{name:?}"),
+            Recipient::Key(key) => write!(f, "key {key}"),
         }
     }
 }

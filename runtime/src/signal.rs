@@ -32,7 +32,7 @@ pub struct Exit {
 pub struct Down {
     /// The monitor, which is gone with this.
     pub monitor: MonitorRef,
-    /// Who ended; [`Pid::NOBODY`] if a name was monitored that nobody had.
+    /// Who ended; [`Pid::NOBODY`] if a name or a key was monitored that nobody had.
     pub pid: Pid,
     /// The name by which it was monitored, if it was.
     pub name: Option<Arc<str>>,

@@ -1,5 +1,6 @@
 //! How processes come to be.
 
+use std::mem;
 use std::sync::Arc;
 
 use futures_lite::future;
@@ -9,12 +10,14 @@ use crate::ancestors::Ancestors;
 use crate::any_process::{AnyProcess, WithControl};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
+use crate::key::RegistryKey;
 use crate::links::{Control, Life};
 use crate::mailbox::Mailbox;
 use crate::names::RegisterError;
 use crate::observer::Moment;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::Process;
+use crate::registry::{Enrol, Enrolment, Registry};
 use crate::running::Running;
 use crate::signal::{Exit, Signal};
 use crate::system::{Shared, System, SystemHandle};
@@ -43,6 +46,7 @@ pub struct SpawnOptions {
     pub(crate) mailbox: Mailbox,
     /// How many times its supervisor had started this child before.
     pub(crate) restarts: u16,
+    pub(crate) via: Option<Arc<dyn Enrol>>,
 }
 
 impl SpawnOptions {
@@ -55,6 +59,19 @@ impl SpawnOptions {
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Registers the process under a key before its body begins, as [`Registry::register`] does; OTP's `via`. What takes
+    /// other messages than the registry's processes do is not started.
+    #[must_use]
+    pub fn via<K, M, V>(mut self, registry: &Registry<K, M, V>, key: K, value: V) -> Self
+    where
+        K: RegistryKey,
+        M: Send + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        self.via = Some(Arc::new(Enrolment { registry: registry.clone(), key, value }));
         self
     }
 
@@ -117,7 +134,7 @@ impl SystemHandle {
     /// As [`spawn`](Self::spawn), with options.
     ///
     /// # Errors
-    /// If the name is taken. Then there is no process, and `body` was not called.
+    /// If the name or the key is taken. Then there is no process, and `body` was not called.
     pub fn spawn_with<M, B, F>(&self, options: SpawnOptions, body: B) -> Result<Address<M>, RegisterError>
     where
         M: Send + 'static,
@@ -163,7 +180,7 @@ impl<M: Send + 'static> Context<M> {
     /// As [`spawn_link`](Self::spawn_link), with options.
     ///
     /// # Errors
-    /// If the name is taken. Then there is no process, and `body` was not called.
+    /// If the name or the key is taken. Then there is no process, and `body` was not called.
     pub fn spawn_link_with<N, B, F>(&mut self, options: SpawnOptions, body: B) -> Result<Address<N>, RegisterError>
     where
         N: Send + 'static,
@@ -198,17 +215,16 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let ancestors = parent.map(of_child).unwrap_or_default();
-    let SpawnOptions { name, label, mailbox, restarts } = options;
+    let SpawnOptions { name, label, mailbox, restarts, via } = options;
     let mut control = tied_child(tie, ancestors.parent());
     control.label = label;
     let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, system.clone(), mailbox, control)));
     system.observe(|| Moment::Spawned(&*process, name.as_deref()));
-    if let Some(name) = name {
+    if name.is_some() || via.is_some() {
+        let unborn = Unborn(&process);
         let any: Arc<dyn AnyProcess> = process.clone();
-        if let Err(taken) = system.names.register(&name, &any) {
-            process.finish(Some(ExitReason::Normal), None);
-            return Err(taken);
-        }
+        register(system, name.as_ref(), via.as_deref(), &any)?;
+        mem::forget(unborn);
     }
     if let Some(parent) = parent {
         tie_parent(parent, tie, &*process);
@@ -226,6 +242,30 @@ where
         process.doom(ExitReason::Killed);
     }
     Ok(Address::of(process))
+}
+
+/// Ends a process that will not run, because it got no name or key, or the code of its key panicked.
+struct Unborn<'a, M: Send + 'static>(&'a Process<M>);
+
+impl<M: Send + 'static> Drop for Unborn<'_, M> {
+    fn drop(&mut self) {
+        self.0.finish(Some(ExitReason::Normal), None);
+    }
+}
+
+fn register(
+    system: &Shared,
+    name: Option<&Arc<str>>,
+    via: Option<&dyn Enrol>,
+    process: &Arc<dyn AnyProcess>,
+) -> Result<(), RegisterError> {
+    if let Some(name) = name {
+        system.names.register(name, process)?;
+    }
+    if let Some(via) = via {
+        via.enrol(process)?;
+    }
+    Ok(())
 }
 
 /// The ancestors of a child that `parent` spawns now.

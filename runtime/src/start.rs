@@ -1,7 +1,7 @@
 //! Starting a process and waiting until it says that it is ready; OTP's `proc_lib`.
 //!
 //! Invariants:
-//! - When a start returns an error, the process has ended, its name is free, and no exit or down of it will come.
+//! - When a start returns an error, the process has ended, its name and key are free, and no exit or down of it will come.
 //! - Until the start has returned, the parent's end ends the process, but its own end is told by the start alone: whether
 //!   it was ready in time is known to nobody else.
 
@@ -26,7 +26,7 @@ use crate::system::SystemHandle;
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
-    /// Its name is taken; OTP's `already_started`.
+    /// Its name or its key is taken; OTP's `already_started`.
     #[error("{0}")]
     Name(RegisterError),
     /// Its `init` decided that it need not run; OTP's `ignore`.
@@ -53,7 +53,7 @@ impl StartOptions {
         StartOptions::default()
     }
 
-    /// Sets name, label and mailbox.
+    /// Sets name, key, label and mailbox.
     #[must_use]
     pub fn spawn(mut self, change: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
         self.spawn = change(self.spawn);
@@ -134,7 +134,7 @@ impl fmt::Debug for InitAck {
 /// Starts a process without a parent, and waits until its body calls [`InitAck::ready`].
 ///
 /// # Errors
-/// If the name is taken, or the process ends or takes too long before it is ready.
+/// If the name or the key is taken, or the process ends or takes too long before it is ready.
 ///
 /// # Cancel safety
 /// Dropping the future before it is ready kills the process.

@@ -454,6 +454,8 @@ impl Shared {
         match recipient {
             Recipient::Process(pid) => *pid,
             Recipient::Name(name) => self.names.get(name).map_or(Pid::NOBODY, |process| process.pid()),
+            // Otherwise it would be the process that had it.
+            Recipient::Key(_) => Pid::NOBODY,
         }
     }
 

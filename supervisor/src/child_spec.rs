@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use proscenium_behaviours::{GenServer, Start};
 pub use proscenium_runtime::{ChildKind, Restart, Shutdown};
-use proscenium_runtime::{Context, InitAck, Mailbox, Outcome, Parent, Pid, StartError, StartOptions, start_link};
+use proscenium_runtime::{
+    Context, InitAck, Mailbox, Outcome, Parent, Pid, Registry, RegistryKey, StartError, StartOptions, start_link,
+};
 
 /// A child: its id, how it is started, when it is restarted, how it is stopped.
 ///
@@ -159,6 +161,18 @@ impl<M, B> Process<M, B> {
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.options = self.options.spawn(|options| options.name(name));
+        self
+    }
+
+    /// Registers the process under a key before its body begins, as [`Registry::register`] does; OTP's `via`.
+    #[must_use]
+    pub fn via<K, V>(mut self, registry: &Registry<K, M, V>, key: K, value: V) -> Self
+    where
+        K: RegistryKey,
+        M: Send + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        self.options = self.options.spawn(|options| options.via(registry, key, value));
         self
     }
 

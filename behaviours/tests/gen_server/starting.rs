@@ -1,7 +1,7 @@
 //! Starts: the starter waits for `init`, and a start that fails leaves nothing.
 
 use proscenium_behaviours::GenServer;
-use proscenium_runtime::{Context, ExitReason, RegisterError, StartError};
+use proscenium_runtime::{Context, ExitReason, KeyError, RegisterError, Registry, StartError};
 
 use super::common::{Init, Log, Order, SECOND, in_any_order, settle};
 
@@ -156,5 +156,39 @@ fn a_bounded_mailbox_is_as_large_as_asked() {
         assert!(server.try_send(Order::Say("1")).is_ok());
         assert!(server.try_send(Order::Say("2")).is_ok());
         assert!(server.try_send(Order::Say("3")).is_err());
+    });
+}
+
+/// Finds itself by its key in `init`.
+struct Room;
+
+impl GenServer for Room {
+    type Args = Registry<u32, (), &'static str>;
+    type Message = ();
+
+    async fn init(rooms: Self::Args, ctx: &mut Context<()>) -> Result<Self, ExitReason> {
+        assert_eq!((rooms.keys(ctx.pid()), rooms.values(&7, ctx.pid())), (vec![7], vec!["blue"]));
+        Ok(Room)
+    }
+
+    async fn handle(&mut self, (): (), _ctx: &mut Context<()>) -> Result<(), ExitReason> {
+        Err(ExitReason::Normal)
+    }
+}
+
+#[test]
+fn a_server_has_its_key_from_before_init_until_its_end_and_meanwhile_nobody_else_starts_under_it() {
+    in_any_order(|mut ctx| async move {
+        let rooms = Registry::unique(ctx.system());
+        let start = Room::start(rooms.clone()).via(&rooms, 7, "blue");
+        let room = start.clone().link(&mut ctx).await.unwrap();
+        let owner = room.pid().expect("it is of a process");
+        let taken = KeyError::Taken { key: "7".into(), owner };
+        let refused = start.clone().link(&mut ctx).await;
+        assert_eq!(refused, Err(StartError::Name(RegisterError::Key(taken))));
+        rooms.via(7).cast(());
+        assert_eq!(room.exited().await, ExitReason::Normal);
+        assert_eq!(rooms.count(), 0);
+        start.link(&mut ctx).await.unwrap();
     });
 }

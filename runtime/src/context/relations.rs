@@ -50,7 +50,7 @@ impl<M: Send + 'static> Context<M> {
     /// Monitors a process: exactly one [`Event::Down`](crate::Event::Down) will be received when it has ended, also if it
     /// has already.
     ///
-    /// A name is looked up once, now: the down is about the process that has it, and carries the name.
+    /// A name or a key is looked up once, now: the down is about the process that has it, and carries the name.
     ///
     /// # Examples
     ///
@@ -77,7 +77,7 @@ impl<M: Send + 'static> Context<M> {
         let target = target.into();
         let pid = shared.pid_of(&target);
         let name = match target {
-            Recipient::Process(_) => None,
+            Recipient::Process(_) | Recipient::Key(_) => None,
             Recipient::Name(name) => Some(name),
         };
         self.process.watch_process(monitor, Watching { pid, name, urgency: options.urgency }, options.teller);

@@ -235,6 +235,7 @@ fn dead(soup: &Known, letter: &DeadLetter) -> Dead {
         to: match &letter.target {
             Recipient::Process(pid) => To::Process(soup.who(*pid)),
             Recipient::Name(name) => To::Name(known(name)),
+            other => unreachable!("nobody has a key, yet: {other}"),
         },
         why: match letter.reason {
             DeadReason::NoProcess => Why::NoProcess,

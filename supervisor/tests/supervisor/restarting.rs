@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use proscenium_runtime::testing::TestSystem;
-use proscenium_runtime::{Context, Event, ExitReason, Report};
-use proscenium_supervisor::{AutoShutdown, ChildSpec, ChildState, Restart, Supervisor, SupervisorRef};
+use proscenium_runtime::{Context, Event, ExitReason, Registry, Report};
+use proscenium_supervisor::{AutoShutdown, ChildSpec, ChildState, Restart, Supervisor, SupervisorRef, process};
 use slog::{Drain, Logger, Never, OwnedKVList, Record, o};
 
 use super::common::{Begin, Log, Order, address, boom, crash, end, in_any_order, run, settle};
@@ -319,7 +319,7 @@ fn a_child_that_unlinked_itself_is_restarted_all_the_same() {
 #[test]
 fn a_child_that_ends_as_soon_as_it_is_ready_ends_for_its_own_reason() {
     in_any_order(|mut ctx| async move {
-        let brief = proscenium_supervisor::process(|_ctx: Context<()>| async {});
+        let brief = process(|_ctx: Context<()>| async {});
         let supervisor = Supervisor::one_for_one()
             .intensity(0)
             .child(ChildSpec::new("brief", brief).restart(Restart::Transient))
@@ -363,5 +363,32 @@ fn a_child_counts_how_often_it_was_started_before() {
             ctx.system().process_info(pid).expect("it runs").restarts
         });
         assert_eq!((restarts, ctx.system().counts().restarts), ([0, 1, 2], 3));
+    });
+}
+
+#[test]
+fn a_child_has_its_key_again_when_it_is_restarted() {
+    in_any_order(|mut ctx| async move {
+        let (log, rooms) = (Log::default(), Registry::unique(ctx.system()));
+        let server = log.actor("a").start().via(&rooms, 1, ());
+        let plain = process(|mut ctx: Context<Order>| async move {
+            ctx.receive_message().await;
+            Err::<(), _>(boom())
+        });
+        let supervisor = Supervisor::one_for_one()
+            .child(ChildSpec::new("server", server))
+            .child(ChildSpec::new("plain", plain.via(&rooms, 2, ())))
+            .intensity(2);
+        supervisor.start_link(&mut ctx).await.unwrap();
+        for key in [1, 2] {
+            let (before, by_key) = (rooms.lookup(&key).expect("it was started"), rooms.via(key));
+            by_key.cast(Order::End(boom()));
+            before.address().exited().await;
+            settle(&ctx).await;
+            let after = rooms.lookup(&key).expect("it was restarted");
+            assert_ne!(after.pid(), before.pid());
+            assert_eq!(by_key.pid(), Some(after.pid()));
+        }
+        assert_eq!(rooms.count(), 2);
     });
 }
