@@ -72,11 +72,11 @@ pub use proscenium_runtime::{
     CrashReport, DeadLetter, DeadReason, Down, Duplicate, ErrorContext, Event, EventRef, Exit, ExitKind, ExitReason,
     Failure, GroupChange, GroupError, GroupName, GroupSnapshot, InitAck, Interest, Interval, KeyError, LookupError,
     Mailbox, MailboxOverflow, Missed, MonitorOptions, MonitorRef, Offender, Outcome, Overflow, Panic, Parent,
-    ParsePidError, Pid, ProcessInfo, ProgressReport, Ranked, Ready, Recipient, RegisterError, Registry, RegistryChange,
-    RegistryEntry, RegistryKey, Reply, Report, Request, Requests, Scope, ScopeChange, SendError, Sleep, SpawnOptions,
-    StartError, StartOptions, Status, SupervisorReport, System, SystemCounts, SystemHandle, SystemSnapshot, TimerRef,
-    TreeNode, TrySendError, Unique, WatchError, WatchRef, Watched, catch_panic, logging, multi_call, start, start_link,
-    testing,
+    ParsePidError, Pid, Priority, ProcessInfo, ProgressReport, Ranked, Ready, Recipient, RegisterError, Registry,
+    RegistryChange, RegistryEntry, RegistryKey, Reply, Report, Request, Requests, Scope, ScopeChange, SendError, Sleep,
+    SpawnOptions, StartError, StartOptions, Status, SupervisorReport, System, SystemCounts, SystemHandle,
+    SystemSnapshot, TimerRef, TreeNode, TrySendError, Unique, WatchError, WatchRef, Watched, catch_panic,
+    consume_budget, logging, multi_call, start, start_link, testing,
 };
 pub use proscenium_supervisor::{
     AutoShutdown, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart,

@@ -15,6 +15,7 @@ const RUNTIME: &[&str] = &[
     "panic",
     "pid",
     "failure",
+    "waits",
     "ancestors",
     "reply",
     "current",

@@ -163,6 +163,7 @@ impl<M: Send + 'static> Address<M> {
         let Some(process) = self.resolve() else {
             return ExitReason::NoProcess;
         };
+        current::consume_budget().await;
         wait_for_end(&*process).await;
         process.exit_reason().expect("it has ended")
     }

@@ -30,6 +30,9 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn info(&self) -> Option<ProcessInfo>;
     /// What its counters show.
     fn vitals(&self) -> Vitals;
+    /// Whether its body waits for whatever comes next.
+    #[cfg(debug_assertions)]
+    fn is_receiving(&self) -> bool;
     /// Notified when the process has ended.
     fn exited(&self) -> &Event;
     /// Whether all is released and all are told.

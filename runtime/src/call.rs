@@ -10,12 +10,19 @@ use event_listener::EventListener;
 
 use crate::address::Address;
 use crate::any_process::AnyProcess;
+use crate::current;
+#[cfg(debug_assertions)]
+use crate::pid::Pid;
 use crate::pid::Recipient;
+#[cfg(debug_assertions)]
+use crate::process::Process;
 use crate::process::Refused;
 use crate::reply::{CallError, Reply};
 use crate::sending::Sending;
 use crate::slot;
 use crate::timers::{Sleep, Timers};
+#[cfg(debug_assertions)]
+use crate::waits::Mark;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -34,7 +41,14 @@ impl<M: Send + 'static> Address<M> {
     pub fn call<T: Send + 'static>(&self, request: impl FnOnce(Reply<T>) -> M) -> Call<'_, M, T> {
         let (reply, answer) = Reply::channel();
         let limit = Limit::After(DEFAULT_TIMEOUT);
-        Call { address: self, request: Some(request(reply)), server: None, wait: Wait::new(answer, limit) }
+        Call {
+            address: self,
+            #[cfg(debug_assertions)]
+            mark: reply.mark(),
+            request: Some(request(reply)),
+            server: None,
+            wait: Wait::new(answer, limit),
+        }
     }
 }
 
@@ -46,6 +60,8 @@ pub struct Call<'a, M: Send + 'static, T: Send + 'static> {
     request: Option<M>,
     server: Option<Sending<M>>,
     wait: Wait<T>,
+    #[cfg(debug_assertions)]
+    mark: Mark,
 }
 
 // Nothing in it is pinned: what it waits for is boxed or pins nothing itself.
@@ -72,14 +88,22 @@ impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
 
     /// Brings the request to the server; pending while a bounded mailbox has no room for it.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        let Call { address, request, server, wait } = self;
+        let Call { address, request, server, wait, .. } = self;
         let target = || address.recipient();
+        if request.is_some() {
+            ready!(current::poll_budget(cx));
+            current::spend();
+        }
         if let Some(request) = request.take() {
             let Some(process) = address.resolve() else {
                 return Poll::Ready(Err(CallError::NoProcess { target: target() }));
             };
             if process.is_current() {
                 return Poll::Ready(Err(CallError::CallingSelf { target: target() }));
+            }
+            #[cfg(debug_assertions)]
+            if let Some(circle) = deadlock(&self.mark, &process) {
+                return Poll::Ready(Err(CallError::Deadlock { target: target(), circle }));
             }
             *server = Some(Sending::new(process, request));
         }
@@ -91,6 +115,24 @@ impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
             Poll::Pending => wait.poll_limit(&**sending.process(), &target, cx).map(Err),
         }
     }
+}
+
+/// The process that runs here begins to wait for `server`. Returns the circle of processes, if there is one, that do nothing but
+/// wait for each other then.
+#[cfg(debug_assertions)]
+fn deadlock<M: Send + 'static>(mark: &Mark, server: &Process<M>) -> Option<Vec<Pid>> {
+    let system = &server.system;
+    let caller = current::pid()?;
+    // A process of another system may have the same pid.
+    system.table.get(caller).filter(|process| Arc::as_ptr(process).addr() == current::address())?;
+    let circle = mark.begin(&system.waits, caller, server.pid)?;
+    // Who also waits for messages, say with `future::or`, may yet answer.
+    let only_waits = |pid: &Pid| system.table.get(*pid).is_some_and(|process| !process.is_receiving());
+    if !circle.iter().all(only_waits) {
+        return None;
+    }
+    mark.end();
+    Some(circle)
 }
 
 impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {

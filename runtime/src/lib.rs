@@ -53,6 +53,8 @@ mod room;
 mod signal;
 mod slot;
 mod vitals;
+#[cfg(debug_assertions)]
+mod waits;
 
 mod held;
 mod links;
@@ -120,6 +122,7 @@ pub use call::Call;
 pub use changes::Changes;
 pub use child::{ChildKind, Restart, Shutdown};
 pub use context::{Context, Interval, Missed, MonitorOptions};
+pub use current::consume_budget;
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use exit::{Cause, ExitKind, ExitReason, Outcome, Panic};
 pub use failure::Failure;
@@ -136,6 +139,7 @@ pub use registry::{Duplicate, Registry, RegistryChange, RegistryEntry, Unique};
 pub use reply::{CallError, Reply};
 pub use report::{CrashReport, ErrorContext, Offender, ProgressReport, Report, SupervisorReport};
 pub use requests::{Request, Requests, multi_call};
+pub use scheduler::Priority;
 pub use scope::Scope;
 pub use signal::{Down, Event, EventRef, Exit};
 pub use snapshot::{GroupSnapshot, SystemCounts, SystemSnapshot, TreeNode};

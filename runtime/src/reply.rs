@@ -10,9 +10,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
-use crate::pid::Recipient;
+use crate::pid::{Pid, Recipient};
 use crate::slot;
 use crate::sync::per_thread;
+#[cfg(debug_assertions)]
+use crate::waits::Mark;
 
 /// The right to answer one call, once, from any process and at any later time.
 ///
@@ -40,16 +42,32 @@ use crate::sync::per_thread;
 /// ```
 pub struct Reply<T: Send + 'static> {
     sender: Option<slot::Sender<T>>,
+    #[cfg(debug_assertions)]
+    mark: Mark,
 }
 
 impl<T: Send + 'static> Reply<T> {
     pub(crate) fn channel() -> (Self, slot::Receiver<T>) {
         let (sender, receiver) = slot::slot();
-        (Reply { sender: Some(sender) }, receiver)
+        let reply = Reply {
+            sender: Some(sender),
+            #[cfg(debug_assertions)]
+            mark: Mark::new(),
+        };
+        (reply, receiver)
+    }
+
+    /// Of the call that it answers.
+    #[cfg(debug_assertions)]
+    pub(crate) fn mark(&self) -> Mark {
+        self.mark.clone()
     }
 
     /// Answers the call. If the caller no longer waits, the value is dropped.
     pub fn send(mut self, value: T) {
+        // Before it is answered: it may call again at once.
+        #[cfg(debug_assertions)]
+        self.mark.end();
         if let Some(sender) = self.sender.take() {
             // A caller that gave up is no error of the one that answers.
             let _ = sender.send(value);
@@ -146,12 +164,27 @@ pub enum CallError {
         /// Who was called.
         target: Recipient,
     },
+    /// The server waits, itself or by way of others, for the process that called it: nobody would ever have answered. The request
+    /// was not sent. Only debug builds find this out; in others the call times out.
+    #[error("call to {target} failed: a deadlock: {}", chain(.circle))]
+    Deadlock {
+        /// Who was called.
+        target: Recipient,
+        /// Each waits for the next, and the last for the first, which is the caller.
+        circle: Vec<Pid>,
+    },
     /// The process called itself, and would have waited for ever.
     #[error("call to {target} failed: a process cannot call itself")]
     CallingSelf {
         /// Who was called.
         target: Recipient,
     },
+}
+
+/// Who waits for whom, and the last for the first.
+fn chain(circle: &[Pid]) -> String {
+    let waits: Vec<_> = circle.iter().chain(circle.first()).map(ToString::to_string).collect();
+    waits.join(" waits for ")
 }
 
 impl CallError {

@@ -5,12 +5,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::any_process::AnyProcess;
 use crate::call::{Limit, Wait};
+use crate::current;
 use crate::pid::Recipient;
 use crate::process::Refused;
 use crate::reply::{CallError, Reply};
@@ -107,6 +108,8 @@ impl<T> Future for Request<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Request { target, state } = &mut *self;
+        ready!(current::poll_budget(cx));
+        current::spend();
         match state {
             State::Refused(error) => Poll::Ready(Err(error.clone())),
             State::Sent { server, wait } => wait.poll(&**server, &|| target.clone(), cx),

@@ -2,8 +2,9 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use crate::current;
 use crate::process::{Process, Refused};
 use crate::room::Turn;
 
@@ -36,9 +37,13 @@ impl<M: Send + 'static> Future for Sending<M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if this.message.is_some() {
+            ready!(current::poll_budget(cx));
+        }
         let Some(message) = this.message.take() else {
             return Poll::Ready(Ok(()));
         };
+        current::spend();
         match this.process.push_in_turn(message, &mut this.turn, cx.waker()) {
             Err(Refused::Full(message)) if this.process.mailbox.makes_senders_wait() => {
                 this.message = Some(message);

@@ -19,6 +19,7 @@ use crate::pid::{MonitorRef, Pid};
 use crate::process::Process;
 use crate::registry::{Enrol, Enrolment, Registry};
 use crate::running::Running;
+use crate::scheduler::{Priority, Task};
 use crate::signal::{Exit, Signal};
 use crate::system::{Shared, System, SystemHandle};
 
@@ -44,6 +45,8 @@ pub struct SpawnOptions {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) mailbox: Mailbox,
+    pub(crate) priority: Priority,
+    pub(crate) own_thread: bool,
     /// How many times its supervisor had started this child before.
     pub(crate) restarts: u16,
     pub(crate) via: Option<Arc<dyn Enrol>>,
@@ -86,6 +89,24 @@ impl SpawnOptions {
     #[must_use]
     pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
         self.mailbox = mailbox;
+        self
+    }
+
+    /// Sets how urgent the process's work is; normal by default.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Gives the process a thread of its own, on which it may block as long as it likes: nobody else waits for that. Its priority
+    /// means nothing then. Messages between threads cost more than on one worker.
+    ///
+    /// If the operating system gives no thread, a warning is logged and the process runs on the workers. So it does in a simulated
+    /// system.
+    #[must_use]
+    pub fn own_thread(mut self) -> Self {
+        self.own_thread = true;
         self
     }
 }
@@ -215,7 +236,7 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let ancestors = parent.map(of_child).unwrap_or_default();
-    let SpawnOptions { name, label, mailbox, restarts, via } = options;
+    let SpawnOptions { name, label, mailbox, priority, own_thread, restarts, via } = options;
     let mut control = tied_child(tie, ancestors.parent());
     control.label = label;
     let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, system.clone(), mailbox, control)));
@@ -232,12 +253,13 @@ where
     let context = Context::new(process.clone());
     let life = Running::new(process.clone(), async move { body(context).await.into_reason() });
     process.describe(size_of_val(&life), restarts);
+    process.set_priority(priority);
     if system.is_halting() {
         // To drop it is to kill it, here and now: the end of a system waits for nobody who goes on spawning.
         drop(life);
         return Ok(Address::of(process));
     }
-    system.scheduler.spawn(Box::pin(life));
+    run(system, &process, own_thread, Box::pin(life));
     if system.is_halting() {
         process.doom(ExitReason::Killed);
     }
@@ -266,6 +288,17 @@ fn register(
         via.enrol(process)?;
     }
     Ok(())
+}
+
+fn run<M: Send + 'static>(system: &Shared, process: &Arc<Process<M>>, own_thread: bool, life: Task) {
+    let life = if own_thread {
+        let Err(life) = system.scheduler.spawn_thread(&process.pid.to_string(), life) else { return };
+        slog::warn!(system.reports.logger(), "there is no thread for a process"; "pid" => %process.pid);
+        life
+    } else {
+        life
+    };
+    system.scheduler.spawn(life, Some(process.clone()));
 }
 
 /// The ancestors of a child that `parent` spawns now.

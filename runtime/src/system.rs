@@ -34,6 +34,8 @@ use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::table::Table;
 use crate::timers::{Sleep, Timers};
+#[cfg(debug_assertions)]
+use crate::waits::Waits;
 
 /// Processes and all they share: workers, names, timers, reports. The system ends when this is dropped.
 ///
@@ -98,6 +100,8 @@ impl System {
             reports: Reports::new(logger),
             scheduler,
             observer,
+            #[cfg(debug_assertions)]
+            waits: Arc::default(),
             references: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
             busy_time_users: AtomicUsize::new(0),
@@ -228,7 +232,7 @@ impl Builder {
         let count = self.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let workers = Workers::start(&self.name, count)?;
         let driven = timers.clone();
-        workers.spawn(Box::pin(async move { driven.drive().await }));
+        workers.serve(Box::pin(async move { driven.drive().await }));
         let logger = self.logger.map_or_else(|| stderr::logger(&self.name), Ok)?;
         let system = System::assemble(&self.name, logger, timers, Box::new(workers), None, self.shutdown_timeout);
         system.shared.busy_time_users.store(self.busy_time.into(), Ordering::Relaxed);
@@ -402,6 +406,8 @@ pub(crate) struct Shared {
     pub(crate) scheduler: Box<dyn Scheduler>,
     /// A test's; `None` in a system that is not simulated.
     observer: Option<Arc<dyn Observer>>,
+    #[cfg(debug_assertions)]
+    pub(crate) waits: Arc<Waits>,
     references: AtomicU64,
     /// How many processes were started in the place of others.
     pub(crate) restarts: AtomicU64,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
@@ -16,6 +16,7 @@ use event_listener::Event;
 use futures_lite::future;
 
 use crate::clock::Clock;
+use crate::current;
 use crate::panic::catch;
 use crate::pid::TimerRef;
 use crate::sync::Lock;
@@ -206,6 +207,8 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.timers.now() >= self.at {
+            ready!(current::poll_budget(cx));
+            current::spend();
             return Poll::Ready(());
         }
         match &self.pending {

@@ -190,7 +190,7 @@ fn who_waits_for_ever_is_told_so_with_the_seed() {
         TestSystem::new(7).run(|mut ctx: Context<Reply<()>>| async move {
             let home = ctx.address();
             let other = ctx.spawn_link(move |_ctx: Context<Reply<()>>| async move {
-                let _ = home.call(|reply| reply).without_timeout().await;
+                let _ = home.send_request(|reply| reply).await;
             });
             let _ = other.call(|reply| reply).without_timeout().await;
         });

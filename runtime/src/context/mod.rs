@@ -21,11 +21,11 @@ use crate::mailbox::Item;
 use crate::names::RegisterError;
 use crate::pid::Pid;
 use crate::process::Process;
+use crate::scheduler::{Prioritized, Priority};
 use crate::signal::Exit;
 use crate::system::SystemHandle;
 use crate::timers::Sleep;
 
-use receive::BUDGET;
 pub use relations::MonitorOptions;
 pub use timers::{Interval, Missed};
 
@@ -57,7 +57,6 @@ pub struct Context<M: Send + 'static> {
     urgent: usize,
     /// Who wants to hear if the process fails of what it has received last.
     on_failure: Option<OnFailure>,
-    budget: u32,
     logger: OnceLock<Logger>,
     continuation: Option<M>,
     idle_timeout: Option<Duration>,
@@ -71,7 +70,6 @@ impl<M: Send + 'static> Context<M> {
             batch: VecDeque::new(),
             urgent: 0,
             on_failure: None,
-            budget: BUDGET,
             logger: OnceLock::new(),
             continuation: None,
             idle_timeout: None,
@@ -127,6 +125,14 @@ impl<M: Send + 'static> Context<M> {
     pub fn set_label(&mut self, label: &str) {
         self.logger.take();
         self.process.control(|control| control.label = Some(label.into()));
+    }
+
+    /// Sets how urgent this process's work is from its next await on, and returns what it was; OTP's
+    /// `process_flag(priority, Level)`.
+    pub fn set_priority(&mut self, priority: Priority) -> Priority {
+        let before = self.process.priority();
+        self.process.set_priority(priority);
+        before
     }
 
     /// Waits for `duration` of the system's time.

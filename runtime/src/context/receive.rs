@@ -5,14 +5,10 @@ use std::ops::Range;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
-use futures_lite::future;
-
 use super::Context;
+use crate::current::{self, POLL_BUDGET};
 use crate::observer::Moment;
 use crate::signal::{Event, EventRef};
-
-/// After so many messages without a pause, a process lets others run.
-pub(super) const BUDGET: u32 = 256;
 
 impl<M: Send + 'static> Context<M> {
     /// Receives what comes next. A process that nobody sends anything waits for ever.
@@ -20,7 +16,7 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive(&mut self) -> Event<M> {
-        self.pause_if_spent().await;
+        poll_fn(|cx| current::poll_budget(cx)).await;
         poll_fn(|cx| self.poll_receive(cx)).await
     }
 
@@ -42,7 +38,7 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
-        self.pause_if_spent().await;
+        poll_fn(|cx| current::poll_budget(cx)).await;
         let mut seen = 0;
         poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut wanted)).await
     }
@@ -71,12 +67,11 @@ impl<M: Send + 'static> Context<M> {
     /// Dropping the future loses nothing.
     pub async fn receive_deadline(&mut self, deadline: Instant) -> Option<Event<M>> {
         // Before the race: a process that pauses has not found its mailbox empty.
-        self.pause_if_spent().await;
-        let budget = self.budget;
+        poll_fn(|cx| current::poll_budget(cx)).await;
         let event = self.system.shared.timers.sleep_until(deadline).limit(self.receive()).await;
         if event.is_none() {
             // Who looks in again and again without waiting must let others run, too.
-            self.budget = budget - 1;
+            current::spend();
         }
         event
     }
@@ -114,21 +109,13 @@ impl<M: Send + 'static> Context<M> {
             }
             *seen = self.batch.len();
             // What is passed over costs no budget, but if ever more comes, others must run, too.
-            if *seen - held >= BUDGET as usize {
+            if *seen - held >= POLL_BUDGET as usize {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             if !self.refill(cx) {
                 return Poll::Pending;
             }
-        }
-    }
-
-    /// Lets others run, if this process has received a budget of messages without a pause.
-    async fn pause_if_spent(&mut self) {
-        if self.budget == 0 {
-            self.budget = BUDGET;
-            future::yield_now().await;
         }
     }
 
@@ -140,11 +127,7 @@ impl<M: Send + 'static> Context<M> {
     }
 
     fn refill(&mut self, cx: &task::Context<'_>) -> bool {
-        let refilled = self.process.take_into(&mut self.batch, cx.waker());
-        if !refilled {
-            self.budget = BUDGET;
-        }
-        refilled
+        self.process.take_into(&mut self.batch, cx.waker())
     }
 
     /// A process that a signal has ended is at an await here: it receives nothing more.
@@ -161,7 +144,7 @@ impl<M: Send + 'static> Context<M> {
     fn take(&mut self, index: usize) -> Event<M> {
         let item = self.batch.remove(index).expect("the caller found it there");
         self.urgent -= usize::from(index < self.urgent);
-        self.budget = self.budget.saturating_sub(1);
+        current::spend();
         self.process.received(item.is_message(), self.batch.len());
         let (event, on_failure) = item.into_event();
         self.on_failure = on_failure;

@@ -202,6 +202,12 @@ impl<M> Queue<M> {
         }
     }
 
+    /// Whether the consumer waits for the next push.
+    #[cfg(debug_assertions)]
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.consumer.is_some()
+    }
+
     /// Removes the news that `unwanted` picks, for the caller to drop.
     pub(crate) fn discard(&mut self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {
         let mut removed = discard(&mut self.items, unwanted);

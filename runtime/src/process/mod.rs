@@ -16,7 +16,7 @@ use std::any::type_name;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 use std::task::Waker;
 
 use event_listener::Event;
@@ -33,6 +33,7 @@ use crate::mailbox::{Item, Mailbox, NewsRef, Queue};
 use crate::panic::drop_quietly;
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::rare::Rare;
+use crate::scheduler::{Prioritized, Priority};
 use crate::signal::{Down, Signal};
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +50,8 @@ pub(crate) struct Process<M> {
     inner: Lock<Inner<M>>,
     /// How much its body has taken out of the queue and not received yet.
     held: AtomicU32,
+    /// A [`Priority`], as a number.
+    priority: AtomicU8,
     /// Bytes of what runs in it.
     body_size: AtomicU32,
     /// How many times its supervisor had started this child before.
@@ -112,6 +115,7 @@ impl<M: Send + 'static> Process<M> {
                 task: None,
             }),
             held: AtomicU32::new(0),
+            priority: AtomicU8::new(Priority::Normal as u8),
             body_size: AtomicU32::new(0),
             restarts: AtomicU16::new(0),
             received: AtomicU64::new(0),
@@ -249,6 +253,19 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
+impl<M: Send + 'static> Prioritized for Process<M> {
+    fn priority(&self) -> Priority {
+        const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
+        PRIORITIES[usize::from(self.priority.load(Ordering::Relaxed))]
+    }
+}
+
+impl<M> Process<M> {
+    pub(crate) fn set_priority(&self, priority: Priority) {
+        self.priority.store(priority as u8, Ordering::Relaxed);
+    }
+}
+
 impl<M: Send + 'static> AnyProcess for Process<M> {
     fn pid(&self) -> Pid {
         self.pid
@@ -268,6 +285,11 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn vitals(&self) -> Vitals {
         self.read_vitals()
+    }
+
+    #[cfg(debug_assertions)]
+    fn is_receiving(&self) -> bool {
+        self.inner.lock().queue.is_awaited()
     }
 
     fn exited(&self) -> &Event {

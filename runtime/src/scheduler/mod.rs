@@ -1,22 +1,54 @@
 //! What runs processes: threads, or a seed.
 
+mod pool;
 mod simulation;
 mod workers;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use event_listener::Event;
 
 pub(crate) use simulation::Simulation;
 pub(crate) use workers::Workers;
 
+/// How urgent a process's work is; OTP's process flag `priority`.
+///
+/// It says who runs first of those that can run; it takes nobody's worker away. A simulated system knows no priorities: it
+/// runs processes in every order that may be.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    /// It runs when nothing else can, and otherwise once for every eight others.
+    Low,
+    /// What nearly all processes have.
+    #[default]
+    Normal,
+    /// It runs before all others: while such a process has work, a worker runs no other. Use it for little work.
+    High,
+}
+
+/// What a scheduler asks whenever it queues a process.
+pub(crate) trait Prioritized: Send + Sync {
+    fn priority(&self) -> Priority;
+}
+
+/// The process that a task is of; a service of the system, which goes before all, has none.
+pub(crate) type Lane = Option<Arc<dyn Prioritized>>;
+
 /// A process's life as a future; or a service of the system.
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(crate) trait Scheduler: fmt::Debug + Send + Sync {
     /// Runs `task` to its end. After [`stop`](Self::stop) it is dropped instead.
-    fn spawn(&self, task: Task);
+    fn spawn(&self, task: Task, lane: Lane);
+
+    /// As [`spawn`](Self::spawn), on a thread that runs nothing else.
+    ///
+    /// # Errors
+    /// The task, if the operating system gives no thread.
+    fn spawn_thread(&self, name: &str, task: Task) -> Result<(), Task>;
 
     /// How many tasks it runs at a time.
     fn workers(&self) -> usize;

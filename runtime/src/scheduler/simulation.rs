@@ -7,7 +7,7 @@ use async_task::Runnable;
 use event_listener::Event;
 use fastrand::Rng;
 
-use super::{Scheduler, Settled, Task};
+use super::{Lane, Scheduler, Settled, Task};
 use crate::sync::Lock;
 
 #[derive(Clone)]
@@ -43,7 +43,7 @@ impl Simulation {
 }
 
 impl Scheduler for Simulation {
-    fn spawn(&self, task: Task) {
+    fn spawn(&self, task: Task, _lane: Lane) {
         let ready = self.ready.clone();
         let schedule = move |runnable| {
             let mut ready = ready.lock();
@@ -58,6 +58,11 @@ impl Scheduler for Simulation {
         let (runnable, task) = async_task::spawn(task, schedule);
         task.detach();
         runnable.schedule();
+    }
+
+    fn spawn_thread(&self, _name: &str, task: Task) -> Result<(), Task> {
+        self.spawn(task, None);
+        Ok(())
     }
 
     fn workers(&self) -> usize {

@@ -1,30 +1,35 @@
-//! Worker threads over smol's executor.
+//! Worker threads that share a pool of tasks, and threads of processes that have one of their own.
 
 use std::fmt;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
+use async_task::{Runnable, ScheduleInfo, WithInfo};
 use event_listener::{Event, Listener};
-use smol::Executor;
+use futures_lite::future;
 
-use super::{Scheduler, Settled, Task};
+use super::pool::Pool;
+use super::{Lane, Priority, Scheduler, Settled, Task};
 use crate::sync::Lock;
 
 /// How long the end of a system waits for processes that were killed. One that takes longer never yields.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Workers {
-    shared: Arc<Shared>,
-    threads: Lock<Vec<JoinHandle<()>>>,
-    ids: Vec<ThreadId>,
+    system: String,
+    pool: Arc<Pool>,
+    stop: Arc<Event>,
+    threads: Lock<Threads>,
+    count: usize,
+    /// Dropping them ends the services.
+    services: Lock<Vec<async_task::Task<()>>>,
 }
 
-struct Shared {
-    /// Taken away when the system stops: dropping it drops the tasks that are left.
-    executor: Lock<Option<Arc<Executor<'static>>>>,
-    stop: Event,
-    stopped: Lock<bool>,
+#[derive(Default)]
+struct Threads {
+    running: Vec<JoinHandle<()>>,
+    stopped: bool,
 }
 
 impl Workers {
@@ -33,47 +38,83 @@ impl Workers {
     /// # Errors
     /// If the operating system gives no thread.
     pub(crate) fn start(system: &str, count: usize) -> std::io::Result<Self> {
-        let executor = Arc::new(Executor::new());
-        let shared =
-            Arc::new(Shared { executor: Lock::new(Some(executor)), stop: Event::new(), stopped: Lock::new(false) });
-        let mut workers = Workers { shared, threads: Lock::default(), ids: Vec::with_capacity(count) };
+        let workers = Workers {
+            system: system.to_owned(),
+            pool: Arc::new(Pool::new(count)),
+            stop: Arc::default(),
+            threads: Lock::default(),
+            count,
+            services: Lock::default(),
+        };
         for number in 0..count {
-            let shared = workers.shared.clone();
-            let name = format!("{system}-{number}");
-            let thread = thread::Builder::new().name(name).spawn(move || shared.work())?;
-            workers.ids.push(thread.thread().id());
-            workers.threads.lock().push(thread);
+            let pool = workers.pool.clone();
+            let work = move || async_io::block_on(pool.work(number));
+            let thread = thread::Builder::new().name(format!("{system}-{number}")).spawn(work)?;
+            workers.threads.lock().running.push(thread);
         }
         Ok(workers)
     }
 
-    fn is_own_thread(&self) -> bool {
-        self.ids.contains(&thread::current().id())
+    /// Runs `service` at high priority until the system stops.
+    pub(crate) fn serve(&self, service: Task) {
+        let task = self.schedule(service, None);
+        self.services.lock().push(task);
     }
-}
 
-impl Shared {
-    fn work(&self) {
-        let stop = self.stop.listen();
-        let Some(executor) = self.executor.lock().clone() else {
-            return;
+    fn schedule(&self, task: Task, lane: Lane) -> async_task::Task<()> {
+        let pool = self.pool.clone();
+        let schedule = move |runnable: Runnable, info: ScheduleInfo| {
+            let priority = lane.as_ref().map_or(Priority::High, |process| process.priority());
+            pool.schedule(runnable, priority, info);
         };
-        if !*self.stopped.lock() {
-            async_io::block_on(executor.run(stop));
-        }
+        let (runnable, task) = async_task::spawn(task, WithInfo(schedule));
+        runnable.schedule();
+        task
+    }
+
+    fn is_own_thread(&self) -> bool {
+        let here: ThreadId = thread::current().id();
+        self.threads.lock().running.iter().any(|thread| thread.thread().id() == here)
     }
 }
 
 impl Scheduler for Workers {
-    fn spawn(&self, task: Task) {
-        let executor = self.shared.executor.lock().clone();
-        if let Some(executor) = executor {
-            executor.spawn(task).detach();
+    fn spawn(&self, task: Task, lane: Lane) {
+        self.schedule(task, lane).detach();
+    }
+
+    fn spawn_thread(&self, name: &str, task: Task) -> Result<(), Task> {
+        let stop = self.stop.listen();
+        let mut threads = self.threads.lock();
+        if threads.stopped {
+            drop(threads);
+            drop(task);
+            return Ok(());
         }
+        threads.running.retain(|thread| !thread.is_finished());
+        // Where there is no thread, the task is wanted back.
+        let task = Arc::new(Lock::new(Some(task)));
+        let taken = task.clone();
+        let run = move || {
+            let task = taken.lock().take();
+            if let Some(task) = task {
+                async_io::block_on(future::or(task, stop));
+            }
+        };
+        let thread = thread::Builder::new().name(format!("{}-{name}", self.system)).spawn(run);
+        match thread {
+            Ok(thread) => threads.running.push(thread),
+            Err(_) => {
+                drop(threads);
+                let task = task.lock().take();
+                return task.map_or(Ok(()), Err);
+            }
+        }
+        Ok(())
     }
 
     fn workers(&self) -> usize {
-        self.ids.len()
+        self.count
     }
 
     fn is_simulated(&self) -> bool {
@@ -98,12 +139,17 @@ impl Scheduler for Workers {
     }
 
     fn stop(&self, wait: bool) {
-        *self.shared.stopped.lock() = true;
-        self.shared.stop.notify(usize::MAX);
-        let executor = self.shared.executor.lock().take();
-        drop(executor);
-        let threads = std::mem::take(&mut *self.threads.lock());
-        if wait && !self.is_own_thread() {
+        let is_own_thread = self.is_own_thread();
+        let threads = {
+            let mut threads = self.threads.lock();
+            threads.stopped = true;
+            std::mem::take(&mut threads.running)
+        };
+        self.stop.notify(usize::MAX);
+        let services = std::mem::take(&mut *self.services.lock());
+        drop(services);
+        self.pool.close();
+        if wait && !is_own_thread {
             for thread in threads {
                 thread.join().expect("a worker runs no user code outside a process, and that is caught");
             }
@@ -119,6 +165,6 @@ impl Drop for Workers {
 
 impl fmt::Debug for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Workers").field("count", &self.ids.len()).finish()
+        f.debug_struct("Workers").field("count", &self.count).finish()
     }
 }

@@ -117,7 +117,7 @@ impl<M: Send + 'static> Context<M> {
             }
         });
         drop(armed.rearm);
-        shared.scheduler.spawn(armed.task);
+        shared.scheduler.spawn(armed.task, None);
         Ok(watch)
     }
 

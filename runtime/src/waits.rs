@@ -1,0 +1,122 @@
+//! Who waits for whose answer, so that a call which could never be answered is an error at once and not a long wait.
+//!
+//! Kept in debug builds: there a call costs a little more, and whoever runs the tests learns of the circle. In release
+//! builds such a call times out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::pid::Pid;
+use crate::sync::Lock;
+
+/// Which process of a system waits for which; each for one answer at a time, the first it called for.
+#[derive(Debug, Default)]
+pub(crate) struct Waits(Lock<BTreeMap<Pid, Pid>>);
+
+impl Waits {
+    /// From now on `caller` waits for `server`. Returns the processes that wait for each other now, in a circle that begins
+    /// with `caller`, if there is one; `None` also if `caller` waits already.
+    fn begin(&self, caller: Pid, server: Pid) -> (bool, Option<Vec<Pid>>) {
+        let mut waits = self.0.lock();
+        if waits.contains_key(&caller) {
+            return (false, None);
+        }
+        waits.insert(caller, server);
+        (true, circle(&waits, caller))
+    }
+
+    fn end(&self, caller: Pid) {
+        self.0.lock().remove(&caller);
+    }
+}
+
+fn circle(waits: &BTreeMap<Pid, Pid>, first: Pid) -> Option<Vec<Pid>> {
+    let mut circle = vec![first];
+    let mut next = *waits.get(&first)?;
+    while next != first {
+        // A circle that others are in already is theirs.
+        if circle.contains(&next) {
+            return None;
+        }
+        circle.push(next);
+        next = *waits.get(&next)?;
+    }
+    Some(circle)
+}
+
+/// One call's wait, known to the call and to its reply: whichever goes first ends it.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark(Arc<Lock<Call>>);
+
+#[derive(Debug)]
+enum Call {
+    New,
+    Waits(Arc<Waits>, Pid),
+    Over,
+}
+
+impl Mark {
+    pub(crate) fn new() -> Self {
+        Mark(Arc::new(Lock::new(Call::New)))
+    }
+
+    /// The call begins to wait. Returns the circle that closes with it, if there is one.
+    pub(crate) fn begin(&self, waits: &Arc<Waits>, caller: Pid, server: Pid) -> Option<Vec<Pid>> {
+        let mut call = self.0.lock();
+        let Call::New = *call else { return None };
+        let (is_kept, circle) = waits.begin(caller, server);
+        if is_kept {
+            *call = Call::Waits(waits.clone(), caller);
+        }
+        circle
+    }
+
+    pub(crate) fn end(&self) {
+        if let Call::Waits(waits, caller) = std::mem::replace(&mut *self.0.lock(), Call::Over) {
+            waits.end(caller);
+        }
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn pid(slot: u32) -> Pid {
+        Pid::new(slot, 1)
+    }
+
+    #[test]
+    fn a_circle_is_found_by_who_closes_it() {
+        let waits = Arc::new(Waits::default());
+        let marks = [Mark::new(), Mark::new(), Mark::new()];
+        assert_eq!(marks[0].begin(&waits, pid(1), pid(2)), None);
+        assert_eq!(marks[1].begin(&waits, pid(2), pid(3)), None);
+        assert_eq!(marks[2].begin(&waits, pid(3), pid(1)), Some(vec![pid(3), pid(1), pid(2)]));
+    }
+
+    #[test]
+    fn a_wait_that_is_over_closes_no_circle() {
+        let waits = Arc::new(Waits::default());
+        let (first, second) = (Mark::new(), Mark::new());
+        first.begin(&waits, pid(1), pid(2));
+        drop(first.clone());
+        assert_eq!(second.begin(&waits, pid(2), pid(1)), None);
+        assert_eq!(first.begin(&waits, pid(1), pid(2)), None, "it was answered before it waited");
+    }
+
+    #[test]
+    fn who_runs_into_the_circle_of_others_is_not_in_it() {
+        let waits = Arc::new(Waits::default());
+        let marks = [Mark::new(), Mark::new()];
+        marks[0].begin(&waits, pid(1), pid(2));
+        marks[1].begin(&waits, pid(2), pid(1));
+        assert_eq!(Mark::new().begin(&waits, pid(3), pid(1)), None);
+    }
+}
