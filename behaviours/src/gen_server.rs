@@ -9,8 +9,8 @@ use std::fmt;
 use std::time::Duration;
 
 use proscenium_runtime::{
-    Address, Context, Down, Event, Exit, ExitReason, InitAck, Mailbox, Parent, Registry, RegistryKey, StartError,
-    StartOptions, SystemHandle, catch_panic, start, start_link,
+    Address, Context, Down, Event, Exit, ExitReason, InitAck, Mailbox, Parent, Registry, RegistryKey, SpawnOptions,
+    StartError, StartOptions, SystemHandle, catch_panic, start, start_link,
 };
 
 /// A server's callbacks.
@@ -190,6 +190,13 @@ impl<S: GenServer> Start<S> {
     #[must_use]
     pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
         self.options = self.options.spawn(|options| options.mailbox(mailbox));
+        self
+    }
+
+    /// Sets what else a process may be given at its birth: a priority, or a thread of its own.
+    #[must_use]
+    pub fn options(mut self, change: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
+        self.options = self.options.spawn(change);
         self
     }
 

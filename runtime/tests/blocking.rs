@@ -5,11 +5,12 @@ mod common;
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use common::{OnDrop, kill, run_on, timetrap, workers};
 use futures_lite::future;
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
-use proscenium_runtime::{Context, ExitReason};
+use proscenium_runtime::{Context, DeadReason, ExitReason, Mailbox, Overflow, SpawnOptions};
 
 #[test]
 fn the_result_of_the_work_comes_back() {
@@ -143,4 +144,70 @@ fn in_simulation_work_is_done_here_and_now() {
         })
     };
     for_each_seed(20, |test| assert_eq!(order_of(test.seed()), order_of(test.seed())));
+}
+
+#[test]
+fn the_result_may_come_as_a_message_while_the_process_goes_on() {
+    timetrap(|| {
+        run_on(&workers(1), |mut ctx: Context<Result<u32, ExitReason>>| async move {
+            let (give, given) = mpsc::channel();
+            ctx.blocking_then(move || given.recv().expect("it is sent"), |result| result);
+            assert!(ctx.receive_timeout(Duration::ZERO).await.is_none());
+            give.send(7).expect("the work waits for it");
+            assert_eq!(ctx.receive_message().await, Ok(7));
+            ctx.blocking_then(|| panic!("out of cheese"), |result| result);
+            assert!(matches!(ctx.receive_message().await, Err(ExitReason::Panic(_))));
+        });
+    });
+}
+
+#[test]
+fn a_full_mailbox_takes_the_result() {
+    for_each_seed(100, |test| {
+        test.run(|mut ctx: Context<()>| async move {
+            let options = SpawnOptions::new().mailbox(Mailbox::bounded(1).overflow(Overflow::Reject));
+            let home = ctx.address();
+            let child = ctx
+                .spawn_link_with(options, move |mut ctx: Context<&str>| async move {
+                    ctx.address().cast("what fills it");
+                    ctx.blocking_then(|| (), |_done| "the result");
+                    ctx.sleep(Duration::from_secs(1)).await;
+                    assert_eq!(ctx.receive_message().await, "what fills it");
+                    assert_eq!(ctx.receive_message().await, "the result");
+                    home.cast(());
+                })
+                .expect("it has no name");
+            ctx.receive_message().await;
+            assert_eq!(child.exited().await, ExitReason::Normal);
+        });
+    });
+}
+
+#[test]
+fn a_result_that_comes_too_late_is_a_dead_letter() {
+    timetrap(|| {
+        let system = workers(1);
+        let letters = system.dead_letters();
+        let (give, given) = mpsc::channel::<()>();
+        let process = system.spawn(|mut ctx: Context<u8>| async move {
+            ctx.blocking_then(move || given.recv().map_or(1, |()| 2), |result| result.unwrap_or_default());
+        });
+        assert_eq!(future::block_on(process.exited()), ExitReason::Normal);
+        drop(give);
+        let letter = future::block_on(letters.recv()).expect("it comes");
+        assert_eq!((letter.target, letter.reason), ((&process).into(), DeadReason::Exited));
+    });
+}
+
+#[test]
+fn a_panic_of_what_makes_the_message_ends_the_process() {
+    timetrap(|| {
+        let system = workers(1);
+        let process = system.spawn(|mut ctx: Context<u8>| async move {
+            ctx.blocking_then(|| (), |_done| panic!("no words for it"));
+            future::pending::<()>().await;
+        });
+        let reason = future::block_on(process.exited());
+        assert!(matches!(reason, ExitReason::Panic(panic) if panic.message() == "no words for it"));
+    });
 }

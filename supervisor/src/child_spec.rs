@@ -9,7 +9,8 @@ use std::time::Duration;
 use proscenium_behaviours::{GenServer, Start};
 pub use proscenium_runtime::{ChildKind, Restart, Shutdown};
 use proscenium_runtime::{
-    Context, InitAck, Mailbox, Outcome, Parent, Pid, Registry, RegistryKey, StartError, StartOptions, start_link,
+    Context, InitAck, Mailbox, Outcome, Parent, Pid, Registry, RegistryKey, SpawnOptions, StartError, StartOptions,
+    start_link,
 };
 
 /// A child: its id, how it is started, when it is restarted, how it is stopped.
@@ -187,6 +188,13 @@ impl<M, B> Process<M, B> {
     #[must_use]
     pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
         self.options = self.options.spawn(|options| options.mailbox(mailbox));
+        self
+    }
+
+    /// Sets what else a process may be given at its birth: a priority, or a thread of its own.
+    #[must_use]
+    pub fn options(mut self, change: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
+        self.options = self.options.spawn(change);
         self
     }
 }

@@ -1,5 +1,6 @@
 //! What a process body holds: its mailbox, and all it can do as itself.
 
+mod blocking;
 mod notice;
 mod receive;
 mod relations;

@@ -114,6 +114,14 @@ impl<M: Send + 'static> Process<M> {
         self.push_if(message, |control| control.watches.contains_key(&watch));
     }
 
+    /// Delivers a message that the process itself has asked for, whether there is room or not. If the process has ended, it is a
+    /// dead letter.
+    pub(crate) fn push_own(&self, message: M) {
+        if !self.push_if(message, |_| true) {
+            self.dead_letter(DeadReason::Exited, Some(self.pid));
+        }
+    }
+
     /// Delivers a message that the process itself has asked for, if it is still `wanted`, whether there is room or not.
     fn push_if(&self, message: M, wanted: impl FnOnce(&mut Control) -> bool) -> bool {
         let mut inner = self.inner.lock();
