@@ -1,0 +1,90 @@
+//! How a system is made to measure.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use slog::Logger;
+
+use super::System;
+use crate::clock::Clock;
+use crate::scheduler::Workers;
+use crate::stderr;
+use crate::sync::atomic::Ordering;
+use crate::timers::Timers;
+
+/// Options of a [`System`].
+#[derive(Debug)]
+pub struct Builder {
+    name: String,
+    workers: Option<NonZeroUsize>,
+    logger: Option<Logger>,
+    shutdown_timeout: Duration,
+    busy_time: bool,
+}
+
+impl Builder {
+    pub(super) fn new(name: &str) -> Self {
+        Builder {
+            name: name.to_owned(),
+            workers: None,
+            logger: None,
+            shutdown_timeout: Duration::from_secs(30),
+            busy_time: false,
+        }
+    }
+
+    /// How many worker threads run its processes; one per processor by default.
+    ///
+    /// # Panics
+    /// If `count` is zero.
+    #[must_use]
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(NonZeroUsize::new(count).expect("a system needs a worker"));
+        self
+    }
+
+    /// Where reports and the processes' own records go; by default warnings and worse go to standard error, guarded against
+    /// [overload](crate::logging::Overload).
+    ///
+    /// At its end the system flushes it, so that all is written that was logged before: see
+    /// [`Guarded`](crate::logging::Guarded).
+    #[must_use]
+    pub fn logger(mut self, logger: Logger) -> Self {
+        self.logger = Some(logger);
+        self
+    }
+
+    /// How long [`System::shutdown`] lets processes stop in order before it kills the rest; 30 s by default.
+    #[must_use]
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Whether it measures, from its start to its end, how long each process runs; see
+    /// [`SystemHandle::measure_busy_time`]. It does not by default.
+    #[must_use]
+    pub fn busy_time(mut self, measure: bool) -> Self {
+        self.busy_time = measure;
+        self
+    }
+
+    /// Starts the system.
+    ///
+    /// # Errors
+    /// If the operating system gives no threads.
+    pub fn build(self) -> io::Result<System> {
+        let timers = Arc::new(Timers::new(Clock::Real));
+        let count = self.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let workers = Workers::start(&self.name, count)?;
+        let driven = timers.clone();
+        workers.serve(Box::pin(async move { driven.drive().await }));
+        let logger = self.logger.map_or_else(|| stderr::logger(&self.name), Ok)?;
+        let system = System::assemble(&self.name, logger, timers, Box::new(workers), None, self.shutdown_timeout);
+        system.shared.busy_time_users.store(self.busy_time.into(), Ordering::Relaxed);
+        Ok(system)
+    }
+}

@@ -1,0 +1,171 @@
+//! A system from within.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_channel::Receiver;
+use slog::Logger;
+
+use super::Shared;
+use crate::any_process::WithControl;
+use crate::dead_letters::{DeadLetter, DeadReason};
+use crate::exit::ExitReason;
+use crate::info::ProcessInfo;
+use crate::names::RegisterError;
+use crate::pid::{Pid, Recipient};
+use crate::report::Report;
+use crate::timers::Sleep;
+
+/// A system as its processes see it; cheap to clone. It does not keep the system alive.
+#[derive(Clone)]
+pub struct SystemHandle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl SystemHandle {
+    /// The system's name.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Now, by the system's clock: the machine's, or a test's virtual one.
+    pub fn now(&self) -> Instant {
+        self.shared.timers.now()
+    }
+
+    /// Waits for `duration` of the system's time, which stands still once the system has ended.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        self.shared.timers.sleep_until(self.shared.timers.after(duration))
+    }
+
+    /// The pids of all processes, oldest first.
+    pub fn processes(&self) -> Vec<Pid> {
+        self.shared.table.all().iter().map(|process| process.pid()).collect()
+    }
+
+    /// How many processes there are.
+    pub fn process_count(&self) -> usize {
+        self.shared.table.len()
+    }
+
+    /// What can be told of a process; `None` if it has ended.
+    pub fn process_info(&self, pid: Pid) -> Option<ProcessInfo> {
+        self.shared.table.get(pid)?.info()
+    }
+
+    /// Whether the process lives. False as soon as a signal has ended it, though it may have yet to notice.
+    pub fn is_alive(&self, process: impl Into<Recipient>) -> bool {
+        let process = self.shared.table.get(self.shared.pid_of(&process.into()));
+        process.is_some_and(|process| process.control(|control| control.is_running()))
+    }
+
+    /// Asks a process to exit; OTP's `exit/2`, without a sender.
+    ///
+    /// With [`ExitReason::Kill`] it ends at its next await, whatever it traps; with [`ExitReason::Normal`] nothing happens
+    /// unless it traps exits. See the book's table of exit signals.
+    pub fn exit(&self, to: impl Into<Recipient>, reason: ExitReason) {
+        self.shared.exit(Pid::SYSTEM, self.shared.pid_of(&to.into()), reason);
+    }
+
+    /// Gives the process a name, by which others find it. The name is free again when the process ends, before anyone
+    /// is told of that.
+    ///
+    /// # Errors
+    /// If the name is taken, or the process has one already or has ended.
+    pub fn register(&self, name: &str, pid: Pid) -> Result<(), RegisterError> {
+        let name: Arc<str> = name.into();
+        match self.shared.table.get(pid) {
+            Some(process) => self.shared.names.register(&name, &process),
+            None => Err(RegisterError::NoProcess { pid, name }),
+        }
+    }
+
+    /// Takes a name from whoever has it, and returns who that was.
+    pub fn unregister(&self, name: &str) -> Option<Pid> {
+        self.shared.names.unregister(name)
+    }
+
+    /// Who has the name now.
+    pub fn whereis(&self, name: &str) -> Option<Pid> {
+        self.shared.names.get(name).map(|process| process.pid())
+    }
+
+    /// Waits until somebody has the name, and tells who.
+    ///
+    /// It may have lost the name again by then. A name that is given and taken away before the waiter has run is missed, and
+    /// the wait goes on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("waiting").run(|mut ctx: Context<()>| async move {
+    ///     let late = ctx.spawn(|mut ctx: Context<()>| async move {
+    ///         ctx.sleep(Duration::from_millis(1)).await;
+    ///         ctx.register("late").unwrap();
+    ///         ctx.receive_message().await;
+    ///     });
+    ///     let pid = ctx.system().when_registered("late").await;
+    ///     assert_eq!(Some(pid), late.pid());
+    ///     let never = ctx.system().when_registered("never");
+    ///     assert_eq!(ctx.sleep(Duration::from_millis(1)).limit(never).await, None);
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
+    pub async fn when_registered(&self, name: &str) -> Pid {
+        self.shared.names.when_registered(name).await.pid()
+    }
+
+    /// All names in use, sorted.
+    pub fn registered(&self) -> Vec<Arc<str>> {
+        self.shared.names.names()
+    }
+
+    /// How many messages have reached nobody so far.
+    pub fn dead_letter_count(&self) -> u64 {
+        self.shared.dead_letters.total()
+    }
+
+    /// How many messages have reached nobody so far, for that reason.
+    pub fn dead_letter_count_of(&self, reason: DeadReason) -> u64 {
+        self.shared.dead_letters.count(reason)
+    }
+
+    /// Dead letters from now on; at the level of debugging they are logged too, ten a second. Whoever leaves 4,096 of them
+    /// unread loses the oldest.
+    pub fn dead_letters(&self) -> Receiver<DeadLetter> {
+        self.shared.dead_letters.subscribe()
+    }
+
+    /// Reports from now on, as values; they are logged in any case. Whoever leaves 4,096 of them unread loses the oldest.
+    pub fn reports(&self) -> Receiver<Report> {
+        self.shared.reports.subscribe()
+    }
+
+    /// Logs a report and sends it to who subscribed; for behaviours and supervisors.
+    pub fn report(&self, report: Report) {
+        self.shared.report(report);
+    }
+
+    /// The system's logger.
+    pub fn logger(&self) -> &Logger {
+        self.shared.reports.logger()
+    }
+
+    /// How many timers are pending.
+    pub fn timer_count(&self) -> usize {
+        self.shared.timers.len()
+    }
+}
+
+impl fmt::Debug for SystemHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemHandle").field("name", &self.name()).finish()
+    }
+}
