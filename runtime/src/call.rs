@@ -45,6 +45,8 @@ impl<M: Send + 'static> Address<M> {
             address: self,
             #[cfg(debug_assertions)]
             mark: reply.mark(),
+            #[cfg(debug_assertions)]
+            deadlock_at: None,
             request: Some(request(reply)),
             server: None,
             wait: Wait::new(answer, limit),
@@ -62,6 +64,9 @@ pub struct Call<'a, M: Send + 'static, T: Send + 'static> {
     wait: Wait<T>,
     #[cfg(debug_assertions)]
     mark: Mark,
+    /// When to look whether the circle that this call has closed is there still.
+    #[cfg(debug_assertions)]
+    deadlock_at: Option<Sleep>,
 }
 
 // Nothing in it is pinned: what it waits for is boxed or pins nothing itself.
@@ -88,25 +93,24 @@ impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
 
     /// Brings the request to the server; pending while a bounded mailbox has no room for it.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        let Call { address, request, server, wait, .. } = self;
-        let target = || address.recipient();
-        if request.is_some() {
+        if self.request.is_some() {
             ready!(current::poll_budget(cx));
             current::spend();
         }
-        if let Some(request) = request.take() {
-            let Some(process) = address.resolve() else {
+        let target = || self.address.recipient();
+        if let Some(request) = self.request.take() {
+            let Some(process) = self.address.resolve() else {
                 return Poll::Ready(Err(CallError::NoProcess { target: target() }));
             };
             if process.is_current() {
                 return Poll::Ready(Err(CallError::CallingSelf { target: target() }));
             }
             #[cfg(debug_assertions)]
-            if let Some(circle) = deadlock(&self.mark, &process) {
-                return Poll::Ready(Err(CallError::Deadlock { target: target(), circle }));
-            }
-            *server = Some(Sending::new(process, request));
+            self.begin_wait(&process);
+            self.server = Some(Sending::new(process, request));
         }
+        let Call { address, server, wait, .. } = self;
+        let target = || address.recipient();
         let sending = server.as_mut().expect("the request is on its way to it");
         match Pin::new(&mut *sending).poll(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
@@ -117,22 +121,43 @@ impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
     }
 }
 
-/// The process that runs here begins to wait for `server`. Returns the circle of processes, if there is one, that do nothing but
-/// wait for each other then.
+/// A circle of processes that wait for each other is a deadlock once it has stood so long.
 #[cfg(debug_assertions)]
-fn deadlock<M: Send + 'static>(mark: &Mark, server: &Process<M>) -> Option<Vec<Pid>> {
-    let system = &server.system;
-    let caller = current::pid()?;
-    // A process of another system may have the same pid.
-    system.table.get(caller).filter(|process| Arc::as_ptr(process).addr() == current::address())?;
-    let circle = mark.begin(&system.waits, caller, server.pid)?;
-    // Who also waits for messages, say with `future::or`, may yet answer.
-    let only_waits = |pid: &Pid| system.table.get(*pid).is_some_and(|process| !process.is_receiving());
-    if !circle.iter().all(only_waits) {
-        return None;
+const DEADLOCK_AFTER: Duration = Duration::from_secs(1);
+
+#[cfg(debug_assertions)]
+impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
+    /// The process that runs here begins to wait for `server`.
+    fn begin_wait(&mut self, server: &Process<M>) {
+        let system = &server.system;
+        let is_this = |process: &Arc<dyn AnyProcess>| Arc::as_ptr(process).addr() == current::address();
+        // A process of another system may have the same pid.
+        let Some(caller) = current::pid().filter(|pid| system.table.get(*pid).as_ref().is_some_and(is_this)) else {
+            return;
+        };
+        self.mark.begin(&system.waits, caller, server.pid);
+        if self.mark.circle().is_some() {
+            self.deadlock_at = Some(system.timers.sleep_until(system.timers.after(DEADLOCK_AFTER)));
+        }
     }
-    mark.end();
-    Some(circle)
+
+    /// Ready if the circle that was there when the wait began is there still, and nobody in it does anything else.
+    fn poll_deadlock(&mut self, cx: &mut Context<'_>) -> Poll<CallError> {
+        let (Some(sleep), Some(server)) = (&mut self.deadlock_at, &self.server) else {
+            return Poll::Pending;
+        };
+        ready!(Pin::new(sleep).poll(cx));
+        self.deadlock_at = None;
+        let table = &server.process().system.table;
+        // Who also waits for messages, say with `future::or`, may yet answer.
+        let only_waits = |pid: &Pid| table.get(*pid).is_some_and(|process| !process.is_receiving());
+        match self.mark.circle() {
+            Some(circle) if circle.iter().all(only_waits) => {
+                Poll::Ready(CallError::Deadlock { target: self.address.recipient(), circle })
+            }
+            _ => Poll::Pending,
+        }
+    }
 }
 
 impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
@@ -142,7 +167,12 @@ impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
         let this = &mut *self;
         ready!(this.poll_send(cx))?;
         let server = this.server.as_ref().expect("the request was sent to it");
-        this.wait.poll(&**server.process(), &|| this.address.recipient(), cx)
+        let answer = this.wait.poll(&**server.process(), &|| this.address.recipient(), cx);
+        #[cfg(debug_assertions)]
+        if answer.is_pending() {
+            return this.poll_deadlock(cx).map(Err);
+        }
+        answer
     }
 }
 

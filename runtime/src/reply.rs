@@ -164,8 +164,8 @@ pub enum CallError {
         /// Who was called.
         target: Recipient,
     },
-    /// The server waits, itself or by way of others, for the process that called it: nobody would ever have answered. The request
-    /// was not sent. Only debug builds find this out; in others the call times out.
+    /// The server waits, itself or by way of others, for the process that called it, and has for a second: nobody will answer. Only
+    /// debug builds find this out; in others the call times out.
     #[error("call to {target} failed: a deadlock: {}", chain(.circle))]
     Deadlock {
         /// Who was called.

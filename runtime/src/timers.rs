@@ -90,6 +90,9 @@ pub(crate) struct Timers {
     sooner: Event,
 }
 
+/// After timers have fired, so long passes until the next do: to wake up for each would cost more than all they lead to.
+const RESOLUTION: Duration = Duration::from_millis(1);
+
 impl Timers {
     pub(crate) fn new(clock: Clock) -> Self {
         Timers { clock, store: Lock::default(), sooner: Event::new() }
@@ -139,12 +142,14 @@ impl Timers {
         self.store.lock().next_expiry()
     }
 
-    /// Fires what has expired by now, in order.
-    pub(crate) fn fire_due(&self) {
+    /// Fires what has expired by now, in order. Returns whether there was anything.
+    pub(crate) fn fire_due(&self) -> bool {
         let now = self.now();
+        let mut any = false;
         loop {
             let due = self.store.lock().pop_due(now);
-            let Some((timer, action)) = due else { return };
+            let Some((timer, action)) = due else { return any };
+            any = true;
             // What fires may drop what user code made, and a panic of that must not stop the other timers.
             let _ = catch(|| self.fire(timer, action, now));
         }
@@ -162,14 +167,17 @@ impl Timers {
         }
     }
 
-    /// Fires timers for ever, by the machine's clock.
+    /// Fires timers for ever, by the machine's clock; many that expire one close upon the other together, up to a millisecond
+    /// late, as OTP's are.
     pub(crate) async fn drive(&self) {
         loop {
             let sooner = self.sooner.listen();
-            self.fire_due();
+            let rest = if self.fire_due() { RESOLUTION } else { Duration::ZERO };
+            let earliest = self.now() + rest;
             match self.next_expiry() {
                 None => sooner.await,
                 Some(at) => {
+                    let at = at.max(earliest);
                     let expiry = async {
                         Timer::at(at).await;
                     };

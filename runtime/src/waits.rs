@@ -1,4 +1,7 @@
-//! Who waits for whose answer, so that a call which could never be answered is an error at once and not a long wait.
+//! Who waits for whose answer, so that a call which nobody will answer is an error and not a wait for ever.
+//!
+//! A circle of processes that wait for each other is no proof: one of them may have given the reply to somebody outside, or
+//! may be about to receive. So it counts once it has stood for a while.
 //!
 //! Kept in debug builds: there a call costs a little more, and whoever runs the tests learns of the circle. In release
 //! builds such a call times out.
@@ -14,15 +17,14 @@ use crate::sync::Lock;
 pub(crate) struct Waits(Lock<BTreeMap<Pid, Pid>>);
 
 impl Waits {
-    /// From now on `caller` waits for `server`. Returns the processes that wait for each other now, in a circle that begins
-    /// with `caller`, if there is one; `None` also if `caller` waits already.
-    fn begin(&self, caller: Pid, server: Pid) -> (bool, Option<Vec<Pid>>) {
+    /// From now on `caller` waits for `server`. Returns whether it did not wait for another already.
+    fn begin(&self, caller: Pid, server: Pid) -> bool {
         let mut waits = self.0.lock();
-        if waits.contains_key(&caller) {
-            return (false, None);
+        let is_first = !waits.contains_key(&caller);
+        if is_first {
+            waits.insert(caller, server);
         }
-        waits.insert(caller, server);
-        (true, circle(&waits, caller))
+        is_first
     }
 
     fn end(&self, caller: Pid) {
@@ -60,15 +62,20 @@ impl Mark {
         Mark(Arc::new(Lock::new(Call::New)))
     }
 
-    /// The call begins to wait. Returns the circle that closes with it, if there is one.
-    pub(crate) fn begin(&self, waits: &Arc<Waits>, caller: Pid, server: Pid) -> Option<Vec<Pid>> {
+    /// The call begins to wait.
+    pub(crate) fn begin(&self, waits: &Arc<Waits>, caller: Pid, server: Pid) {
         let mut call = self.0.lock();
-        let Call::New = *call else { return None };
-        let (is_kept, circle) = waits.begin(caller, server);
-        if is_kept {
+        if matches!(*call, Call::New) && waits.begin(caller, server) {
             *call = Call::Waits(waits.clone(), caller);
         }
-        circle
+    }
+
+    /// The processes that wait for each other now, in a circle that begins with the caller, if there is one.
+    pub(crate) fn circle(&self) -> Option<Vec<Pid>> {
+        match &*self.0.lock() {
+            Call::Waits(waits, caller) => circle(&waits.0.lock(), *caller),
+            Call::New | Call::Over => None,
+        }
     }
 
     pub(crate) fn end(&self) {
@@ -93,12 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_is_found_by_who_closes_it() {
+    fn a_circle_is_found_by_whoever_is_in_it() {
         let waits = Arc::new(Waits::default());
         let marks = [Mark::new(), Mark::new(), Mark::new()];
-        assert_eq!(marks[0].begin(&waits, pid(1), pid(2)), None);
-        assert_eq!(marks[1].begin(&waits, pid(2), pid(3)), None);
-        assert_eq!(marks[2].begin(&waits, pid(3), pid(1)), Some(vec![pid(3), pid(1), pid(2)]));
+        marks[0].begin(&waits, pid(1), pid(2));
+        marks[1].begin(&waits, pid(2), pid(3));
+        assert_eq!(marks[1].circle(), None);
+        marks[2].begin(&waits, pid(3), pid(1));
+        assert_eq!(marks[2].circle(), Some(vec![pid(3), pid(1), pid(2)]));
     }
 
     #[test]
@@ -107,8 +116,9 @@ mod tests {
         let (first, second) = (Mark::new(), Mark::new());
         first.begin(&waits, pid(1), pid(2));
         drop(first.clone());
-        assert_eq!(second.begin(&waits, pid(2), pid(1)), None);
-        assert_eq!(first.begin(&waits, pid(1), pid(2)), None, "it was answered before it waited");
+        second.begin(&waits, pid(2), pid(1));
+        first.begin(&waits, pid(1), pid(2));
+        assert_eq!((first.circle(), second.circle()), (None, None));
     }
 
     #[test]
@@ -117,6 +127,8 @@ mod tests {
         let marks = [Mark::new(), Mark::new()];
         marks[0].begin(&waits, pid(1), pid(2));
         marks[1].begin(&waits, pid(2), pid(1));
-        assert_eq!(Mark::new().begin(&waits, pid(3), pid(1)), None);
+        let third = Mark::new();
+        third.begin(&waits, pid(3), pid(1));
+        assert_eq!(third.circle(), None);
     }
 }

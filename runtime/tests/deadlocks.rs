@@ -3,9 +3,12 @@
 
 mod common;
 
-use common::in_every_order;
+use std::time::Duration;
+
+use common::{TIMES, in_every_order};
 use futures_lite::future;
-use proscenium_runtime::{Address, CallError, Context, Pid, Reply};
+use proscenium_runtime::testing::for_each_seed;
+use proscenium_runtime::{Address, CallError, Context, ExitReason, Pid, Reply};
 
 /// To be passed on to the next process in a row, or answered by the last, with the outcomes of the calls on the way.
 enum Pass {
@@ -28,6 +31,11 @@ async fn passer(mut ctx: Context<Pass>) {
     }
 }
 
+/// Runs `body` under many seeds: what it waits for takes a second, which is none of a simulated system's.
+fn in_many_orders<F: Future<Output = ()> + Send + 'static>(body: fn(Context<()>) -> F) {
+    for_each_seed(TIMES as u64, |test| test.run(body));
+}
+
 /// Processes of which each calls the next, and the last the first.
 fn ring(ctx: &mut Context<()>, len: usize) -> Vec<Address<Pass>> {
     let ring: Vec<_> = (0..len).map(|_| ctx.spawn_link(passer)).collect();
@@ -39,7 +47,7 @@ fn ring(ctx: &mut Context<()>, len: usize) -> Vec<Address<Pass>> {
 
 #[test]
 fn a_call_that_closes_a_circle_fails_and_names_it() {
-    in_every_order(|mut ctx: Context<()>| async move {
+    in_many_orders(|mut ctx: Context<()>| async move {
         for len in [2, 3, 5] {
             let ring = ring(&mut ctx, len);
             let errors = ring[0].call(Pass::On).without_timeout().await.expect("somebody answers");
@@ -53,7 +61,7 @@ fn a_call_that_closes_a_circle_fails_and_names_it() {
 
 #[test]
 fn the_error_tells_who_waits_for_whom() {
-    in_every_order(|mut ctx: Context<()>| async move {
+    in_many_orders(|mut ctx: Context<()>| async move {
         let ring = ring(&mut ctx, 2);
         let errors = ring[0].call(Pass::On).without_timeout().await.expect("somebody answers");
         let [first, second] = [&ring[0], &ring[1]].map(|address| address.pid().expect("it is of a process"));
@@ -64,7 +72,7 @@ fn the_error_tells_who_waits_for_whom() {
 
 #[test]
 fn two_that_call_each_other_at_once_do_not_both_wait() {
-    in_every_order(|mut ctx: Context<()>| async move {
+    in_many_orders(|mut ctx: Context<()>| async move {
         let pair = ring(&mut ctx, 2);
         let (one, other) =
             future::zip(pair[0].call(Pass::On).without_timeout(), pair[1].call(Pass::On).without_timeout()).await;
@@ -143,4 +151,35 @@ fn a_reply_from_elsewhere_than_the_server_ends_the_wait() {
         ctx.receive_message().await.send(2);
         helper.exited().await;
     });
+}
+
+#[test]
+fn a_circle_whose_reply_is_with_another_is_no_deadlock() {
+    in_many_orders(|mut ctx: Context<()>| async move {
+        let first = ctx.spawn_link(|mut ctx: Context<Ask>| async move {
+            let Ask::Meet(second) = ctx.receive_message().await else { unreachable!("they meet first") };
+            assert_eq!(second.call(Ask::Answer).without_timeout().await, Ok(1));
+            loop {
+                if let Ask::Answer(reply) = ctx.receive_message().await {
+                    reply.send(2);
+                }
+            }
+        });
+        let home = first.clone();
+        let second = ctx.spawn_link(move |mut ctx: Context<Ask>| async move {
+            let Ask::Answer(reply) = ctx.receive_message().await else { unreachable!("it is asked") };
+            ctx.spawn(|ctx: Context<()>| async move {
+                ctx.sleep(Duration::from_millis(900)).await;
+                reply.send(1);
+            });
+            assert_eq!(home.call(Ask::Answer).without_timeout().await, Ok(2));
+        });
+        first.cast(Ask::Meet(second.clone()));
+        assert_eq!(second.exited().await, ExitReason::Normal);
+    });
+}
+
+enum Ask {
+    Meet(Address<Ask>),
+    Answer(Reply<u32>),
 }

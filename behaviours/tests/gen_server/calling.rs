@@ -146,17 +146,11 @@ fn a_server_can_call_another_while_it_handles_a_call() {
 }
 
 #[test]
-fn servers_that_would_wait_for_each_other_fail_and_go_on() {
+fn servers_that_wait_for_each_other_time_out_and_go_on() {
     in_any_order(|mut ctx| async move {
         let [a, b] = couple(&mut ctx).await;
         let circle = a.call(Request::AskPeerToAsk).await;
-        let Ok(Ok(Err(error))) = circle else { panic!("{circle:?}") };
-        // Debug builds find out what others have to wait for.
-        if cfg!(debug_assertions) {
-            assert!(matches!(error, CallError::Deadlock { .. }), "{error}");
-        } else {
-            assert!(matches!(error, CallError::Timeout { .. }), "{error}");
-        }
+        assert!(matches!(circle, Ok(Ok(Err(CallError::Timeout { .. })))), "{circle:?}");
         assert_eq!(a.call(Request::Answer).await, Ok(1));
         assert_eq!(b.call(Request::Answer).await, Ok(2));
     });
