@@ -65,7 +65,7 @@ impl Builder {
     }
 
     /// Whether it measures, from its start to its end, how long each process runs; see
-    /// [`SystemHandle::measure_busy_time`]. It does not by default.
+    /// [`measure_busy_time`](crate::SystemHandle::measure_busy_time). It does not by default.
     #[must_use]
     pub fn busy_time(mut self, measure: bool) -> Self {
         self.busy_time = measure;
