@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use common::{idle, kill, many_times, run_on, timetrap, workers};
 use futures_lite::future;
+use futures_lite::io::{AsyncReadExt, AsyncWriteExt};
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{
     Address, Context, ExitReason, Mailbox, Overflow, Priority, Reply, SpawnOptions, SystemHandle,
 };
+use smol::net::{TcpListener, TcpStream};
 
 type Log = Arc<Mutex<Vec<char>>>;
 
@@ -179,6 +181,28 @@ fn what_a_process_has_woken_runs_though_that_process_keeps_its_worker() {
                 take.recv().expect("it comes");
             });
         }
+    });
+}
+
+#[test]
+fn what_a_descriptor_wakes_in_an_idle_system_runs() {
+    timetrap(|| {
+        let system = workers(2);
+        run_on(&system, |ctx: Context<()>| async move {
+            for _ in 0..1000 {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+                let address = listener.local_addr().expect("it has one");
+                let host = ctx.system().spawn(|_ctx: Context<()>| async move {
+                    let (mut stream, _from) = listener.accept().await.expect("somebody comes");
+                    stream.write_all(b"tea").await.expect("somebody reads");
+                });
+                let mut guest = TcpStream::connect(address).await.expect("somebody listens");
+                let mut tea = Vec::new();
+                guest.read_to_end(&mut tea).await.expect("somebody writes");
+                assert_eq!(tea, b"tea");
+                host.exited().await;
+            }
+        });
     });
 }
 

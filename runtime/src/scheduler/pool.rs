@@ -273,7 +273,7 @@ impl Pool {
 
     /// Waits until there may be work. Returns which workers have meanwhile not got to what lies before them.
     async fn sleep(&self, worker: usize) -> Vec<usize> {
-        let _asleep = Asleep { pool: self, worker };
+        let _asleep = Asleep::begin(self, worker);
         let others_run = self.idle_count.load(Ordering::Acquire) + 1 < self.benches.len();
         if !others_run {
             self.woken(worker, others_run).await;
@@ -353,14 +353,23 @@ impl Pool {
     }
 }
 
-/// While it lives its worker is idle.
+/// While it lives its worker is idle. An idle worker waits in the reactor, and what that wakes is woken from outside: on the
+/// worker's own bench nobody would look for it.
 struct Asleep<'a> {
     pool: &'a Pool,
     worker: usize,
 }
 
+impl<'a> Asleep<'a> {
+    fn begin(pool: &'a Pool, worker: usize) -> Self {
+        HERE.set(None);
+        Asleep { pool, worker }
+    }
+}
+
 impl Drop for Asleep<'_> {
     fn drop(&mut self) {
+        HERE.set(Some((std::ptr::from_ref(self.pool).addr(), self.worker)));
         self.pool.wake_up(self.worker);
     }
 }
