@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const RUNTIME: &[&str] = &[
     "sync",
     "slot",
+    "debts",
     "rare",
     "clock",
     "exit",

@@ -12,7 +12,7 @@ use crate::failure::OnFailure;
 use crate::names::LookupError;
 use crate::pid::{Pid, Recipient};
 use crate::process::{Process, Refused, dead_letter};
-use crate::sending::Sending;
+use crate::sending::{Resolved, Sending};
 use crate::system::{Shared, SystemHandle};
 
 /// Where messages of type `M` can be sent: to one process, or to whoever has a name or a key.
@@ -95,18 +95,19 @@ impl<M: Send + 'static> Address<M> {
 
     /// The pid of the process that a message would go to now; `None` if nobody has the name or key.
     pub fn pid(&self) -> Option<Pid> {
-        self.resolve().map(|process| process.pid)
+        self.find().map(|process| process.pid)
     }
 
     /// Sends a message and never fails.
     ///
     /// What nobody can receive is a dead letter: the process has ended, or its mailbox is full.
+    #[inline]
     pub fn cast(&self, message: M) {
         self.bury_refused(self.offer(message));
     }
 
     pub(crate) fn cast_blamable(&self, message: M, on_failure: OnFailure) {
-        self.bury_refused(match self.resolve() {
+        self.bury_refused(match self.find() {
             Some(process) => process.push_blamable(message, on_failure),
             None => Err(Refused::Gone((message, on_failure))),
         });
@@ -144,7 +145,7 @@ impl<M: Send + 'static> Address<M> {
     /// # Cancel safety
     /// If the future is dropped before it is ready, the message was not sent and is dropped with it.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
-        let Some(process) = self.resolve() else {
+        let Some(process) = self.find() else {
             return Err(SendError(message));
         };
         Sending::new(process, message).await.map_err(|refused| match refused {
@@ -168,6 +169,14 @@ impl<M: Send + 'static> Address<M> {
         process.exit_reason().expect("it has ended")
     }
 
+    #[inline]
+    pub(crate) fn find(&self) -> Option<Resolved<'_, M>> {
+        match &self.target {
+            Target::Process(process) => Some(Resolved::Fixed(process)),
+            Target::Via(via) => via.resolve().map(Resolved::Found),
+        }
+    }
+
     pub(crate) fn resolve(&self) -> Option<Arc<Process<M>>> {
         match &self.target {
             Target::Process(process) => Some(process.clone()),
@@ -183,13 +192,11 @@ impl<M: Send + 'static> Address<M> {
         }
     }
 
+    #[inline]
     fn offer(&self, message: M) -> Result<(), Refused<M>> {
-        match &self.target {
-            Target::Process(process) => process.push(message),
-            Target::Via(via) => match via.resolve() {
-                Some(process) => process.push(message),
-                None => Err(Refused::Gone(message)),
-            },
+        match self.find() {
+            Some(process) => process.push(message),
+            None => Err(Refused::Gone(message)),
         }
     }
 

@@ -6,17 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use event_listener::EventListener;
-
 use crate::address::Address;
 use crate::any_process::AnyProcess;
 use crate::current;
 #[cfg(debug_assertions)]
 use crate::pid::Pid;
 use crate::pid::Recipient;
-#[cfg(debug_assertions)]
-use crate::process::Process;
-use crate::process::Refused;
+use crate::process::{Process, Refused};
 use crate::reply::{CallError, Reply};
 use crate::sending::Sending;
 use crate::slot;
@@ -60,7 +56,7 @@ pub struct Call<'a, M: Send + 'static, T: Send + 'static> {
     address: &'a Address<M>,
     /// The request, until it is on its way.
     request: Option<M>,
-    server: Option<Sending<M>>,
+    server: Option<Sending<'a, M>>,
     wait: Wait<T>,
     #[cfg(debug_assertions)]
     mark: Mark,
@@ -72,7 +68,7 @@ pub struct Call<'a, M: Send + 'static, T: Send + 'static> {
 // Nothing in it is pinned: what it waits for is boxed or pins nothing itself.
 impl<M: Send + 'static, T: Send + 'static> Unpin for Call<'_, M, T> {}
 
-impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
+impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
     /// Waits at most this long, room in a bounded mailbox included.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.wait.limit(Limit::After(timeout));
@@ -92,32 +88,43 @@ impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
     }
 
     /// Brings the request to the server; pending while a bounded mailbox has no room for it.
+    #[inline]
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         if self.request.is_some() {
             ready!(current::poll_budget(cx));
             current::spend();
         }
-        let target = || self.address.recipient();
         if let Some(request) = self.request.take() {
-            let Some(process) = self.address.resolve() else {
-                return Poll::Ready(Err(CallError::NoProcess { target: target() }));
-            };
-            if process.is_current() {
-                return Poll::Ready(Err(CallError::CallingSelf { target: target() }));
-            }
-            #[cfg(debug_assertions)]
-            self.begin_wait(&process);
-            self.server = Some(Sending::new(process, request));
+            self.server = Some(self.find_server(request)?);
         }
         let Call { address, server, wait, .. } = self;
-        let target = || address.recipient();
         let sending = server.as_mut().expect("the request is on its way to it");
-        match Pin::new(&mut *sending).poll(cx) {
+        let push = |server: &Process<M>, request, turn: &mut _, sender: &_| {
+            server.push_request_in_turn(request, &wait.answer, turn, sender)
+        };
+        match sending.poll_with(cx, push) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(Refused::Gone(_))) => Poll::Ready(Err(CallError::NoProcess { target: target() })),
-            Poll::Ready(Err(Refused::Full(_))) => Poll::Ready(Err(CallError::MailboxFull { target: target() })),
-            Poll::Pending => wait.poll_limit(&**sending.process(), &target, cx).map(Err),
+            Poll::Ready(Err(Refused::Gone(_))) => {
+                Poll::Ready(Err(CallError::NoProcess { target: address.recipient() }))
+            }
+            Poll::Ready(Err(Refused::Full(_))) => {
+                Poll::Ready(Err(CallError::MailboxFull { target: address.recipient() }))
+            }
+            Poll::Pending => wait.poll_limit(sending.process(), &|| address.recipient(), cx).map(Err),
         }
+    }
+
+    #[inline]
+    fn find_server(&mut self, request: M) -> Result<Sending<'a, M>, CallError> {
+        let Some(process) = self.address.find() else {
+            return Err(CallError::NoProcess { target: self.address.recipient() });
+        };
+        if process.is_current() {
+            return Err(CallError::CallingSelf { target: self.address.recipient() });
+        }
+        #[cfg(debug_assertions)]
+        self.begin_wait(&process);
+        Ok(Sending::new(process, request))
     }
 }
 
@@ -167,7 +174,7 @@ impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
         let this = &mut *self;
         ready!(this.poll_send(cx))?;
         let server = this.server.as_ref().expect("the request was sent to it");
-        let answer = this.wait.poll(&**server.process(), &|| this.address.recipient(), cx);
+        let answer = this.wait.poll(server.process(), &|| this.address.recipient(), cx);
         #[cfg(debug_assertions)]
         if answer.is_pending() {
             return this.poll_deadlock(cx).map(Err);
@@ -193,7 +200,6 @@ pub(crate) enum Limit {
 /// The wait for an answer that a server owes.
 pub(crate) struct Wait<T> {
     answer: slot::Receiver<T>,
-    ended: Option<EventListener>,
     limit: Limit,
     /// Waits for the limit, and knows how long that is.
     sleep: Option<(Sleep, Duration)>,
@@ -204,7 +210,7 @@ pub(crate) type Target<'a> = &'a dyn Fn() -> Recipient;
 
 impl<T> Wait<T> {
     pub(crate) fn new(answer: slot::Receiver<T>, limit: Limit) -> Self {
-        Wait { answer, ended: None, limit, sleep: None }
+        Wait { answer, limit, sleep: None }
     }
 
     pub(crate) fn limit(&mut self, limit: Limit) {
@@ -226,11 +232,7 @@ impl<T> Wait<T> {
         if let Poll::Ready(answer) = self.poll_answer(server, target, cx) {
             return Poll::Ready(answer);
         }
-        let error = if self.poll_end(server, cx).is_ready() {
-            unanswered(server, target())
-        } else {
-            ready!(self.poll_limit(server, target, cx))
-        };
+        let error = ready!(self.poll_limit(server, target, cx));
         // It may have come since it was looked for.
         match self.poll_answer(server, target, cx) {
             Poll::Ready(answer) => Poll::Ready(answer),
@@ -245,18 +247,6 @@ impl<T> Wait<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, CallError>> {
         Pin::new(&mut self.answer).poll(cx).map(|answer| answer.map_err(|_dropped| unanswered(server, target())))
-    }
-
-    /// The reply may be with another process: the server's end ends the wait all the same.
-    fn poll_end(&mut self, server: &dyn AnyProcess, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let ended = self.ended.get_or_insert_with(|| server.exited().listen());
-            if server.has_ended() {
-                return Poll::Ready(());
-            }
-            ready!(Pin::new(ended).poll(cx));
-            self.ended = None;
-        }
     }
 
     fn poll_limit(&mut self, server: &dyn AnyProcess, target: Target<'_>, cx: &mut Context<'_>) -> Poll<CallError> {

@@ -9,65 +9,82 @@ use crate::pid::Pid;
 use crate::reply::Unanswered;
 use crate::sync::per_thread;
 
-/// A process, known by where it lies in memory: pids of two systems may be alike.
-#[derive(Clone, Copy)]
-struct Current {
-    address: usize,
-    pid: Option<Pid>,
-}
-
 /// So much may a process do in one poll that makes it wait for nothing: receive, send, look at the clock.
 pub(crate) const POLL_BUDGET: u32 = 256;
 
-per_thread! {
-    static CURRENT: Cell<Current> = const { Cell::new(Current { address: 0, pid: None }) };
+/// What runs on this thread. No destructor among it: to look here costs next to nothing.
+struct Here {
+    /// Where the process lies in memory, for pids of two systems may be alike; 0 if there is none.
+    address: Cell<usize>,
+    pid: Cell<Option<Pid>>,
     /// How much more of what is there at once it may do before it lets others run; without limit if no process runs.
-    static BUDGET: Cell<u32> = const { Cell::new(u32::MAX) };
+    budget: Cell<u32>,
     /// How many messages it has sent, and not yet added to its count.
-    static SENT: Cell<u64> = const { Cell::new(0) };
+    sent: Cell<u64>,
     /// Since when its time is to be measured, if it is.
-    static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+    began: Cell<Option<Instant>>,
+}
+
+per_thread! {
+    static HERE: Here = const {
+        Here {
+            address: Cell::new(0),
+            pid: Cell::new(None),
+            budget: Cell::new(u32::MAX),
+            sent: Cell::new(0),
+            began: Cell::new(None),
+        }
+    };
 }
 
 /// Where it lies in memory; 0 if there is none.
+#[inline]
 pub(crate) fn address() -> usize {
-    CURRENT.get().address
+    HERE.with(|here| here.address.get())
 }
 
 pub(crate) fn pid() -> Option<Pid> {
-    CURRENT.get().pid
+    HERE.with(|here| here.pid.get())
 }
 
 /// A mailbox has taken a message from whoever runs here.
+#[inline]
 pub(crate) fn count_sent() {
-    SENT.set(SENT.get() + 1);
+    HERE.with(|here| here.sent.set(here.sent.get() + 1));
 }
 
 pub(crate) fn take_sent() -> u64 {
-    SENT.take()
+    HERE.with(|here| here.sent.take())
 }
 
 pub(crate) fn take_began() -> Option<Instant> {
-    BEGAN.take()
+    HERE.with(|here| here.began.take())
 }
 
 pub(crate) fn set_began(began: Instant) {
-    BEGAN.set(Some(began));
+    HERE.with(|here| here.began.set(Some(began)));
 }
 
 /// Something was done at once: a step less until others run.
+#[inline]
 pub(crate) fn spend() {
-    BUDGET.set(BUDGET.get().saturating_sub(1));
+    HERE.with(|here| here.budget.set(here.budget.get().saturating_sub(1)));
 }
 
 /// Pending, and woken at once, if whoever runs here has done so much in this poll that others shall run.
+#[inline]
 pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {
-    if BUDGET.get() > 0 {
-        return Poll::Ready(());
+    match HERE.with(|here| here.budget.get()) {
+        0 => renew(cx),
+        _ => Poll::Ready(()),
     }
+}
+
+#[cold]
+fn renew(cx: &Context<'_>) -> Poll<()> {
     // Outside of processes there is no next poll that gives a new budget.
     if pid().is_none() {
-        BUDGET.set(u32::MAX);
+        HERE.with(|here| here.budget.set(u32::MAX));
         return Poll::Ready(());
     }
     cx.waker().wake_by_ref();
@@ -112,15 +129,26 @@ pub(crate) fn within<T>(
     unanswered: &mut Unanswered,
     code: impl FnOnce() -> T,
 ) -> T {
-    let outer = CURRENT.replace(Current { address, pid: Some(pid) });
-    let outer_budget = BUDGET.replace(POLL_BUDGET);
-    let (outer_sent, outer_began) = (SENT.take(), BEGAN.replace(began));
+    let here = HERE.with(|here| Here {
+        address: Cell::new(here.address.replace(address)),
+        pid: Cell::new(here.pid.replace(Some(pid))),
+        budget: Cell::new(here.budget.replace(POLL_BUDGET)),
+        sent: Cell::new(here.sent.take()),
+        began: Cell::new(here.began.replace(began)),
+    });
     let outer_unanswered = Unanswered::begin(std::mem::take(unanswered));
     let result = code();
     *unanswered = Unanswered::end(outer_unanswered);
-    BEGAN.set(outer_began);
-    SENT.set(outer_sent);
-    BUDGET.set(outer_budget);
-    CURRENT.set(outer);
+    HERE.with(|inner| inner.restore(here));
     result
+}
+
+impl Here {
+    fn restore(&self, outer: Here) {
+        self.address.set(outer.address.get());
+        self.pid.set(outer.pid.get());
+        self.budget.set(outer.budget.get());
+        self.sent.set(outer.sent.get());
+        self.began.set(outer.began.get());
+    }
 }

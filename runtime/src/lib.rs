@@ -65,6 +65,7 @@ mod any_process;
 mod changes;
 mod child;
 mod dead_letters;
+mod debts;
 mod groups;
 mod info;
 mod key;

@@ -18,6 +18,8 @@ use crate::exit::{ExitReason, Panic};
 thread_local! {
     static CATCHING: Cell<u32> = const { Cell::new(0) };
     static SEEN: RefCell<Option<Panic>> = const { RefCell::new(None) };
+    /// Whether there is something in it, told without a look there, which costs more.
+    static HAS_SEEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs `future` and turns a panic of its into the exit reason.
@@ -57,8 +59,11 @@ pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
     CATCHING.set(CATCHING.get() + 1);
     // This may be called by what another panic drops on its way out: what was seen of that one is kept.
     let outer = take_seen();
+    let had_seen = outer.is_some();
     let outcome = panic::catch_unwind(AssertUnwindSafe(code)).map_err(into_panic);
-    set_seen(outer);
+    if had_seen || HAS_SEEN.get() {
+        set_seen(outer);
+    }
     CATCHING.set(CATCHING.get() - 1);
     outcome
 }
@@ -94,12 +99,14 @@ pub(crate) fn install_hook() {
     });
 }
 
+#[inline]
 fn take_seen() -> Option<Panic> {
-    SEEN.try_with(RefCell::take).ok().flatten()
+    if HAS_SEEN.replace(false) { SEEN.try_with(RefCell::take).ok().flatten() } else { None }
 }
 
 /// A thread that is being torn down keeps nothing any more; what it drops may panic all the same.
 fn set_seen(panic: Option<Panic>) {
+    HAS_SEEN.set(panic.is_some());
     let _ = SEEN.try_with(|seen| seen.replace(panic));
 }
 

@@ -4,12 +4,20 @@
 #[derive(Debug)]
 pub(crate) struct Rare<T>(Option<Box<T>>);
 
+impl<T> Rare<T> {
+    pub(crate) const fn none() -> Self {
+        Rare(None)
+    }
+}
+
 impl<T: Default> Rare<T> {
+    #[inline]
     pub(crate) fn get(&self) -> Option<&T> {
         self.0.as_deref()
     }
 
     /// The value, if there is one, to take something out of it.
+    #[inline]
     pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
         self.0.as_deref_mut()
     }
@@ -19,6 +27,7 @@ impl<T: Default> Rare<T> {
         self.0.get_or_insert_default()
     }
 
+    #[inline]
     pub(crate) fn take(&mut self) -> T {
         self.0.take().map(|value| *value).unwrap_or_default()
     }
@@ -26,6 +35,6 @@ impl<T: Default> Rare<T> {
 
 impl<T> Default for Rare<T> {
     fn default() -> Self {
-        Rare(None)
+        Rare::none()
     }
 }

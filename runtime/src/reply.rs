@@ -5,12 +5,13 @@
 //! once the process only cleans up after itself, for its end.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::pid::{Pid, Recipient};
+use crate::rare::Rare;
 use crate::slot;
 use crate::sync::per_thread;
 #[cfg(debug_assertions)]
@@ -96,34 +97,65 @@ impl<T: Send + 'static> fmt::Debug for Reply<T> {
 
 /// Replies dropped unanswered in the poll that runs on this thread; dropping it tells their callers.
 #[derive(Default)]
-pub(crate) struct Unanswered(Vec<Box<dyn Any + Send>>);
+pub(crate) struct Unanswered(Rare<Vec<Box<dyn Any + Send>>>);
 
 per_thread! {
-    static IN_THIS_POLL: RefCell<Option<Unanswered>> = const { RefCell::new(None) };
+    /// What is kept, while a process runs; empty nearly always, and then looked at only by [`KEEPING`].
+    static IN_THIS_POLL: RefCell<Unanswered> = const { RefCell::new(Unanswered(Rare::none())) };
+    static KEEPING: Cell<Keeping> = const { Cell::new(Keeping::Nothing) };
+}
+
+/// What becomes of replies that are dropped on this thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    /// Their callers are told at once.
+    Nothing,
+    /// They would be kept; there was none yet.
+    Empty,
+    Some,
 }
 
 impl Unanswered {
     /// From here to [`end`](Self::end), replies dropped on this thread are kept with `earlier` ones.
-    pub(crate) fn begin(earlier: Self) -> Option<Self> {
-        IN_THIS_POLL.replace(Some(earlier))
+    #[inline]
+    pub(crate) fn begin(earlier: Self) -> Outer {
+        let keeping = if earlier.0.get().is_none() { Keeping::Empty } else { Keeping::Some };
+        let outer = KEEPING.replace(keeping);
+        Outer { keeping: outer, kept: Self::swap(earlier, outer, keeping) }
     }
 
-    pub(crate) fn end(outer: Option<Self>) -> Self {
-        IN_THIS_POLL.replace(outer).unwrap_or_default()
+    #[inline]
+    pub(crate) fn end(outer: Outer) -> Self {
+        let keeping = KEEPING.replace(outer.keeping);
+        Self::swap(outer.kept, outer.keeping, keeping)
+    }
+
+    /// Keeps `these`, and returns what was kept before.
+    #[inline]
+    fn swap(these: Self, one: Keeping, other: Keeping) -> Self {
+        if one == Keeping::Some || other == Keeping::Some { IN_THIS_POLL.replace(these) } else { these }
     }
 
     fn keep<T: Send + 'static>(sender: slot::Sender<T>) {
+        if KEEPING.get() == Keeping::Nothing {
+            // To drop it wakes the caller, which may run at once.
+            return drop(sender);
+        }
         let mut sender = Some(sender);
         // A thread that is being torn down keeps nothing any more.
         let _ = IN_THIS_POLL.try_with(|kept| {
-            if let Some(kept) = &mut *kept.borrow_mut() {
-                let sender = sender.take().map(|sender| Box::new(sender) as Box<dyn Any + Send>);
-                kept.0.extend(sender);
-            }
+            let sender = sender.take().map(|sender| Box::new(sender) as Box<dyn Any + Send>);
+            kept.borrow_mut().0.make().extend(sender);
+            KEEPING.set(Keeping::Some);
         });
-        // To drop it wakes the caller, which may run at once: not while what this poll keeps is borrowed.
         drop(sender);
     }
+}
+
+/// What was kept for whoever ran on this thread before.
+pub(crate) struct Outer {
+    keeping: Keeping,
+    kept: Unanswered,
 }
 
 /// Why a call got no answer.

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
@@ -21,7 +21,8 @@ pin_project! {
         M: 'static,
     {
         process: Arc<Process<M>>,
-        waker: Option<Waker>,
+        // Whether the process knows how to wake the task, which has one waker all its life.
+        introduced: bool,
         unanswered: Unanswered,
         // Taken away when the process ends.
         #[pin]
@@ -44,7 +45,7 @@ pin_project! {
 
 impl<M: Send + 'static, F: Future<Output = ExitReason>> Running<M, F> {
     pub(crate) fn new(process: Arc<Process<M>>, body: F) -> Self {
-        Running { process, waker: None, unanswered: Unanswered::default(), body: Some(body) }
+        Running { process, introduced: false, unanswered: Unanswered::default(), body: Some(body) }
     }
 }
 
@@ -55,7 +56,7 @@ impl<M: Send + 'static, F: Future<Output = ExitReason>> Future for Running<M, F>
         let mut this = self.project();
         let process = this.process;
         let polled = within(process, this.unanswered, || {
-            run(process, this.body.as_mut(), this.waker, cx).map(|by_itself| finish(process, this.body, by_itself))
+            run(process, this.body.as_mut(), this.introduced, cx).map(|by_itself| finish(process, this.body, by_itself))
         });
         // Callers whose replies were dropped are told now: if the process has ended, they find out why.
         if polled.is_ready() || !process.is_leaving() {
@@ -69,7 +70,7 @@ impl<M: Send + 'static, F: Future<Output = ExitReason>> Future for Running<M, F>
 fn run<M: Send + 'static, F: Future<Output = ExitReason>>(
     process: &Process<M>,
     body: Pin<&mut Option<F>>,
-    waker: &mut Option<Waker>,
+    introduced: &mut bool,
     cx: &mut Context<'_>,
 ) -> Poll<Option<ExitReason>> {
     process.system.observe(|| Moment::Runs(process));
@@ -80,7 +81,7 @@ fn run<M: Send + 'static, F: Future<Output = ExitReason>>(
     match catch(|| body.poll(cx)) {
         Ok(Poll::Ready(reason)) => Poll::Ready(Some(reason)),
         Err(panic) => Poll::Ready(Some(ExitReason::Panic(panic))),
-        Ok(Poll::Pending) if process.may_sleep(waker, cx.waker()) => Poll::Pending,
+        Ok(Poll::Pending) if std::mem::replace(introduced, true) || process.introduce(cx.waker()) => Poll::Pending,
         Ok(Poll::Pending) => Poll::Ready(None),
     }
 }

@@ -39,6 +39,44 @@ pub(crate) struct Receiver<T> {
     shared: Arc<Lock<State<T>>>,
 }
 
+/// A value that somebody owes, whatever its type: the slot as a third party may close it.
+pub(crate) struct Owed(Arc<dyn Cancel>);
+
+trait Cancel: Send + Sync {
+    fn cancel(&self);
+}
+
+impl Owed {
+    /// Whether neither the sender nor the receiver is there any more.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    /// Ends the wait of the receiver, unless the value was sent: what its sender sends later is given back.
+    pub(crate) fn cancel(self) {
+        self.0.cancel();
+    }
+}
+
+impl<T: Send> Cancel for Lock<State<T>> {
+    fn cancel(&self) {
+        let mut state = self.lock();
+        if let State::Empty(receiver) = &mut *state {
+            let receiver = receiver.take();
+            *state = State::Closed;
+            drop(state);
+            wake(receiver);
+        }
+    }
+}
+
+impl<T: Send + 'static> Receiver<T> {
+    pub(crate) fn owed(&self) -> Owed {
+        Owed(self.shared.clone())
+    }
+}
+
 /// The sender was dropped without sending, or its value was received already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dropped;

@@ -2,11 +2,12 @@
 
 use std::future::poll_fn;
 use std::ops::Range;
-use std::task::{self, Poll};
+use std::task::{self, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::Context;
 use crate::current::{self, POLL_BUDGET};
+use crate::mailbox::Item;
 use crate::observer::Moment;
 use crate::signal::{Event, EventRef};
 
@@ -16,7 +17,6 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive(&mut self) -> Event<M> {
-        poll_fn(|cx| current::poll_budget(cx)).await;
         poll_fn(|cx| self.poll_receive(cx)).await
     }
 
@@ -25,7 +25,8 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive_message(&mut self) -> M {
-        match self.receive_matching(|event| matches!(event, EventRef::Message(_))).await {
+        let mut seen = 0;
+        match poll_fn(|cx| self.poll_receive_message(cx, &mut seen)).await {
             Event::Message(message) => message,
             Event::Exit(_) | Event::Down(_) => unreachable!("only messages match"),
         }
@@ -38,7 +39,6 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
-        poll_fn(|cx| current::poll_budget(cx)).await;
         let mut seen = 0;
         poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut wanted)).await
     }
@@ -48,7 +48,7 @@ impl<M: Send + 'static> Context<M> {
         self.take_urgent();
         self.process.take_all_into(&mut self.batch);
         let found = self.batch.iter().position(|item| wanted(item.peek()))?;
-        self.announce(found);
+        self.announce(&self.batch[found]);
         Some(self.take(found))
     }
 
@@ -76,16 +76,36 @@ impl<M: Send + 'static> Context<M> {
         event
     }
 
+    #[inline]
     fn poll_receive(&mut self, cx: &mut task::Context<'_>) -> Poll<Event<M>> {
+        ready!(current::poll_budget(cx));
         loop {
             self.take_urgent();
             if !self.batch.is_empty() {
                 return self.poll_take(0);
             }
-            if !self.refill(cx) {
+            if let Some(item) = self.process.take_next(&mut self.batch, cx.waker()) {
+                return self.poll_deliver(item);
+            }
+            if !self.process.has_urgent() {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// As [`poll_matching`](Self::poll_matching); a message that comes next is taken without much ado.
+    #[inline]
+    fn poll_receive_message(&mut self, cx: &mut task::Context<'_>, seen: &mut usize) -> Poll<Event<M>> {
+        if self.batch.is_empty() && !self.process.has_urgent() {
+            ready!(current::poll_budget(cx));
+            match self.process.take_next(&mut self.batch, cx.waker()) {
+                Some(item) if item.is_message() => return self.poll_deliver(item),
+                Some(item) => self.batch.push_front(item),
+                None if self.process.has_urgent() => {}
+                None => return Poll::Pending,
+            }
+        }
+        self.poll_matching(cx, seen, &mut |event| matches!(event, EventRef::Message(_)))
     }
 
     fn poll_matching(
@@ -94,6 +114,7 @@ impl<M: Send + 'static> Context<M> {
         seen: &mut usize,
         wanted: &mut impl FnMut(EventRef<'_, M>) -> bool,
     ) -> Poll<Event<M>> {
+        ready!(current::poll_budget(cx));
         let held = self.batch.len();
         loop {
             let news = self.take_urgent();
@@ -130,20 +151,36 @@ impl<M: Send + 'static> Context<M> {
         self.process.take_into(&mut self.batch, cx.waker())
     }
 
-    /// A process that a signal has ended is at an await here: it receives nothing more.
+    /// As [`poll_deliver`](Self::poll_deliver), of an item in the batch.
     fn poll_take(&mut self, index: usize) -> Poll<Event<M>> {
-        self.announce(index);
+        self.announce(&self.batch[index]);
         if self.process.is_doomed() { Poll::Pending } else { Poll::Ready(self.take(index)) }
     }
 
-    fn announce(&self, index: usize) {
-        let kind = || self.batch[index].peek().kind();
-        self.system.shared.observe(|| Moment::Receives(&*self.process, kind()));
+    /// A process that a signal has ended is at an await here: it receives nothing more.
+    #[inline]
+    fn poll_deliver(&mut self, item: Item<M>) -> Poll<Event<M>> {
+        self.announce(&item);
+        if self.process.is_doomed() {
+            self.batch.push_front(item);
+            return Poll::Pending;
+        }
+        Poll::Ready(self.deliver(item))
+    }
+
+    #[inline]
+    fn announce(&self, item: &Item<M>) {
+        self.system.shared.observe(|| Moment::Receives(&*self.process, item.peek().kind()));
     }
 
     fn take(&mut self, index: usize) -> Event<M> {
         let item = self.batch.remove(index).expect("the caller found it there");
         self.urgent -= usize::from(index < self.urgent);
+        self.deliver(item)
+    }
+
+    #[inline]
+    fn deliver(&mut self, item: Item<M>) -> Event<M> {
         current::spend();
         self.process.received(item.is_message(), self.batch.len());
         let (event, on_failure) = item.into_event();

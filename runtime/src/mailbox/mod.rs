@@ -5,7 +5,9 @@
 //! - A bound counts messages; news always finds room.
 //! - What has priority comes before what has none, in the order in which it was pushed.
 //! - The one consumer takes the whole queue at a time, so that it meets the senders at the lock once a batch.
+//! - An idle mailbox keeps no memory that a burst needed.
 
+mod fifo;
 mod item;
 mod queue;
 

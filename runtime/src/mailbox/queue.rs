@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::fifo::{self, Fifo};
 use super::{Item, Mailbox, MailboxOverflow, NewsRef, Overflow};
 use crate::pid::MonitorRef;
 use crate::rare::Rare;
@@ -10,7 +11,7 @@ use crate::room::{Room, Turn};
 use crate::signal::{Notice, Urgency};
 
 pub(crate) struct Queue<M> {
-    items: VecDeque<Item<M>>,
+    items: Fifo<Item<M>>,
     /// What comes before `items`.
     urgent: Rare<VecDeque<Item<M>>>,
     /// Of a bounded mailbox; boxed, so that the others are small.
@@ -40,7 +41,7 @@ pub(crate) enum Push<M, T = M> {
 impl<M> Queue<M> {
     pub(crate) fn new(mailbox: Mailbox) -> Self {
         Queue {
-            items: VecDeque::new(),
+            items: Fifo::new(),
             urgent: Rare::default(),
             room: mailbox.room(),
             overflow: mailbox.overflow,
@@ -89,8 +90,7 @@ impl<M> Queue<M> {
     }
 
     fn evict(&mut self) -> Option<Item<M>> {
-        let oldest = self.items.iter().position(Item::is_message)?;
-        self.items.remove(oldest)
+        self.items.remove_first(Item::is_message)
     }
 
     /// Adds a message whether there is room or not.
@@ -145,23 +145,32 @@ impl<M> Queue<M> {
         count
     }
 
+    #[inline]
     fn add(&mut self, item: Item<M>) -> Option<Waker> {
-        self.items.push_back(item);
+        self.items.push(item);
         self.consumer.take()
     }
 
-    /// Moves all that waits without priority behind what `batch` holds; returns whether anything waits or was moved. Where
-    /// the oldest may have to give way, one item only: what is in the batch is out of reach.
+    /// Takes the first item that waits, and moves the others into `batch`, which is empty. Where the oldest may have to give
+    /// way, they stay: what is in the batch is out of reach.
+    #[inline]
+    pub(crate) fn take_next(&mut self, batch: &mut VecDeque<Item<M>>) -> Option<Item<M>> {
+        self.note_high_water(0);
+        if self.overflow == Overflow::DropOldest { self.items.pop() } else { self.items.take_all(batch) }
+    }
+
+    /// Moves what waits without priority behind what `batch` holds; returns whether anything waits or was moved. Where
+    /// the oldest may have to give way, one item only.
     pub(crate) fn take_into(&mut self, batch: &mut VecDeque<Item<M>>) -> bool {
         if self.has_urgent() {
             return true;
         }
-        self.high_water = self.high_water.max(batch.len() + self.items.len());
         if self.items.is_empty() {
             return false;
         }
         if self.overflow == Overflow::DropOldest {
-            batch.extend(self.items.pop_front());
+            self.note_high_water(batch.len());
+            batch.extend(self.items.pop());
         } else {
             self.take_all_into(batch);
         }
@@ -170,12 +179,14 @@ impl<M> Queue<M> {
 
     /// Moves all that waits without priority behind what `batch` holds, whatever may have to give way.
     pub(crate) fn take_all_into(&mut self, batch: &mut VecDeque<Item<M>>) {
-        self.high_water = self.high_water.max(batch.len() + self.items.len());
-        if batch.is_empty() {
-            std::mem::swap(&mut self.items, batch);
-        } else {
-            batch.append(&mut self.items);
-        }
+        self.note_high_water(batch.len());
+        self.items.append_to(batch);
+    }
+
+    /// The consumer looks in, and holds so many items.
+    #[inline]
+    fn note_high_water(&mut self, held: usize) {
+        self.high_water = self.high_water.max(held + self.items.len());
     }
 
     /// A message was received: a bounded mailbox has room for another. Returns the sender whose turn it is.
@@ -189,13 +200,14 @@ impl<M> Queue<M> {
     }
 
     /// Puts a batch that was taken but not received back in front.
-    pub(crate) fn put_back(&mut self, mut batch: VecDeque<Item<M>>) {
-        batch.append(&mut self.items);
-        self.items = batch;
+    pub(crate) fn put_back(&mut self, batch: VecDeque<Item<M>>) {
+        self.items.put_in_front(batch);
     }
 
-    /// `waker` is woken at the next push.
-    pub(crate) fn wait(&mut self, waker: &Waker) {
+    /// `waker` is woken at the next push. Meanwhile neither this nor `batch` keeps what a burst needed.
+    #[inline]
+    pub(crate) fn wait(&mut self, batch: &mut VecDeque<Item<M>>, waker: &Waker) {
+        fifo::shrink(batch);
         match &mut self.consumer {
             Some(consumer) => consumer.clone_from(waker),
             None => self.consumer = Some(waker.clone()),
@@ -210,7 +222,10 @@ impl<M> Queue<M> {
 
     /// Removes the news that `unwanted` picks, for the caller to drop.
     pub(crate) fn discard(&mut self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {
-        let mut removed = discard(&mut self.items, unwanted);
+        let mut removed = Vec::new();
+        while let Some(item) = self.items.remove_first(|item| item.is_news(unwanted)) {
+            removed.push(item);
+        }
         if let Some(urgent) = self.urgent.get_mut() {
             removed.extend(discard(urgent, unwanted));
         }
@@ -220,7 +235,7 @@ impl<M> Queue<M> {
     /// Takes out what is left. Nothing may be pushed any more.
     pub(crate) fn close(&mut self) -> Left<M> {
         let mut items = self.urgent.take();
-        items.append(&mut self.items);
+        self.items.append_to(&mut items);
         Left {
             items,
             senders: self.room.as_mut().map(|room| room.close()).unwrap_or_default(),
@@ -234,7 +249,7 @@ impl<M> Queue<M> {
 
     /// Bytes of what it has room for without asking for more.
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.items.capacity() * size_of::<Item<M>>()
+        self.items.allocated() * size_of::<Item<M>>()
     }
 
     /// The most items that have waited at a time, as the consumer has seen it.
@@ -357,6 +372,6 @@ mod tests {
     #[test]
     fn an_idle_mailbox_has_allocated_nothing() {
         let queue = Queue::<[u8; 64]>::new(Mailbox::unbounded());
-        assert_eq!(queue.items.capacity(), 0);
+        assert_eq!(queue.items.allocated(), 0);
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Process, Teller};
 use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
+use crate::debts::Debts;
 use crate::exit::{ExitReason, Panic};
 use crate::failure::{Failure, OnFailure};
 use crate::links::{Ending, Ties};
@@ -23,6 +24,7 @@ use crate::vitals::Tally;
 struct Rest<M> {
     tellers: BTreeMap<MonitorRef, Teller<M>>,
     on_failure: Option<OnFailure>,
+    debts: Debts,
 }
 
 impl<M: Send + 'static> Process<M> {
@@ -62,6 +64,7 @@ impl<M: Send + 'static> Process<M> {
         self.tell(&ending.reason, ties);
         self.ended.store(true, Ordering::Release);
         self.exited.notify(usize::MAX);
+        rest.debts.default_on_all();
         if was_last {
             self.system.emptied.notify(usize::MAX);
         }
@@ -73,7 +76,8 @@ impl<M: Send + 'static> Process<M> {
         let mut inner = self.inner.lock();
         let ending = inner.control.begin_exit(by_itself);
         let left = inner.queue.close();
-        let rest = Rest { tellers: inner.tellers.take(), on_failure: inner.on_failure.take() };
+        let rest =
+            Rest { tellers: inner.tellers.take(), on_failure: inner.on_failure.take(), debts: inner.debts.take() };
         let task = inner.task.take();
         drop(inner);
         drop(task);

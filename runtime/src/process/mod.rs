@@ -25,6 +25,7 @@ use crate::ancestors::Ancestors;
 use crate::any_process::{AnyProcess, Delivery};
 use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
+use crate::debts::Debts;
 use crate::exit::ExitReason;
 use crate::failure::OnFailure;
 use crate::info::ProcessInfo;
@@ -84,6 +85,7 @@ struct Inner<M> {
     control: Control,
     /// Makes messages of the downs of those monitors.
     tellers: Rare<BTreeMap<MonitorRef, Teller<M>>>,
+    debts: Rare<Debts>,
     /// The process fails of the last message it has received: who wants to hear that.
     on_failure: Option<OnFailure>,
     /// Wakes the process whatever its body waits for.
@@ -111,6 +113,7 @@ impl<M: Send + 'static> Process<M> {
                 queue: Queue::new(mailbox),
                 control,
                 tellers: Rare::default(),
+                debts: Rare::default(),
                 on_failure: None,
                 task: None,
             }),
@@ -131,22 +134,46 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
+    /// Takes the next item, and moves the others into `batch`, which is empty. If nothing waits, `waker` is woken when something
+    /// comes. Nothing is given while something urgent waits.
+    #[inline]
+    pub(crate) fn take_next(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> Option<Item<M>> {
+        let mut inner = self.inner.lock();
+        if inner.queue.has_urgent() {
+            return None;
+        }
+        let next = inner.queue.take_next(batch);
+        match &next {
+            Some(_) => self.hold(batch.len() + 1),
+            None => inner.queue.wait(batch, waker),
+        }
+        next
+    }
+
     /// Moves what waits without priority into `batch`; if nothing at all waits, `waker` is woken when something comes.
     pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> bool {
         let mut inner = self.inner.lock();
         let taken = inner.queue.take_into(batch);
         self.hold(batch.len());
         if !taken {
-            inner.queue.wait(waker);
+            inner.queue.wait(batch, waker);
         }
         taken
     }
 
     /// Moves what has priority into `batch`, at `place`, and tells how much that was.
+    #[inline]
     pub(crate) fn take_urgent_into(&self, batch: &mut VecDeque<Item<M>>, place: usize) -> usize {
-        if !self.urgent.load(Ordering::Acquire) {
-            return 0;
-        }
+        if self.has_urgent() { self.take_what_is_urgent(batch, place) } else { 0 }
+    }
+
+    #[inline]
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.urgent.load(Ordering::Acquire)
+    }
+
+    #[cold]
+    fn take_what_is_urgent(&self, batch: &mut VecDeque<Item<M>>, place: usize) -> usize {
         let mut inner = self.inner.lock();
         self.urgent.store(false, Ordering::Release);
         let count = inner.queue.take_urgent_into(batch, place);
@@ -217,16 +244,14 @@ impl<M: Send + 'static> Process<M> {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Remembers how to wake the process, `known` being what was remembered last. Returns whether it may sleep, or a
-    /// signal has ended it already.
-    pub(crate) fn may_sleep(&self, known: &mut Option<Waker>, waker: &Waker) -> bool {
-        if known.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            return true;
-        }
-        *known = Some(waker.clone());
+    /// Remembers how to wake the process. Returns whether it may sleep, or a signal has ended it already.
+    pub(crate) fn introduce(&self, waker: &Waker) -> bool {
         let mut inner = self.inner.lock();
-        inner.task = Some(waker.clone());
-        inner.control.is_running()
+        let before = inner.task.replace(waker.clone());
+        let may_sleep = inner.control.is_running();
+        drop(inner);
+        drop(before);
+        may_sleep
     }
 
     pub(crate) fn dead_letter(&self, reason: DeadReason, sender: Option<Pid>) {

@@ -14,6 +14,7 @@ use crate::panic::{catch, drop_quietly};
 use crate::pid::{AliasRef, TimerRef, WatchRef};
 use crate::room::Turn;
 use crate::signal::Urgency;
+use crate::slot;
 
 impl<M: Send + 'static> Process<M> {
     pub(crate) fn push(&self, message: M) -> Result<(), Refused<M>> {
@@ -23,6 +24,34 @@ impl<M: Send + 'static> Process<M> {
     /// As [`push`](Self::push); but where senders wait for room, refused as full means that this one waits in the line.
     pub(crate) fn push_in_turn(&self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Result<(), Refused<M>> {
         self.push_with(message, |inner, message| inner.queue.push_in_turn(message, turn, sender))
+    }
+
+    /// As [`push`](Self::push), a request that asks for `answer`.
+    pub(crate) fn push_request<T: Send + 'static>(
+        &self,
+        request: M,
+        answer: &slot::Receiver<T>,
+    ) -> Result<(), Refused<M>> {
+        self.push_with(request, |inner, request| {
+            let pushed = inner.queue.push(request);
+            inner.owe(&pushed, answer);
+            pushed
+        })
+    }
+
+    /// As [`push_in_turn`](Self::push_in_turn), a request that asks for `answer`.
+    pub(crate) fn push_request_in_turn<T: Send + 'static>(
+        &self,
+        request: M,
+        answer: &slot::Receiver<T>,
+        turn: &mut Option<Turn>,
+        sender: &Waker,
+    ) -> Result<(), Refused<M>> {
+        self.push_with(request, |inner, request| {
+            let pushed = inner.queue.push_in_turn(request, turn, sender);
+            inner.owe(&pushed, answer);
+            pushed
+        })
     }
 
     /// As [`push`](Self::push); should the process fail of it, `on_failure` is called.
@@ -49,6 +78,7 @@ impl<M: Send + 'static> Process<M> {
         })
     }
 
+    #[inline]
     fn push_with<T: Into<Item<M>>>(
         &self,
         message: T,
@@ -134,5 +164,15 @@ impl<M: Send + 'static> Process<M> {
         drop(inner);
         self.wake(waker);
         true
+    }
+}
+
+impl<M> Inner<M> {
+    /// A request that was taken obliges the process to `answer`.
+    #[inline]
+    fn owe<T: Send + 'static>(&mut self, pushed: &Push<M>, answer: &slot::Receiver<T>) {
+        if matches!(pushed, Push::Queued(_) | Push::Evicted(..)) {
+            self.debts.make().add(answer.owed());
+        }
     }
 }

@@ -27,6 +27,10 @@ impl<T: 'static> PerThread<T> {
         PerThread(key)
     }
 
+    pub(crate) fn with<R>(&'static self, act: impl FnOnce(&T) -> R) -> R {
+        self.0.with(act)
+    }
+
     pub(crate) fn try_with<R>(&'static self, act: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
         self.0.try_with(act)
     }
@@ -46,13 +50,6 @@ impl<T> PerThread<Cell<T>> {
 
     pub(crate) fn replace(&'static self, value: T) -> T {
         self.0.with(|cell| cell.replace(value))
-    }
-
-    pub(crate) fn take(&'static self) -> T
-    where
-        T: Default,
-    {
-        self.0.with(Cell::take)
     }
 }
 
