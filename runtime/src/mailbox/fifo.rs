@@ -46,7 +46,7 @@ impl<T> Fifo<T> {
         let first = self.first.take();
         if !self.rest.is_empty() {
             std::mem::swap(&mut self.rest, batch);
-        } else if first.is_none() {
+        } else {
             shrink(&mut self.rest);
         }
         first

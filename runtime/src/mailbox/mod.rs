@@ -7,6 +7,7 @@
 //! - The one consumer takes the whole queue at a time, so that it meets the senders at the lock once a batch.
 //! - An idle mailbox keeps no memory that a burst needed.
 
+mod consumer;
 mod fifo;
 mod item;
 mod queue;
@@ -15,6 +16,8 @@ use std::num::NonZeroUsize;
 
 use crate::room::Room;
 
+pub(crate) use consumer::Consumer;
+pub(crate) use fifo::shrink;
 pub(crate) use item::{Item, NewsRef};
 pub(crate) use queue::{Left, Push, Queue, discard};
 

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use super::fifo::{self, Fifo};
+use super::consumer::Consumer;
+use super::fifo::Fifo;
 use super::{Item, Mailbox, MailboxOverflow, NewsRef, Overflow};
 use crate::pid::MonitorRef;
 use crate::rare::Rare;
@@ -19,15 +20,15 @@ pub(crate) struct Queue<M> {
     overflow: Overflow,
     /// The most items that the consumer has had before it.
     high_water: usize,
-    consumer: Option<Waker>,
+    consumer: Consumer,
 }
 
 /// What became of a message, or of whatever `T` it came in.
 pub(crate) enum Push<M, T = M> {
     /// It waits to be received; here is whom to wake.
-    Queued(Option<Waker>),
+    Queued(Consumer),
     /// It waits, and the one that gave way to it is here.
-    Evicted(Item<M>, Option<Waker>),
+    Evicted(Item<M>, Consumer),
     /// There is no room for it.
     Full(T),
     /// There is no room for it, and nobody shall hear of that.
@@ -46,7 +47,7 @@ impl<M> Queue<M> {
             room: mailbox.room(),
             overflow: mailbox.overflow,
             high_water: 0,
-            consumer: None,
+            consumer: Consumer::Nobody,
         }
     }
 
@@ -94,7 +95,7 @@ impl<M> Queue<M> {
     }
 
     /// Adds a message whether there is room or not.
-    pub(crate) fn push_past_bound(&mut self, message: M) -> Option<Waker> {
+    pub(crate) fn push_past_bound(&mut self, message: M) -> Consumer {
         if let Some(room) = &mut self.room {
             room.take_past_capacity();
         }
@@ -102,29 +103,29 @@ impl<M> Queue<M> {
     }
 
     /// Adds a message before all that has no priority, whether there is room or not.
-    pub(crate) fn push_urgent(&mut self, message: M) -> Option<Waker> {
+    pub(crate) fn push_urgent(&mut self, message: M) -> Consumer {
         if let Some(room) = &mut self.room {
             room.take_past_capacity();
         }
         self.add_urgent(Item::Message(message))
     }
 
-    pub(crate) fn push_notice(&mut self, notice: Notice, urgency: Urgency) -> Option<Waker> {
+    pub(crate) fn push_notice(&mut self, notice: Notice, urgency: Urgency) -> Consumer {
         self.push_news(Item::Notice(Box::new(notice)), urgency)
     }
 
-    pub(crate) fn push_told(&mut self, monitor: MonitorRef, message: M, urgency: Urgency) -> Option<Waker> {
+    pub(crate) fn push_told(&mut self, monitor: MonitorRef, message: M, urgency: Urgency) -> Consumer {
         self.push_news(Item::Told(Box::new((monitor, message))), urgency)
     }
 
-    fn push_news(&mut self, news: Item<M>, urgency: Urgency) -> Option<Waker> {
+    fn push_news(&mut self, news: Item<M>, urgency: Urgency) -> Consumer {
         match urgency {
             Urgency::Ordinary => self.add(news),
             Urgency::Priority => self.add_urgent(news),
         }
     }
 
-    fn add_urgent(&mut self, item: Item<M>) -> Option<Waker> {
+    fn add_urgent(&mut self, item: Item<M>) -> Consumer {
         self.urgent.make().push_back(item);
         self.consumer.take()
     }
@@ -146,7 +147,7 @@ impl<M> Queue<M> {
     }
 
     #[inline]
-    fn add(&mut self, item: Item<M>) -> Option<Waker> {
+    fn add(&mut self, item: Item<M>) -> Consumer {
         self.items.push(item);
         self.consumer.take()
     }
@@ -204,20 +205,15 @@ impl<M> Queue<M> {
         self.items.put_in_front(batch);
     }
 
-    /// `waker` is woken at the next push. Meanwhile neither this nor `batch` keeps what a burst needed.
+    /// `consumer` is woken at the next push; returns who would have been.
     #[inline]
-    pub(crate) fn wait(&mut self, batch: &mut VecDeque<Item<M>>, waker: &Waker) {
-        fifo::shrink(batch);
-        match &mut self.consumer {
-            Some(consumer) => consumer.clone_from(waker),
-            None => self.consumer = Some(waker.clone()),
-        }
+    pub(crate) fn wait(&mut self, consumer: Consumer) -> Consumer {
+        std::mem::replace(&mut self.consumer, consumer)
     }
 
-    /// Whether the consumer waits for the next push.
-    #[cfg(debug_assertions)]
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.consumer.is_some()
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty() && !self.has_urgent()
     }
 
     /// Removes the news that `unwanted` picks, for the caller to drop.
@@ -263,7 +259,7 @@ pub(crate) struct Left<M> {
     pub(crate) items: VecDeque<Item<M>>,
     /// Senders that waited for room in vain.
     pub(crate) senders: Vec<Waker>,
-    pub(crate) _consumer: Option<Waker>,
+    pub(crate) _consumer: Consumer,
 }
 
 pub(crate) fn discard<M>(items: &mut VecDeque<Item<M>>, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {

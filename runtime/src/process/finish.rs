@@ -78,9 +78,7 @@ impl<M: Send + 'static> Process<M> {
         let left = inner.queue.close();
         let rest =
             Rest { tellers: inner.tellers.take(), on_failure: inner.on_failure.take(), debts: inner.debts.take() };
-        let task = inner.task.take();
         drop(inner);
-        drop(task);
         (ending, left, rest)
     }
 

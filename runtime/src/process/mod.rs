@@ -15,8 +15,8 @@ mod vitals;
 use std::any::type_name;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use event_listener::Event;
@@ -30,7 +30,7 @@ use crate::exit::ExitReason;
 use crate::failure::OnFailure;
 use crate::info::ProcessInfo;
 use crate::links::{Control, Life};
-use crate::mailbox::{Item, Mailbox, NewsRef, Queue};
+use crate::mailbox::{Consumer, Item, Mailbox, NewsRef, Queue, shrink};
 use crate::panic::drop_quietly;
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::rare::Rare;
@@ -71,6 +71,13 @@ pub(crate) struct Process<M> {
     woken: AtomicBool,
     /// Set while something with priority waits: what the lock knows, told without the lock.
     urgent: AtomicBool,
+    /// Wakes the process whatever its body waits for; there once it has waited for the first time.
+    task: OnceLock<Waker>,
+    /// The next push wakes the task: what the lock knows, told without the lock. It may be false for no reason.
+    armed: AtomicBool,
+    /// Whether the body waits for what comes next.
+    #[cfg(debug_assertions)]
+    receiving: AtomicBool,
     /// Set once a signal has ended it: what the lock knows, told without the lock.
     doomed: AtomicBool,
     /// Set once its body only cleans up: callers it left unanswered shall hear of its end.
@@ -88,8 +95,6 @@ struct Inner<M> {
     debts: Rare<Debts>,
     /// The process fails of the last message it has received: who wants to hear that.
     on_failure: Option<OnFailure>,
-    /// Wakes the process whatever its body waits for.
-    task: Option<Waker>,
 }
 
 /// Makes a message of a down.
@@ -115,7 +120,6 @@ impl<M: Send + 'static> Process<M> {
                 tellers: Rare::default(),
                 debts: Rare::default(),
                 on_failure: None,
-                task: None,
             }),
             held: AtomicU32::new(0),
             priority: AtomicU8::new(Priority::Normal as u8),
@@ -127,6 +131,10 @@ impl<M: Send + 'static> Process<M> {
             running: AtomicBool::new(false),
             woken: AtomicBool::new(true),
             urgent: AtomicBool::new(false),
+            task: OnceLock::new(),
+            armed: AtomicBool::new(false),
+            #[cfg(debug_assertions)]
+            receiving: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -138,27 +146,73 @@ impl<M: Send + 'static> Process<M> {
     /// comes. Nothing is given while something urgent waits.
     #[inline]
     pub(crate) fn take_next(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> Option<Item<M>> {
+        let consumer = self.consumer(waker);
+        let is_task = matches!(consumer, Consumer::Task);
+        if is_task && self.armed.load(Ordering::Acquire) {
+            // Nothing has come since the last look.
+            self.note_receiving(true);
+            shrink(batch);
+            return None;
+        }
         let mut inner = self.inner.lock();
         if inner.queue.has_urgent() {
             return None;
         }
         let next = inner.queue.take_next(batch);
-        match &next {
-            Some(_) => self.hold(batch.len() + 1),
-            None => inner.queue.wait(batch, waker),
+        if next.is_some() {
+            self.hold(batch.len() + 1);
+        } else {
+            self.note_receiving(true);
+            shrink(batch);
         }
+        // If it was the only one, and no other has come when the body asks again, it need not look here then.
+        let was_only = is_task && batch.is_empty() && inner.queue.is_empty();
+        let before = match &next {
+            Some(_) if !was_only => Consumer::Nobody,
+            _ => self.wait(&mut inner.queue, consumer),
+        };
+        drop(inner);
+        drop(before);
         next
     }
 
     /// Moves what waits without priority into `batch`; if nothing at all waits, `waker` is woken when something comes.
     pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> bool {
+        let consumer = self.consumer(waker);
         let mut inner = self.inner.lock();
         let taken = inner.queue.take_into(batch);
         self.hold(batch.len());
-        if !taken {
-            inner.queue.wait(batch, waker);
+        if taken {
+            return true;
         }
-        taken
+        self.note_receiving(true);
+        let before = self.wait(&mut inner.queue, consumer);
+        drop(inner);
+        drop(before);
+        false
+    }
+
+    /// Whom `waker` wakes: the task, or something within it.
+    #[inline]
+    fn consumer(&self, waker: &Waker) -> Consumer {
+        match self.task.get() {
+            Some(task) if task.will_wake(waker) => Consumer::Task,
+            _ => Consumer::Other(waker.clone()),
+        }
+    }
+
+    /// The lock is held: whoever pushes next wakes `consumer`. Returns whom it would have woken, to be dropped without the lock.
+    #[inline]
+    fn wait(&self, queue: &mut Queue<M>, consumer: Consumer) -> Consumer {
+        self.armed.store(matches!(consumer, Consumer::Task), Ordering::Release);
+        queue.wait(consumer)
+    }
+
+    /// Whether the body waits for what comes next, for those who look for deadlocks.
+    #[inline]
+    fn note_receiving(&self, _is_receiving: bool) {
+        #[cfg(debug_assertions)]
+        self.receiving.store(_is_receiving, Ordering::Release);
     }
 
     /// Moves what has priority into `batch`, at `place`, and tells how much that was.
@@ -190,6 +244,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// The body has received an item and holds `held` more.
     pub(crate) fn received(&self, was_message: bool, held: usize) {
+        self.note_receiving(false);
         if was_message {
             self.count_received();
         }
@@ -210,6 +265,7 @@ impl<M: Send + 'static> Process<M> {
             self.bury(batch);
             let _ = drop_quietly(on_failure);
         } else {
+            self.armed.store(false, Ordering::Release);
             inner.queue.put_back(batch);
             inner.on_failure = on_failure;
         }
@@ -246,12 +302,8 @@ impl<M: Send + 'static> Process<M> {
 
     /// Remembers how to wake the process. Returns whether it may sleep, or a signal has ended it already.
     pub(crate) fn introduce(&self, waker: &Waker) -> bool {
-        let mut inner = self.inner.lock();
-        let before = inner.task.replace(waker.clone());
-        let may_sleep = inner.control.is_running();
-        drop(inner);
-        drop(before);
-        may_sleep
+        self.task.get_or_init(|| waker.clone());
+        self.inner.lock().control.is_running()
     }
 
     pub(crate) fn dead_letter(&self, reason: DeadReason, sender: Option<Pid>) {
@@ -314,7 +366,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     #[cfg(debug_assertions)]
     fn is_receiving(&self) -> bool {
-        self.inner.lock().queue.is_awaited()
+        self.receiving.load(Ordering::Acquire)
     }
 
     fn exited(&self) -> &Event {
@@ -358,11 +410,18 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
 impl<M> Process<M> {
     /// Wakes the process itself.
-    fn wake(&self, waker: Option<Waker>) {
-        if let Some(waker) = waker {
-            // Before: the poll that this leads to, and none before that, takes it back.
-            self.woken.store(true, Ordering::Release);
-            waker.wake();
+    #[inline]
+    fn wake(&self, consumer: Consumer) {
+        if matches!(consumer, Consumer::Nobody) {
+            return;
+        }
+        self.armed.store(false, Ordering::Release);
+        // Before: the poll that this leads to, and none before that, takes it back.
+        self.woken.store(true, Ordering::Release);
+        match consumer {
+            Consumer::Other(waker) => waker.wake(),
+            // A process that has not waited yet looks for what has come before it does.
+            _ => self.task.get().map_or((), Waker::wake_by_ref),
         }
     }
 }

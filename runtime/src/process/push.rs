@@ -9,7 +9,7 @@ use crate::dead_letters::DeadReason;
 use crate::exit::ExitReason;
 use crate::failure::OnFailure;
 use crate::links::Control;
-use crate::mailbox::{Item, Push};
+use crate::mailbox::{Consumer, Item, Push};
 use crate::panic::{catch, drop_quietly};
 use crate::pid::{AliasRef, TimerRef, WatchRef};
 use crate::room::Turn;
@@ -89,10 +89,10 @@ impl<M: Send + 'static> Process<M> {
             return Err(Refused::Gone(message));
         }
         // Who sent what was evicted is forgotten.
-        let (waker, dead) = match push(&mut inner, message) {
-            Push::Queued(waker) => (waker, None),
-            Push::Evicted(oldest, waker) => (waker, Some((oldest, None))),
-            Push::Dropped(newest) => (None, Some((newest.into(), current::pid()))),
+        let (consumer, dead) = match push(&mut inner, message) {
+            Push::Queued(consumer) => (consumer, None),
+            Push::Evicted(oldest, consumer) => (consumer, Some((oldest, None))),
+            Push::Dropped(newest) => (Consumer::Nobody, Some((newest.into(), current::pid()))),
             Push::Full(message) => return Err(Refused::Full(message)),
             Push::Closed(message) => return Err(Refused::Gone(message)),
             Push::Overflowed(message, overflow) => {
@@ -103,7 +103,7 @@ impl<M: Send + 'static> Process<M> {
         };
         drop(inner);
         current::count_sent();
-        self.wake(waker);
+        self.wake(consumer);
         if let Some((message, sender)) = dead {
             self.dead_letter(DeadReason::MailboxFull, sender);
             let _ = drop_quietly(message);
@@ -160,9 +160,9 @@ impl<M: Send + 'static> Process<M> {
             let _ = drop_quietly(message);
             return false;
         }
-        let waker = inner.queue.push_past_bound(message);
+        let consumer = inner.queue.push_past_bound(message);
         drop(inner);
-        self.wake(waker);
+        self.wake(consumer);
         true
     }
 }

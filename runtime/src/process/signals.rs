@@ -6,6 +6,7 @@ use super::{Inner, Process, Teller};
 use crate::any_process::Delivery;
 use crate::exit::ExitReason;
 use crate::links::{Control, Effect, Watching};
+use crate::mailbox::Consumer;
 use crate::panic::{catch, drop_quietly};
 use crate::pid::MonitorRef;
 use crate::signal::{Down, Signal, Urgency};
@@ -33,20 +34,20 @@ impl<M: Send + 'static> Process<M> {
     }
 
     fn carry_out(&self, effect: Effect, mut inner: Guard<'_, Inner<M>>) -> Delivery {
-        let waker = match effect {
-            Effect::Nothing => None,
+        let consumer = match effect {
+            Effect::Nothing => Consumer::Nobody,
             Effect::Queue(notice, urgency) => {
                 self.note(urgency);
                 inner.queue.push_notice(notice, urgency)
             }
             Effect::End => {
                 self.doomed.store(true, Ordering::Release);
-                inner.task.clone()
+                Consumer::Task
             }
             Effect::Gone => return Delivery::Gone,
         };
         drop(inner);
-        self.wake(waker);
+        self.wake(consumer);
         Delivery::Done
     }
 
@@ -66,9 +67,9 @@ impl<M: Send + 'static> Process<M> {
         match inner.control.watching.remove(&monitor) {
             Some(Watching { urgency, .. }) if inner.control.is_running() => {
                 self.note(urgency);
-                let waker = inner.queue.push_told(monitor, message, urgency);
+                let consumer = inner.queue.push_told(monitor, message, urgency);
                 drop(inner);
-                self.wake(waker);
+                self.wake(consumer);
             }
             _ => {
                 drop(inner);

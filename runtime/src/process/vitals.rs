@@ -12,6 +12,7 @@ use crate::current;
 use crate::info::{ProcessInfo, Status};
 use crate::links::{Control, Life};
 use crate::mailbox::Queue;
+use crate::sync;
 use crate::vitals::{Vitals, Work};
 
 impl<M: Send + 'static> Process<M> {
@@ -33,7 +34,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Its body is about to run. Whatever woke it up to now will be looked at.
     pub(crate) fn begin_poll(&self) {
-        self.woken.store(false, Ordering::Relaxed);
+        sync::clear_woken(&self.woken);
         self.running.store(true, Ordering::Release);
     }
 

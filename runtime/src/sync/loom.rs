@@ -7,6 +7,12 @@ use loom::thread::{AccessError, LocalKey};
 pub(super) use loom::sync::Mutex;
 pub(crate) use loom::sync::{Condvar, MutexGuard, atomic};
 
+/// Clears a flag that is set before a task is woken, as that task runs. What orders the two is the task's state, which loom does
+/// not see; to read the flag does as much.
+pub(crate) fn clear_woken(flag: &atomic::AtomicBool) {
+    flag.swap(false, atomic::Ordering::Acquire);
+}
+
 /// `std::thread_local`, with a value for each of loom's threads.
 macro_rules! per_thread {
     ($($(#[$attribute:meta])* static $name:ident: $type:ty = const $value:block;)*) => {$(
