@@ -1,0 +1,179 @@
+//! What one takes that waits for messages and has had none: resident bytes, each kind of crowd in an OS process of its own.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{env, fs};
+
+use futures_lite::future::yield_now;
+use proscenium::{ChildSpec, Context, ExitReason, GenServer, Supervisor};
+use tokio::sync::mpsc;
+
+use crate::figures::{Figure, Load, Outcome, Row, Run, Target, Unit};
+use crate::stage;
+
+const CROWD: u64 = 1_000_000;
+const BRANCH: u64 = 1000;
+
+/// What measures a crowd, by its name.
+const CROWDS: &[(&str, Run)] =
+    &[("processes", processes), ("servers", servers), ("supervised", supervised), ("tokio", tokio), ("smol", smol)];
+
+pub(crate) fn rows() -> Vec<Row> {
+    let row = |name, run| {
+        let row = Row::new(name, CROWD, run).quick_size(10_000).once();
+        row.beside("tokio", |load| ask("tokio", load)).beside("smol", |load| ask("smol", load))
+    };
+    let most = Target::AtMost(500.0);
+    vec![
+        row("memory of an idle process", |load| ask("processes", load)),
+        row("memory of an idle GenServer", |load| ask("servers", load)),
+        row("memory of an idle supervised GenServer", |load| ask("supervised", load)).target("", most),
+    ]
+}
+
+/// Measures a crowd in this OS process, and prints how many bytes each takes.
+pub(crate) fn report(crowd: &str, load: Load) {
+    let outcome = match CROWDS.iter().find(|(name, _)| *name == crowd) {
+        Some((_, measure)) => measure(load),
+        None => Err(format!("there is no crowd {crowd}")),
+    };
+    match outcome {
+        Ok(sample) => println!("{}", sample[0].value),
+        Err(why) => eprintln!("{why}"),
+    }
+}
+
+/// Runs this program anew, so that nothing has been there before.
+fn ask(crowd: &str, load: Load) -> Outcome {
+    let program = env::current_exe().map_err(|e| e.to_string())?;
+    let args = ["--workers", &load.workers.to_string(), "--crowd", crowd, &load.size.to_string()].map(str::to_owned);
+    let output = Command::new(program).args(args).output().map_err(|e| e.to_string())?;
+    let bytes = String::from_utf8_lossy(&output.stdout).trim().parse();
+    let bytes = bytes.map_err(|_| String::from_utf8_lossy(&output.stderr).trim().to_owned())?;
+    Ok(vec![Figure::new("", Unit::Bytes, bytes)])
+}
+
+/// How far a crowd has come: each counts itself when it is there.
+type Count = Arc<AtomicU64>;
+
+/// What each takes, of as many as the load says; all are there or will be soon.
+async fn each(before: f64, count: Count, load: Load) -> Outcome {
+    while count.load(Ordering::Relaxed) < load.size {
+        yield_now().await;
+    }
+    let bytes = (resident()? - before) / load.size as f64;
+    Ok(vec![Figure::new("", Unit::Bytes, bytes)])
+}
+
+/// Bytes of this OS process.
+fn resident() -> Result<f64, String> {
+    let status = fs::read_to_string("/proc/self/status").map_err(|_| "there is no /proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("it tells no VmRSS")?;
+    let kilobytes: f64 =
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).ok_or("VmRSS is no number")?;
+    Ok(kilobytes * 1024.0)
+}
+
+fn processes(load: Load) -> Outcome {
+    stage::proscenium(load, move |mut ctx: Context<()>| async move {
+        let (before, count) = (resident()?, Count::default());
+        for n in 0..load.size {
+            let count = count.clone();
+            ctx.spawn_link(move |mut ctx: Context<u64>| async move {
+                count.fetch_add(1, Ordering::Relaxed);
+                drop(count);
+                loop {
+                    ctx.receive_message().await;
+                }
+            });
+            now_and_then(n).await;
+        }
+        each(before, count, load).await
+    })
+}
+
+/// Lets the others run.
+async fn now_and_then(n: u64) {
+    if n.is_multiple_of(BRANCH) {
+        yield_now().await;
+    }
+}
+
+struct Idle;
+
+impl GenServer for Idle {
+    type Args = Count;
+    type Message = u64;
+
+    async fn init(count: Count, _ctx: &mut Context<u64>) -> Result<Self, ExitReason> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(Idle)
+    }
+
+    async fn handle(&mut self, _message: u64, _ctx: &mut Context<u64>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
+
+fn servers(load: Load) -> Outcome {
+    stage::proscenium(load, move |mut ctx: Context<()>| async move {
+        let (before, count) = (resident()?, Count::default());
+        for _ in 0..load.size {
+            Idle::start(count.clone()).link(&mut ctx).await.expect("it starts");
+        }
+        each(before, count, load).await
+    })
+}
+
+/// A supervisor above each thousand.
+fn supervised(load: Load) -> Outcome {
+    stage::proscenium(load, move |mut ctx: Context<()>| async move {
+        let (before, count) = (resident()?, Count::default());
+        for _ in 0..load.size / BRANCH {
+            let child = |n: u64| ChildSpec::new(&n.to_string(), Idle::start(count.clone()));
+            let supervisor = Supervisor::one_for_one().children((0..BRANCH).map(child));
+            supervisor.start_link(&mut ctx).await.expect("it starts");
+        }
+        each(before, count, load).await
+    })
+}
+
+fn tokio(load: Load) -> Outcome {
+    stage::tokio(load, async move {
+        let (before, count) = (resident()?, Count::default());
+        let mut addresses = Vec::new();
+        for n in 0..load.size {
+            let (address, mut messages) = mpsc::unbounded_channel::<u64>();
+            let count = count.clone();
+            addresses.push(address);
+            tokio::spawn(async move {
+                count.fetch_add(1, Ordering::Relaxed);
+                drop(count);
+                while messages.recv().await.is_some() {}
+            });
+            now_and_then(n).await;
+        }
+        each(before, count, load).await
+    })
+}
+
+fn smol(load: Load) -> Outcome {
+    stage::smol(load, move |spawner| async move {
+        let (before, count) = (resident()?, Count::default());
+        let mut addresses = Vec::new();
+        for n in 0..load.size {
+            let (address, messages) = async_channel::unbounded::<u64>();
+            let count = count.clone();
+            addresses.push(address);
+            let idle = async move {
+                count.fetch_add(1, Ordering::Relaxed);
+                drop(count);
+                while messages.recv().await.is_ok() {}
+            };
+            spawner.spawn(idle).detach();
+            now_and_then(n).await;
+        }
+        each(before, count, load).await
+    })
+}

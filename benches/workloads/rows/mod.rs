@@ -1,0 +1,36 @@
+//! The workloads.
+
+mod call;
+mod cast;
+mod fan_in;
+mod layers;
+mod mixed;
+mod monitors;
+mod pairs;
+mod restart;
+mod ring;
+mod spawn;
+
+pub(crate) mod memory;
+
+use crate::figures::Row;
+
+/// In the order of the table.
+pub(crate) fn all() -> Vec<Row> {
+    [
+        call::rows(),
+        cast::rows(),
+        fan_in::rows(),
+        ring::rows(),
+        pairs::rows(),
+        mixed::rows(),
+        layers::rows(),
+        spawn::rows(),
+        monitors::rows(),
+        restart::rows(),
+        memory::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
