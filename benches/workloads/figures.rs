@@ -43,6 +43,9 @@ pub(crate) struct Cost {
 pub(crate) enum Unit {
     Nanoseconds,
     Bytes,
+    Count,
+    /// One figure by another.
+    Times,
 }
 
 /// What is promised of a figure.
@@ -65,14 +68,16 @@ pub(crate) struct Row {
     pub(crate) versions: Vec<(&'static str, Run)>,
     /// By figure.
     pub(crate) targets: Vec<(&'static str, Target)>,
-    /// Whether one round says all, with the most workers.
+    /// Whether it is measured with the most workers only.
+    pub(crate) with_most_workers: bool,
+    /// Whether one round says all.
     pub(crate) once: bool,
 }
 
 impl Row {
     pub(crate) fn new(name: &'static str, size: u64, proscenium: Run) -> Self {
         let versions = vec![("Proscenium", proscenium)];
-        Row { name, size, quick_size: size / 100, versions, targets: Vec::new(), once: false }
+        Row { name, size, quick_size: size / 100, versions, targets: Vec::new(), with_most_workers: false, once: false }
     }
 
     pub(crate) fn quick_size(mut self, size: u64) -> Self {
@@ -90,8 +95,14 @@ impl Row {
         self
     }
 
+    pub(crate) fn with_most_workers(mut self) -> Self {
+        self.with_most_workers = true;
+        self
+    }
+
+    /// One round says all, with the most workers.
     pub(crate) fn once(mut self) -> Self {
         self.once = true;
-        self
+        self.with_most_workers()
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn run(row: &Row, options: &Options) -> Vec<Line> {
     let size = if options.quick { row.quick_size } else { row.size };
     let most = options.workers.iter().copied().max();
     let counts: Vec<usize> =
-        options.workers.iter().copied().filter(|count| !row.once || Some(*count) == most).collect();
+        options.workers.iter().copied().filter(|count| !row.with_most_workers || Some(*count) == most).collect();
     let rounds = if row.once { 1 } else { options.rounds };
     let mut lines: Vec<Line> = Vec::new();
     for workers in counts {

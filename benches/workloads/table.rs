@@ -59,9 +59,9 @@ fn figure_of<'a>(line: &'a Line, contender: &str) -> Option<Result<&'a Figure, &
 
 /// How many times as good the first is as `other`.
 fn times(line: &Line, other: &str) -> Option<f64> {
-    let own = line.figures.first()?.1.as_ref().ok()?.value;
+    let own = line.figures.first()?.1.as_ref().ok()?;
     let other = figure_of(line, other)?.ok()?.value;
-    (own > 0.0).then(|| other / own)
+    (own.value > 0.0 && !matches!(own.unit, Unit::Times)).then(|| other / own.value)
 }
 
 /// What is promised; bold if it is missed.
@@ -102,6 +102,8 @@ fn value(unit: Unit, value: f64) -> String {
         Unit::Nanoseconds if value >= 1e6 => format!("{} ms", round(value / 1e6)),
         Unit::Nanoseconds if value >= 1e3 => format!("{} µs", round(value / 1e3)),
         Unit::Nanoseconds => format!("{} ns", round(value)),
+        Unit::Count => round(value),
+        Unit::Times => format!("× {}", round(value)),
         Unit::Bytes => format!("{value:.0} B"),
     }
 }

@@ -3,6 +3,8 @@
 mod call;
 mod cast;
 mod fan_in;
+mod idle;
+mod latency;
 mod layers;
 mod mixed;
 mod monitors;
@@ -10,6 +12,8 @@ mod pairs;
 mod restart;
 mod ring;
 mod spawn;
+mod timers;
+mod tree;
 
 pub(crate) mod memory;
 
@@ -28,6 +32,10 @@ pub(crate) fn all() -> Vec<Row> {
         spawn::rows(),
         monitors::rows(),
         restart::rows(),
+        tree::rows(),
+        timers::rows(),
+        latency::rows(),
+        idle::rows(),
         memory::rows(),
     ]
     .into_iter()
