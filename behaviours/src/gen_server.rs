@@ -6,8 +6,11 @@
 //!   tells a server that traps exits to stop; never when a signal ends it.
 
 use std::fmt;
+use std::pin::Pin;
+use std::task::{self, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use proscenium_runtime::{
     Address, Context, Down, Event, Exit, ExitReason, InitAck, Mailbox, Parent, Registry, RegistryKey, SpawnOptions,
     StartError, StartOptions, SystemHandle, catch_panic, start, start_link,
@@ -254,34 +257,79 @@ impl<S: GenServer> fmt::Debug for Start<S> {
 }
 
 /// The life of a server.
-async fn serve<S: GenServer>(args: S::Args, mut ctx: Context<S::Message>, ack: InitAck) -> Result<(), ExitReason> {
-    let mut server = S::init(args, &mut ctx).await?;
-    ack.ready();
-    let reason = handle_all(&mut server, &mut ctx).await;
-    ctx.begin_exit();
-    catch_panic(server.terminate(&reason, &mut ctx)).await?;
-    Err(reason)
-}
-
-/// Handles what comes until something stops the server, and tells what.
-async fn handle_all<S: GenServer>(server: &mut S, ctx: &mut Context<S::Message>) -> ExitReason {
-    loop {
-        let handled = match next(ctx).await {
-            Next::Continue(message) => catch_panic(server.handle_continue(message, ctx)).await,
-            Next::Message(message) => catch_panic(server.handle(message, ctx)).await,
-            Next::Info(Info::Exit(exit)) if ctx.is_from_parent(&exit) => return exit.reason,
-            Next::Info(info) => catch_panic(server.handle_info(info, ctx)).await,
+#[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
+fn serve<S: GenServer>(
+    args: S::Args,
+    mut ctx: Context<S::Message>,
+    ack: InitAck,
+) -> impl Future<Output = Result<(), ExitReason>> + Send {
+    async move {
+        let mut server = S::init(args, &mut ctx).await?;
+        ack.ready();
+        let reason = loop {
+            let next = next(&mut ctx).await;
+            let handled = catch_panic(handle(&mut server, &mut ctx, next)).await;
+            if let Err(reason) = handled.and_then(|outcome| outcome) {
+                break reason;
+            }
         };
-        if let Err(reason) = handled.and_then(|outcome| outcome) {
-            return reason;
-        }
+        ctx.begin_exit();
+        catch_panic(server.terminate(&reason, &mut ctx)).await?;
+        Err(reason)
     }
 }
 
+/// What a server shall handle next.
 enum Next<M> {
     Continue(M),
     Message(M),
     Info(Info),
+}
+
+/// Calls the callback for what is next. What its parent tells it to do it does without one.
+fn handle<S: GenServer>(
+    server: &mut S,
+    ctx: &mut Context<S::Message>,
+    next: Next<S::Message>,
+) -> impl Future<Output = Result<(), ExitReason>> + Send {
+    match next {
+        Next::Continue(message) => Handling::Continue { future: server.handle_continue(message, ctx) },
+        Next::Message(message) => Handling::Message { future: server.handle(message, ctx) },
+        Next::Info(Info::Exit(exit)) if ctx.is_from_parent(&exit) => Handling::Stop { reason: exit.reason },
+        Next::Info(info) => Handling::Info { future: Box::pin(server.handle_info(info, ctx)) },
+    }
+}
+
+pin_project! {
+    // One future for all callbacks, so that a server has room for one of them, and none for the arguments of others.
+    #[project = HandlingProjection]
+    enum Handling<C, H, I> {
+        Continue { #[pin] future: C },
+        Message { #[pin] future: H },
+        // News is rare, and large: what handles it takes no room meanwhile.
+        Info { future: Pin<Box<I>> },
+        Stop { reason: ExitReason },
+    }
+}
+
+impl<C, H, I> Future for Handling<C, H, I>
+where
+    C: Future<Output = Result<(), ExitReason>>,
+    H: Future<Output = Result<(), ExitReason>>,
+    I: Future<Output = Result<(), ExitReason>>,
+{
+    type Output = Result<(), ExitReason>;
+
+    // What stands between a panic and who catches it is unwound, which costs more than all else here.
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            HandlingProjection::Continue { future } => future.poll(cx),
+            HandlingProjection::Message { future } => future.poll(cx),
+            HandlingProjection::Info { future } => future.as_mut().poll(cx),
+            HandlingProjection::Stop { reason } => Poll::Ready(Err(reason.clone())),
+        }
+    }
 }
 
 async fn next<M: Send + 'static>(ctx: &mut Context<M>) -> Next<M> {
@@ -290,7 +338,8 @@ async fn next<M: Send + 'static>(ctx: &mut Context<M>) -> Next<M> {
         return Next::Continue(message);
     }
     let event = match idle_timeout {
-        Some(timeout) => ctx.receive_timeout(timeout).await,
+        // Boxed, so that servers without a timeout have no room for it.
+        Some(timeout) => Box::pin(ctx.receive_timeout(timeout)).await,
         None => Some(ctx.receive().await),
     };
     match event {

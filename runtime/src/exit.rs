@@ -1,9 +1,11 @@
 //! Why a process ended.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::panic::Location;
+use std::sync::{Arc, OnceLock};
 
 /// Any error that can travel between processes.
 pub type Cause = Arc<dyn Error + Send + Sync>;
@@ -213,14 +215,28 @@ fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
 pub struct Panic(Arc<PanicDetails>);
 
 struct PanicDetails {
-    message: String,
-    location: Option<String>,
+    message: Cow<'static, str>,
+    place: Option<Place>,
     backtrace: Backtrace,
 }
 
+/// Where a panic happened; as text once somebody asks.
+struct Place {
+    file: String,
+    line: u32,
+    column: u32,
+    text: OnceLock<String>,
+}
+
 impl Panic {
-    pub(crate) fn new(message: String, location: Option<String>, backtrace: Backtrace) -> Self {
-        Panic(Arc::new(PanicDetails { message, location, backtrace }))
+    pub(crate) fn new(message: Cow<'static, str>, location: Option<&Location<'_>>, backtrace: Backtrace) -> Self {
+        let place = location.map(|at| Place {
+            file: at.file().to_owned(),
+            line: at.line(),
+            column: at.column(),
+            text: OnceLock::new(),
+        });
+        Panic(Arc::new(PanicDetails { message, place, backtrace }))
     }
 
     /// What the panic said.
@@ -230,7 +246,8 @@ impl Panic {
 
     /// Where it happened, as `file:line:column`.
     pub fn location(&self) -> Option<&str> {
-        self.0.location.as_deref()
+        let place = self.0.place.as_ref()?;
+        Some(place.text.get_or_init(|| format!("{}:{}:{}", place.file, place.line, place.column)))
     }
 
     /// The stack at the panic; captured if `RUST_BACKTRACE` (or `RUST_LIB_BACKTRACE`) asks for it, as std does.

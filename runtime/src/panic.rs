@@ -6,12 +6,14 @@
 
 use std::any::Any;
 use std::backtrace::Backtrace;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Once;
-use std::task::Poll;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 use crate::exit::{ExitReason, Panic};
 
@@ -43,15 +45,30 @@ thread_local! {
 /// assert_eq!(panic.message(), "out of cheese");
 /// # });
 /// ```
-pub async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, ExitReason> {
+pub fn catch_panic<F: Future>(future: F) -> impl Future<Output = Result<F::Output, ExitReason>> {
     install_hook();
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch(|| future.as_mut().poll(cx)) {
-        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(panic) => Poll::Ready(Err(ExitReason::Panic(panic))),
-    })
-    .await
+    Catching { future }
+}
+
+pin_project! {
+    // An async function would keep room for what it is given twice.
+    struct Catching<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Catching<F> {
+    type Output = Result<F::Output, ExitReason>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch(|| self.project().future.poll(cx)) {
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(panic) => Poll::Ready(Err(ExitReason::Panic(panic))),
+        }
+    }
 }
 
 /// Runs `code`; a panic of its is an error and prints nothing.
@@ -111,11 +128,12 @@ fn set_seen(panic: Option<Panic>) {
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> Panic {
-    Panic::new(text(info.payload()), info.location().map(ToString::to_string), Backtrace::capture())
+    Panic::new(text(info.payload()), info.location(), Backtrace::capture())
 }
 
-fn text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a text").to_owned()
+fn text(payload: &(dyn Any + Send)) -> Cow<'static, str> {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        return Cow::Borrowed(text);
+    }
+    payload.downcast_ref::<String>().map_or(Cow::Borrowed("a panic without a text"), |text| Cow::Owned(text.clone()))
 }

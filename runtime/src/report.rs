@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_channel::Receiver;
-use slog::{Level, Logger, Record, b};
+use slog::{Drain, FnValue, Level, Logger, Record, b};
 
 use crate::ancestors::Ancestors;
 use crate::child::{ChildKind, Restart, Shutdown};
@@ -201,12 +201,24 @@ impl Reports {
         self.subscribers.publish(|| report.clone());
         // A fault of the logger's must not keep links and monitors from hearing, nor end a supervisor.
         let _ = catch(|| match &report {
-            Report::Crash(crash) => log_crash(&self.logger, crash),
-            Report::Supervisor(report) => log_supervisor(&self.logger, report),
-            Report::Progress(progress) => log_progress(&self.logger, progress),
+            Report::Crash(crash) => self.log(Level::Error, |logger| log_crash(logger, crash)),
+            Report::Supervisor(report) => self.log(Level::Error, |logger| log_supervisor(logger, report)),
+            Report::Progress(progress) => {
+                let level = if progress.requested { Level::Debug } else { Level::Info };
+                self.log(level, |logger| log_progress(logger, level, progress));
+            }
         });
     }
+
+    /// A record that nobody wants is not made.
+    fn log(&self, level: Level, log: impl FnOnce(&Logger)) {
+        if self.logger.is_enabled(level) {
+            log(&self.logger);
+        }
+    }
 }
+
+// What takes longer to write than to copy is written by the drain that asks for it, if one does.
 
 fn log_crash(logger: &Logger, crash: &CrashReport) {
     let backtrace = match &crash.reason {
@@ -217,13 +229,13 @@ fn log_crash(logger: &Logger, crash: &CrashReport) {
         "pid" => %crash.pid,
         "name" => crash.name.as_deref(),
         "label" => crash.label.as_deref(),
-        "ancestors" => list(&crash.ancestors),
+        "ancestors" => FnValue(|_| list(&crash.ancestors)),
         "reason" => %crash.reason,
         "message_type" => crash.message_type,
         "unreceived" => crash.unreceived,
         "trap_exit" => crash.trap_exit,
-        "links" => list(&crash.links),
-        "backtrace" => backtrace.map(|trace| trace.to_string()),
+        "links" => FnValue(|_| list(&crash.links)),
+        "backtrace" => FnValue(|_| backtrace.map(ToString::to_string)),
     );
 }
 
@@ -232,7 +244,7 @@ fn log_supervisor(logger: &Logger, report: &SupervisorReport) {
         "supervisor" => %report.supervisor,
         "name" => report.name.as_deref(),
         "child" => %report.offender.id,
-        "pid" => report.offender.pid.map(|pid| pid.to_string()),
+        "pid" => FnValue(|_| report.offender.pid.map(|pid| pid.to_string())),
         "restart" => ?report.offender.restart,
         "shutdown" => ?report.offender.shutdown,
         "significant" => report.offender.significant,
@@ -241,8 +253,7 @@ fn log_supervisor(logger: &Logger, report: &SupervisorReport) {
     );
 }
 
-fn log_progress(logger: &Logger, progress: &ProgressReport) {
-    let level = if progress.requested { Level::Debug } else { Level::Info };
+fn log_progress(logger: &Logger, level: Level, progress: &ProgressReport) {
     let fixed = slog::record_static!(level, "");
     let name = progress.name.as_deref();
     logger.log(&Record::new(
@@ -252,7 +263,6 @@ fn log_progress(logger: &Logger, progress: &ProgressReport) {
     ));
 }
 
-/// `<0.2.1>, <0.3.1>`, or nothing for none.
 fn list<T: fmt::Display>(items: &[T]) -> Option<String> {
     let items: Vec<_> = items.iter().map(ToString::to_string).collect();
     Some(items.join(", ")).filter(|list| !list.is_empty())

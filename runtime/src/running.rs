@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::current;
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Outcome};
 use crate::observer::Moment;
 use crate::panic::catch;
 use crate::process::Process;
@@ -15,7 +15,7 @@ use crate::reply::Unanswered;
 
 pin_project! {
     /// Drives the body; when it is over, or this is dropped, the process ends.
-    pub(crate) struct Running<M, F>
+    pub(crate) struct Running<M, B, F>
     where
         M: Send,
         M: 'static,
@@ -24,32 +24,57 @@ pin_project! {
         // Whether the process knows how to wake the task, which has one waker all its life.
         introduced: bool,
         unanswered: Unanswered,
-        // Taken away when the process ends.
         #[pin]
-        body: Option<F>,
+        body: Body<B, F>,
     }
 
-    impl<M, F> PinnedDrop for Running<M, F>
+    impl<M, B, F> PinnedDrop for Running<M, B, F>
     where
         M: Send,
         M: 'static,
     {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if this.body.is_some() {
+            if !matches!(*this.body, Body::Over) {
                 within(this.process, this.unanswered, || finish(this.process, this.body, None));
             }
         }
     }
 }
 
-impl<M: Send + 'static, F: Future<Output = ExitReason>> Running<M, F> {
-    pub(crate) fn new(process: Arc<Process<M>>, body: F) -> Self {
-        Running { process, introduced: false, unanswered: Unanswered::default(), body: Some(body) }
+pin_project! {
+    // What makes the future and the future itself need room one after the other, not both at a time.
+    #[project = BodyProjection]
+    enum Body<B, F> {
+        Unborn { begin: Option<B> },
+        Runs { #[pin] future: F },
+        // The process has ended, or is about to.
+        Over,
     }
 }
 
-impl<M: Send + 'static, F: Future<Output = ExitReason>> Future for Running<M, F> {
+impl<B: FnOnce() -> F, F: Future<Output: Outcome>> Body<B, F> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason> {
+        if let BodyProjection::Unborn { begin } = self.as_mut().project() {
+            let begin = begin.take().expect("a body that did not begin is not polled again");
+            self.set(Body::Runs { future: begin() });
+        }
+        match self.project() {
+            BodyProjection::Runs { future } => future.poll(cx).map(Outcome::into_reason),
+            BodyProjection::Unborn { .. } | BodyProjection::Over => unreachable!("it has begun, and is not over"),
+        }
+    }
+}
+
+impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Running<M, B, F> {
+    /// The body is what `begin` returns, once it is polled.
+    pub(crate) fn new(process: Arc<Process<M>>, begin: B) -> Self {
+        let body = Body::Unborn { begin: Some(begin) };
+        Running { process, introduced: false, unanswered: Unanswered::default(), body }
+    }
+}
+
+impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Future for Running<M, B, F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -67,9 +92,9 @@ impl<M: Send + 'static, F: Future<Output = ExitReason>> Future for Running<M, F>
 }
 
 /// Polls the body once. Ready if the process shall end, with the reason if that was the body's doing.
-fn run<M: Send + 'static, F: Future<Output = ExitReason>>(
+fn run<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>>(
     process: &Process<M>,
-    body: Pin<&mut Option<F>>,
+    body: Pin<&mut Body<B, F>>,
     introduced: &mut bool,
     cx: &mut Context<'_>,
 ) -> Poll<Option<ExitReason>> {
@@ -77,7 +102,6 @@ fn run<M: Send + 'static, F: Future<Output = ExitReason>>(
     if process.is_doomed() {
         return Poll::Ready(None);
     }
-    let body = body.as_pin_mut().expect("a task that has ended is not polled");
     match catch(|| body.poll(cx)) {
         Ok(Poll::Ready(reason)) => Poll::Ready(Some(reason)),
         Err(panic) => Poll::Ready(Some(ExitReason::Panic(panic))),
@@ -87,9 +111,13 @@ fn run<M: Send + 'static, F: Future<Output = ExitReason>>(
 }
 
 /// Drops the body, then ends the process: whatever the body owned is free before anyone is told.
-fn finish<M: Send + 'static, F>(process: &Process<M>, mut body: Pin<&mut Option<F>>, by_itself: Option<ExitReason>) {
+fn finish<M: Send + 'static, B, F>(
+    process: &Process<M>,
+    mut body: Pin<&mut Body<B, F>>,
+    by_itself: Option<ExitReason>,
+) {
     // A body that has ended by itself owns nothing any more: a panic here is of one that a signal ended.
-    let fault = catch(|| body.set(None)).err();
+    let fault = catch(|| body.set(Body::Over)).err();
     process.finish(by_itself, fault);
 }
 

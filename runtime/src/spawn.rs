@@ -251,7 +251,7 @@ where
         tie_parent(parent, tie, &*process);
     }
     let context = Context::new(process.clone());
-    let life = Running::new(process.clone(), async move { body(context).await.into_reason() });
+    let life = Running::new(process.clone(), move || body(context));
     process.describe(size_of_val(&life), restarts);
     process.set_priority(priority);
     if system.is_halting() {

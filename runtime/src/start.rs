@@ -114,7 +114,6 @@ impl<M: Send + 'static> Context<M> {
 /// A process tells with it, once, that its start has succeeded; OTP's `init_ack`.
 pub struct InitAck {
     ready: slot::Sender<()>,
-    pid: Pid,
 }
 
 impl InitAck {
@@ -127,7 +126,7 @@ impl InitAck {
 
 impl fmt::Debug for InitAck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("InitAck").field(&self.pid).finish()
+        f.write_str("InitAck")
     }
 }
 
@@ -178,10 +177,7 @@ where
 {
     let is_restart = options.spawn.restarts > 0;
     let (sender, ready) = slot::slot();
-    let with_ack = move |ctx: Context<M>| {
-        let ack = InitAck { ready: sender, pid: ctx.pid() };
-        body(ctx, ack)
-    };
+    let with_ack = move |ctx: Context<M>| body(ctx, InitAck { ready: sender });
     let address = spawn(&system.shared, parent, tie, options.spawn, with_ack).map_err(StartError::Name)?;
     let process = address.resolve().expect("it is of a process, not a name");
     let mut undo = KillOnDrop(Some(process.clone()));

@@ -1,6 +1,7 @@
 //! Whoever wants to hear of something, each with a channel of its own.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_channel::{Receiver, Sender};
@@ -12,19 +13,19 @@ use crate::sync::Lock;
 const BACKLOG: usize = 4096;
 
 pub(crate) struct Subscribers<T> {
-    senders: Lock<Vec<Sender<T>>>,
+    senders: Lock<Arc<[Sender<T>]>>,
     count: AtomicUsize,
 }
 
 impl<T: Clone> Subscribers<T> {
     pub(crate) fn new() -> Self {
-        Subscribers { senders: Lock::new(Vec::new()), count: AtomicUsize::new(0) }
+        Subscribers { senders: Lock::new(Arc::default()), count: AtomicUsize::new(0) }
     }
 
     pub(crate) fn subscribe(&self) -> Receiver<T> {
         let (sender, receiver) = async_channel::bounded(BACKLOG);
         let mut senders = self.senders.lock();
-        senders.push(sender);
+        *senders = senders.iter().cloned().chain([sender]).collect();
         self.count.store(senders.len(), Ordering::Release);
         receiver
     }
@@ -44,8 +45,12 @@ impl<T: Clone> Subscribers<T> {
 
     fn forget_closed(&self) {
         let mut senders = self.senders.lock();
-        senders.retain(|sender| !sender.is_closed());
+        let open = senders.iter().filter(|sender| !sender.is_closed()).cloned().collect();
+        let before = std::mem::replace(&mut *senders, open);
         self.count.store(senders.len(), Ordering::Release);
+        drop(senders);
+        // With a closed channel goes what it held, which may be the user's: not under the lock.
+        drop(before);
     }
 }
 

@@ -288,9 +288,9 @@ fn memory_grows_with_the_body_and_with_what_the_mailbox_holds() {
     TestSystem::new(1).run(|mut ctx: Context<()>| async move {
         let small = ctx.spawn(|_ctx: Context<u64>| future::pending::<()>());
         let large = ctx.spawn(|_ctx: Context<u64>| async move {
-            let page = [0_u8; 4096];
+            let pages = [0_u8; 8192];
             future::pending::<()>().await;
-            assert_eq!(page[0], 0);
+            assert_eq!(pages[0], 0);
         });
         let memory = |ctx: &Context<()>, process| info(ctx.system(), process).memory;
         let empty = memory(&ctx, &small);

@@ -18,7 +18,7 @@ use futures_lite::future;
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
 use proscenium_runtime::{Address, Context, CrashReport, Event, ExitReason, Panic, Pid, Report, SpawnOptions, System};
 use proscenium_runtime::{SystemHandle, catch_panic};
-use slog::{Discard, Drain, Logger, Never, OwnedKVList, Record, o};
+use slog::{Discard, Drain, Level, Logger, Never, OwnedKVList, Record, o};
 
 /// Something that panics when it is dropped, though not while another panic is on its way.
 #[derive(Debug)]
@@ -383,6 +383,34 @@ fn a_crash_is_logged_as_an_error_with_its_fields() {
     for field in [format!("pid={child}"), "name=kitchen".into(), "reason=no cheese".into(), "system=shop".into()] {
         assert!(record.contains(&field), "{field} is not in {record}");
     }
+}
+
+/// A drain that wants nothing, and keeps what it is given all the same.
+struct Unwilling(Records);
+
+impl Drain for Unwilling {
+    type Ok = ();
+    type Err = Never;
+
+    fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), Never> {
+        let _ = self.0.log(record, values);
+        Ok(())
+    }
+
+    fn is_enabled(&self, _level: Level) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_crash_that_no_drain_wants_to_write_reaches_the_subscribers_and_makes_no_record() {
+    let records = Records::default();
+    let test = TestSystem::with_logger(7, Logger::root(Unwilling(records.clone()).fuse(), o!()));
+    let reports = test.reports();
+    test.spawn(|_ctx: Context<()>| async { Err::<(), _>(ExitReason::error("no cheese")) });
+    test.run_until_idle();
+    assert_eq!(crashes(&reports).len(), 1);
+    assert_eq!(records.all(), Vec::<String>::new());
 }
 
 #[test]

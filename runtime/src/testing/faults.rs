@@ -102,8 +102,7 @@ impl Fault {
     /// The process panics with `message`, in the line that calls this.
     #[track_caller]
     pub fn panic(message: &str) -> Self {
-        let location = Location::caller().to_string();
-        let panic = Panic::new(message.to_owned(), Some(location), Backtrace::disabled());
+        let panic = Panic::new(message.to_owned().into(), Some(Location::caller()), Backtrace::disabled());
         Fault::new(Blow::Fail(ExitReason::Panic(panic)))
     }
 
