@@ -21,8 +21,6 @@ pin_project! {
         M: 'static,
     {
         process: Arc<Process<M>>,
-        // Whether the process knows how to wake the task, which has one waker all its life.
-        introduced: bool,
         unanswered: Unanswered,
         #[pin]
         body: Body<B, F>,
@@ -70,7 +68,7 @@ impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Running<M,
     /// The body is what `begin` returns, once it is polled.
     pub(crate) fn new(process: Arc<Process<M>>, begin: B) -> Self {
         let body = Body::Unborn { begin: Some(begin) };
-        Running { process, introduced: false, unanswered: Unanswered::default(), body }
+        Running { process, unanswered: Unanswered::default(), body }
     }
 }
 
@@ -81,7 +79,7 @@ impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Future for
         let mut this = self.project();
         let process = this.process;
         let polled = within(process, this.unanswered, || {
-            run(process, this.body.as_mut(), this.introduced, cx).map(|by_itself| finish(process, this.body, by_itself))
+            run(process, this.body.as_mut(), cx).map(|by_itself| finish(process, this.body, by_itself))
         });
         // Callers whose replies were dropped are told now: if the process has ended, they find out why.
         if polled.is_ready() || !process.is_leaving() {
@@ -95,7 +93,6 @@ impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Future for
 fn run<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>>(
     process: &Process<M>,
     body: Pin<&mut Body<B, F>>,
-    introduced: &mut bool,
     cx: &mut Context<'_>,
 ) -> Poll<Option<ExitReason>> {
     process.system.observe(|| Moment::Runs(process));
@@ -105,8 +102,7 @@ fn run<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>>(
     match catch(|| body.poll(cx)) {
         Ok(Poll::Ready(reason)) => Poll::Ready(Some(reason)),
         Err(panic) => Poll::Ready(Some(ExitReason::Panic(panic))),
-        Ok(Poll::Pending) if std::mem::replace(introduced, true) || process.introduce(cx.waker()) => Poll::Pending,
-        Ok(Poll::Pending) => Poll::Ready(None),
+        Ok(Poll::Pending) => Poll::Pending,
     }
 }
 

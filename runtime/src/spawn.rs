@@ -19,7 +19,7 @@ use crate::pid::{MonitorRef, Pid};
 use crate::process::Process;
 use crate::registry::{Enrol, Enrolment, Registry};
 use crate::running::Running;
-use crate::scheduler::{Priority, Task};
+use crate::scheduler::{self, Priority, Task};
 use crate::signal::{Exit, Signal};
 use crate::system::{Shared, System, SystemHandle};
 
@@ -253,13 +253,16 @@ where
     let context = Context::new(process.clone());
     let life = Running::new(process.clone(), move || body(context));
     process.describe(size_of_val(&life), restarts);
-    process.set_priority(priority);
     if system.is_halting() {
         // To drop it is to kill it, here and now: the end of a system waits for nobody who goes on spawning.
         drop(life);
         return Ok(Address::of(process));
     }
-    run(system, &process, own_thread, Box::pin(life));
+    if own_thread {
+        run_on_own_thread(system, &process, priority, life);
+    } else {
+        run(system, &process, priority, life);
+    }
     if system.is_halting() {
         process.doom(ExitReason::Killed);
     }
@@ -290,15 +293,25 @@ fn register(
     Ok(())
 }
 
-fn run<M: Send + 'static>(system: &Shared, process: &Arc<Process<M>>, own_thread: bool, life: Task) {
-    let life = if own_thread {
-        let Err(life) = system.scheduler.spawn_thread(&process.pid.to_string(), life) else { return };
-        slog::warn!(system.reports.logger(), "there is no thread for a process"; "pid" => %process.pid);
-        life
-    } else {
-        life
-    };
-    system.scheduler.spawn(life, Some(process.clone()));
+fn run<M: Send + 'static>(system: &Shared, process: &Process<M>, priority: Priority, life: impl Task) {
+    scheduler::spawn(system.scheduler.home(), life, priority, |handle| process.adopt(handle));
+}
+
+fn run_on_own_thread<M: Send + 'static>(system: &Shared, process: &Process<M>, priority: Priority, life: impl Task) {
+    match system.scheduler.thread(&process.pid.to_string()) {
+        Ok(home) => {
+            let thread = home.clone();
+            let life = async move {
+                life.await;
+                thread.close();
+            };
+            scheduler::spawn(home, life, priority, |handle| process.adopt(handle));
+        }
+        Err(_) => {
+            slog::warn!(system.reports.logger(), "there is no thread for a process"; "pid" => %process.pid);
+            run(system, process, priority, life);
+        }
+    }
 }
 
 /// The ancestors of a child that `parent` spawns now.

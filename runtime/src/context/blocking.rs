@@ -3,6 +3,7 @@
 use super::Context;
 use crate::exit::ExitReason;
 use crate::panic::catch;
+use crate::scheduler::{self, Handle, Priority};
 
 impl<M: Send + 'static> Context<M> {
     /// Runs `work` beside the workers and waits for its result; see [`SystemHandle::blocking`](crate::SystemHandle::blocking).
@@ -55,6 +56,6 @@ impl<M: Send + 'static> Context<M> {
                 Err(panic) => process.crash(ExitReason::Panic(panic)),
             }
         };
-        self.system.shared.scheduler.spawn(Box::pin(task), None);
+        scheduler::spawn(self.system.shared.scheduler.home(), task, Priority::High, Handle::detach);
     }
 }

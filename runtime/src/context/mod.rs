@@ -22,7 +22,7 @@ use crate::mailbox::Item;
 use crate::names::RegisterError;
 use crate::pid::Pid;
 use crate::process::Process;
-use crate::scheduler::{Prioritized, Priority};
+use crate::scheduler::Priority;
 use crate::signal::Exit;
 use crate::system::SystemHandle;
 use crate::timers::Sleep;

@@ -15,7 +15,7 @@ mod vitals;
 use std::any::type_name;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
@@ -34,7 +34,7 @@ use crate::mailbox::{Consumer, Item, Mailbox, NewsRef, Queue, shrink};
 use crate::panic::drop_quietly;
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::rare::Rare;
-use crate::scheduler::{Prioritized, Priority};
+use crate::scheduler::{Handle, Priority};
 use crate::signal::{Down, Signal};
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -51,8 +51,8 @@ pub(crate) struct Process<M> {
     inner: Lock<Inner<M>>,
     /// How much its body has taken out of the queue and not received yet.
     held: AtomicU32,
-    /// A [`Priority`], as a number.
-    priority: AtomicU8,
+    /// The task that runs it; there from before it runs.
+    task: OnceLock<Handle>,
     /// Bytes of what runs in it.
     body_size: AtomicU32,
     /// How many times its supervisor had started this child before.
@@ -71,8 +71,6 @@ pub(crate) struct Process<M> {
     woken: AtomicBool,
     /// Set while something with priority waits: what the lock knows, told without the lock.
     urgent: AtomicBool,
-    /// Wakes the process whatever its body waits for; there once it has waited for the first time.
-    task: OnceLock<Waker>,
     /// The next push wakes the task: what the lock knows, told without the lock. It may be false for no reason.
     armed: AtomicBool,
     /// Whether the body waits for what comes next.
@@ -122,7 +120,7 @@ impl<M: Send + 'static> Process<M> {
                 on_failure: None,
             }),
             held: AtomicU32::new(0),
-            priority: AtomicU8::new(Priority::Normal as u8),
+            task: OnceLock::new(),
             body_size: AtomicU32::new(0),
             restarts: AtomicU16::new(0),
             received: AtomicU64::new(0),
@@ -131,7 +129,6 @@ impl<M: Send + 'static> Process<M> {
             running: AtomicBool::new(false),
             woken: AtomicBool::new(true),
             urgent: AtomicBool::new(false),
-            task: OnceLock::new(),
             armed: AtomicBool::new(false),
             #[cfg(debug_assertions)]
             receiving: AtomicBool::new(false),
@@ -196,7 +193,7 @@ impl<M: Send + 'static> Process<M> {
     #[inline]
     fn consumer(&self, waker: &Waker) -> Consumer {
         match self.task.get() {
-            Some(task) if task.will_wake(waker) => Consumer::Task,
+            Some(task) if task.waker().will_wake(waker) => Consumer::Task,
             _ => Consumer::Other(waker.clone()),
         }
     }
@@ -300,12 +297,6 @@ impl<M: Send + 'static> Process<M> {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Remembers how to wake the process. Returns whether it may sleep, or a signal has ended it already.
-    pub(crate) fn introduce(&self, waker: &Waker) -> bool {
-        self.task.get_or_init(|| waker.clone());
-        self.inner.lock().control.is_running()
-    }
-
     pub(crate) fn dead_letter(&self, reason: DeadReason, sender: Option<Pid>) {
         dead_letter::<M>(&self.system, Recipient::Process(self.pid), reason, sender);
     }
@@ -330,16 +321,21 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-impl<M: Send + 'static> Prioritized for Process<M> {
-    fn priority(&self) -> Priority {
-        const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
-        PRIORITIES[usize::from(self.priority.load(Ordering::Relaxed))]
-    }
-}
-
 impl<M> Process<M> {
+    /// From now on it is run by that task.
+    pub(crate) fn adopt(&self, task: Handle) {
+        self.task.set(task).expect("one task runs it");
+    }
+
+    pub(crate) fn priority(&self) -> Priority {
+        self.task.get().map_or(Priority::Normal, Handle::priority)
+    }
+
+    /// Sets how urgent its work is.
     pub(crate) fn set_priority(&self, priority: Priority) {
-        self.priority.store(priority as u8, Ordering::Relaxed);
+        if let Some(task) = self.task.get() {
+            task.set_priority(priority);
+        }
     }
 }
 
@@ -420,8 +416,7 @@ impl<M> Process<M> {
         self.woken.store(true, Ordering::Release);
         match consumer {
             Consumer::Other(waker) => waker.wake(),
-            // A process that has not waited yet looks for what has come before it does.
-            _ => self.task.get().map_or((), Waker::wake_by_ref),
+            _ => self.task.get().map_or((), |task| task.waker().wake_by_ref()),
         }
     }
 }

@@ -1,16 +1,20 @@
 //! What runs processes: threads, or a seed.
 
+mod bench;
+mod idle;
+mod lanes;
 mod pool;
 mod simulation;
+mod task;
 mod workers;
 
 use std::fmt;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::io;
 
 use event_listener::Event;
 
 pub(crate) use simulation::Simulation;
+pub(crate) use task::{Handle, Home, Task, spawn};
 pub(crate) use workers::Workers;
 
 /// How urgent a process's work is; OTP's process flag `priority`.
@@ -29,26 +33,15 @@ pub enum Priority {
     High,
 }
 
-/// What a scheduler asks whenever it queues a process.
-pub(crate) trait Prioritized: Send + Sync {
-    fn priority(&self) -> Priority;
-}
-
-/// The process that a task is of; a service of the system, which goes before all, has none.
-pub(crate) type Lane = Option<Arc<dyn Prioritized>>;
-
-/// A process's life as a future; or a service of the system.
-pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 pub(crate) trait Scheduler: fmt::Debug + Send + Sync {
-    /// Runs `task` to its end. After [`stop`](Self::stop) it is dropped instead.
-    fn spawn(&self, task: Task, lane: Lane);
+    /// Where its tasks are queued. After [`stop`](Self::stop) they are dropped there instead.
+    fn home(&self) -> Home;
 
-    /// As [`spawn`](Self::spawn), on a thread that runs nothing else.
+    /// Gives one task a home that is a thread, which runs nothing else and ends once that is closed.
     ///
     /// # Errors
-    /// The task, if the operating system gives no thread.
-    fn spawn_thread(&self, name: &str, task: Task) -> Result<(), Task>;
+    /// If the operating system gives no thread.
+    fn thread(&self, name: &str) -> io::Result<Home>;
 
     /// How many tasks it runs at a time.
     fn workers(&self) -> usize;

@@ -1,13 +1,14 @@
 //! One thread and a seed: the same seed runs the same processes in the same order.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
-use async_task::Runnable;
 use event_listener::Event;
 use fastrand::Rng;
 
-use super::{Lane, Scheduler, Settled, Task};
+use super::task::{Home, Runnable, drop_elsewhere};
+use super::{Scheduler, Settled};
 use crate::sync::Lock;
 
 #[derive(Clone)]
@@ -40,29 +41,25 @@ impl Simulation {
         task.run();
         true
     }
+
+    /// Queues a task, or drops it once the simulation has stopped.
+    pub(super) fn put(&self, task: Runnable) {
+        let mut ready = self.ready.lock();
+        if ready.stopped {
+            drop_elsewhere(task);
+        } else {
+            ready.tasks.push(task);
+        }
+    }
 }
 
 impl Scheduler for Simulation {
-    fn spawn(&self, task: Task, _lane: Lane) {
-        let ready = self.ready.clone();
-        let schedule = move |runnable| {
-            let mut ready = ready.lock();
-            if ready.stopped {
-                // Dropping a task runs what its process leaves to do: not under the lock.
-                drop(ready);
-                drop(runnable);
-            } else {
-                ready.tasks.push(runnable);
-            }
-        };
-        let (runnable, task) = async_task::spawn(task, schedule);
-        task.detach();
-        runnable.schedule();
+    fn home(&self) -> Home {
+        Home::of_simulation(self.clone())
     }
 
-    fn spawn_thread(&self, _name: &str, task: Task) -> Result<(), Task> {
-        self.spawn(task, None);
-        Ok(())
+    fn thread(&self, _name: &str) -> io::Result<Home> {
+        Ok(self.home())
     }
 
     fn workers(&self) -> usize {
@@ -83,11 +80,17 @@ impl Scheduler for Simulation {
     }
 
     fn stop(&self, _wait: bool) {
-        let mut ready = self.ready.lock();
-        ready.stopped = true;
-        let tasks = std::mem::take(&mut ready.tasks);
-        drop(ready);
-        drop(tasks);
+        loop {
+            let mut ready = self.ready.lock();
+            let tasks = std::mem::take(&mut ready.tasks);
+            ready.stopped = tasks.is_empty();
+            drop(ready);
+            if tasks.is_empty() {
+                return;
+            }
+            // As they go they may wake others.
+            drop(tasks);
+        }
     }
 }
 

@@ -1,16 +1,17 @@
 //! Worker threads that share a pool of tasks, and threads of processes that have one of their own.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use async_task::{Runnable, ScheduleInfo, WithInfo};
 use event_listener::{Event, Listener};
 use futures_lite::future;
 
 use super::pool::Pool;
-use super::{Lane, Priority, Scheduler, Settled, Task};
+use super::task::{Handle, Home, Runnable, Task, spawn};
+use super::{Priority, Scheduler, Settled};
 use crate::sync::Lock;
 
 /// How long the end of a system waits for processes that were killed. One that takes longer never yields.
@@ -19,11 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Workers {
     system: String,
     pool: Arc<Pool>,
+    home: Home,
     stop: Arc<Event>,
     threads: Lock<Threads>,
     count: usize,
     /// Dropping them ends the services.
-    services: Lock<Vec<async_task::Task<()>>>,
+    services: Lock<Vec<Handle>>,
 }
 
 #[derive(Default)]
@@ -37,18 +39,20 @@ impl Workers {
     ///
     /// # Errors
     /// If the operating system gives no thread.
-    pub(crate) fn start(system: &str, count: usize) -> std::io::Result<Self> {
+    pub(crate) fn start(system: &str, count: usize) -> io::Result<Self> {
+        let pool = Arc::new(Pool::new(count));
         let workers = Workers {
             system: system.to_owned(),
-            pool: Arc::new(Pool::new(count)),
+            home: Home::of_pool(&pool),
+            pool,
             stop: Arc::default(),
             threads: Lock::default(),
             count,
             services: Lock::default(),
         };
         for number in 0..count {
-            let pool = workers.pool.clone();
-            let work = move || async_io::block_on(pool.work(number));
+            let (pool, home) = (workers.pool.clone(), workers.home.clone());
+            let work = move || async_io::block_on(pool.work(home, number));
             let thread = thread::Builder::new().name(format!("{system}-{number}")).spawn(work)?;
             workers.threads.lock().running.push(thread);
         }
@@ -56,20 +60,8 @@ impl Workers {
     }
 
     /// Runs `service` at high priority until the system stops.
-    pub(crate) fn serve(&self, service: Task) {
-        let task = self.schedule(service, None);
-        self.services.lock().push(task);
-    }
-
-    fn schedule(&self, task: Task, lane: Lane) -> async_task::Task<()> {
-        let pool = self.pool.clone();
-        let schedule = move |runnable: Runnable, info: ScheduleInfo| {
-            let priority = lane.as_ref().map_or(Priority::High, |process| process.priority());
-            pool.schedule(runnable, priority, info);
-        };
-        let (runnable, task) = async_task::spawn(task, WithInfo(schedule));
-        runnable.schedule();
-        task
+    pub(crate) fn serve(&self, service: impl Task) {
+        spawn(self.home(), service, Priority::High, |handle| self.services.lock().push(handle));
     }
 
     fn is_own_thread(&self) -> bool {
@@ -79,38 +71,31 @@ impl Workers {
 }
 
 impl Scheduler for Workers {
-    fn spawn(&self, task: Task, lane: Lane) {
-        self.schedule(task, lane).detach();
+    fn home(&self) -> Home {
+        self.home.clone()
     }
 
-    fn spawn_thread(&self, name: &str, task: Task) -> Result<(), Task> {
+    fn thread(&self, name: &str) -> io::Result<Home> {
         let stop = self.stop.listen();
-        let mut threads = self.threads.lock();
-        if threads.stopped {
-            drop(threads);
-            drop(task);
-            return Ok(());
-        }
-        threads.running.retain(|thread| !thread.is_finished());
-        // Where there is no thread, the task is wanted back.
-        let task = Arc::new(Lock::new(Some(task)));
-        let taken = task.clone();
+        let (home, tasks) = async_channel::unbounded::<Runnable>();
         let run = move || {
-            let task = taken.lock().take();
-            if let Some(task) = task {
-                async_io::block_on(future::or(task, stop));
-            }
+            let work = async {
+                while let Ok(task) = tasks.recv().await {
+                    task.run();
+                }
+            };
+            async_io::block_on(future::or(work, stop));
+            // What is left in a closed channel stays there, unless somebody takes it out.
+            tasks.close();
+            while tasks.try_recv().is_ok() {}
         };
-        let thread = thread::Builder::new().name(format!("{}-{name}", self.system)).spawn(run);
-        match thread {
-            Ok(thread) => threads.running.push(thread),
-            Err(_) => {
-                drop(threads);
-                let task = task.lock().take();
-                return task.map_or(Ok(()), Err);
-            }
+        let mut threads = self.threads.lock();
+        threads.running.retain(|thread| !thread.is_finished());
+        if !threads.stopped {
+            let thread = thread::Builder::new().name(format!("{}-{name}", self.system)).spawn(run)?;
+            threads.running.push(thread);
         }
-        Ok(())
+        Ok(Home::of_thread(home))
     }
 
     fn workers(&self) -> usize {

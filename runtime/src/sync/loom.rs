@@ -64,3 +64,22 @@ impl<T> PerThread<RefCell<T>> {
         self.0.with(|cell| cell.replace(value))
     }
 }
+
+/// Room for one value that threads put there and take away.
+pub(crate) struct Slot<T>(Mutex<Option<T>>);
+
+impl<T> Slot<T> {
+    pub(crate) fn replace(&self, value: T) -> Option<T> {
+        self.0.lock().expect("nothing panics within").replace(value)
+    }
+
+    pub(crate) fn take(&self) -> Option<T> {
+        self.0.lock().expect("nothing panics within").take()
+    }
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Slot(Mutex::new(None))
+    }
+}

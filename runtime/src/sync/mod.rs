@@ -18,7 +18,7 @@ use std::sync::PoisonError;
 use platform::Mutex;
 #[cfg(proscenium_loom)]
 pub(crate) use platform::PerThread;
-pub(crate) use platform::{Condvar, MutexGuard, atomic, clear_woken, per_thread};
+pub(crate) use platform::{Condvar, MutexGuard, Slot, atomic, clear_woken, per_thread};
 
 #[derive(Default)]
 pub(crate) struct Lock<T>(Mutex<T>);

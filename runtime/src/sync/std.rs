@@ -5,9 +5,31 @@ pub(crate) use std::sync::{Condvar, MutexGuard, atomic};
 pub(crate) use std::thread_local as per_thread;
 
 use atomic::{AtomicBool, Ordering};
+use crossbeam_utils::atomic::AtomicCell;
 
 /// Clears a flag that is set before a task is woken, as that task runs: the task's state has ordered the two.
 #[inline]
 pub(crate) fn clear_woken(flag: &AtomicBool) {
     flag.store(false, Ordering::Relaxed);
+}
+
+/// Room for one value that threads put there and take away, without a lock if a word has room for it.
+pub(crate) struct Slot<T>(AtomicCell<Option<T>>);
+
+impl<T> Slot<T> {
+    #[inline]
+    pub(crate) fn replace(&self, value: T) -> Option<T> {
+        self.0.swap(Some(value))
+    }
+
+    #[inline]
+    pub(crate) fn take(&self) -> Option<T> {
+        self.0.take()
+    }
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Slot(AtomicCell::new(None))
+    }
 }

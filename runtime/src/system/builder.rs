@@ -81,7 +81,7 @@ impl Builder {
         let count = self.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let workers = Workers::start(&self.name, count)?;
         let driven = timers.clone();
-        workers.serve(Box::pin(async move { driven.drive().await }));
+        workers.serve(async move { driven.drive().await });
         let logger = self.logger.map_or_else(|| stderr::logger(&self.name), Ok)?;
         let system = System::assemble(&self.name, logger, timers, Box::new(workers), None, self.shutdown_timeout);
         system.shared.busy_time_users.store(self.busy_time.into(), Ordering::Relaxed);

@@ -17,6 +17,7 @@ use std::io;
 use crate::any_process::WithControl;
 use crate::context::Context;
 use crate::pid::WatchRef;
+use crate::scheduler::{self, Handle, Priority};
 
 pub use platform::Watched;
 
@@ -117,7 +118,7 @@ impl<M: Send + 'static> Context<M> {
             }
         });
         drop(armed.rearm);
-        shared.scheduler.spawn(armed.task, None);
+        scheduler::spawn(shared.scheduler.home(), armed.task, Priority::High, Handle::detach);
         Ok(watch)
     }
 

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -26,7 +26,7 @@ impl<T: AsFd> Watched for T {}
 /// A watch, not yet running.
 pub(super) struct Armed {
     /// Waits, sends, and waits to be armed again.
-    pub(super) task: Task,
+    pub(super) task: Pin<Box<dyn Task>>,
     /// Arms it again; dropping it ends the task.
     pub(super) rearm: Sender<()>,
 }

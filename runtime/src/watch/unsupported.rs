@@ -1,6 +1,7 @@
 //! Where there are no file descriptors, nothing can be watched.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_channel::Sender;
@@ -15,7 +16,7 @@ pub trait Watched {}
 
 /// A watch, not yet running; there is none.
 pub(super) struct Armed {
-    pub(super) task: Task,
+    pub(super) task: Pin<Box<dyn Task>>,
     pub(super) rearm: Sender<()>,
 }
 
