@@ -252,6 +252,13 @@ impl<T> Wait<T> {
     fn poll_limit(&mut self, server: &dyn AnyProcess, target: Target<'_>, cx: &mut Context<'_>) -> Poll<CallError> {
         if self.sleep.is_none() {
             self.sleep = self.limit.sleep(server.timers());
+            if let (Limit::After(timeout), Some((sleep, _))) = (self.limit, &mut self.sleep)
+                && !timeout.is_zero()
+            {
+                // The clock was looked at just now.
+                sleep.arm(cx.waker());
+                return Poll::Pending;
+            }
         }
         let Some((sleep, timeout)) = &mut self.sleep else {
             return Poll::Pending;

@@ -11,7 +11,7 @@ use async_channel::Sender;
 use crate::ancestors::Ancestors;
 use crate::exit::ExitReason;
 use crate::held::{Holder, Holders};
-use crate::pid::{AliasRef, MonitorRef, Pid, TimerRef, WatchRef};
+use crate::pid::{AliasRef, MonitorRef, Pid, WatchRef};
 use crate::rare::Rare;
 use crate::signal::{Down, Exit, Notice, Signal, Urgency};
 
@@ -60,7 +60,6 @@ pub(crate) struct Control {
     /// Whose exits have priority.
     pub(crate) urgent_links: Rare<BTreeSet<Pid>>,
     pub(crate) aliases: Rare<BTreeMap<AliasRef, AliasRights>>,
-    pub(crate) timers: BTreeSet<TimerRef>,
     /// Where it has a place that it loses when it ends.
     holders: Holders,
     /// What arms each watch again; a watch is over when this is dropped.
@@ -98,7 +97,6 @@ pub(crate) struct Ending {
     pub(crate) crashed: bool,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) holders: Holders,
-    pub(crate) timers: BTreeSet<TimerRef>,
     pub(crate) watches: BTreeMap<WatchRef, Sender<()>>,
     /// What `reason` has overruled, to be dropped once the lock is free: a reason may hold what user code made.
     pub(crate) _before: Life,
@@ -219,7 +217,6 @@ impl Control {
             crashed,
             name: self.name.take(),
             holders: std::mem::take(&mut self.holders),
-            timers: std::mem::take(&mut self.timers),
             watches: std::mem::take(&mut self.watches),
             _before: before,
         }

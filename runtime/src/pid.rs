@@ -134,11 +134,20 @@ impl fmt::Debug for MonitorRef {
 
 /// Names one timer; unique within its system.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TimerRef(pub(crate) u64);
+pub struct TimerRef {
+    pub(crate) number: u64,
+    /// Where the store has it.
+    pub(crate) index: u32,
+}
+
+impl TimerRef {
+    /// No timer has that name.
+    pub(crate) const NONE: TimerRef = TimerRef { number: 0, index: 0 };
+}
 
 impl fmt::Debug for TimerRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#Timer<{}>", self.0)
+        write!(f, "#Timer<{}>", self.number)
     }
 }
 

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::Context;
 use crate::address::Address;
-use crate::any_process::WithControl;
 use crate::pid::TimerRef;
-use crate::timers::Action;
+use crate::timers::Firing;
 
 impl<M: Send + 'static> Context<M> {
     /// Sends this process `message` after `delay`; never early. The timer ends with the process.
@@ -19,11 +18,9 @@ impl<M: Send + 'static> Context<M> {
     /// Sends `message` to another process after `delay`. The timer ends with this process, not with the receiver; an
     /// address by name is looked up when it expires.
     pub fn send_after_to<N: Send + 'static>(&mut self, delay: Duration, to: &Address<N>, message: N) -> TimerRef {
-        let process = self.process.clone();
         let mut letter = Some((to.clone(), message));
-        self.set_timer(self.system.shared.timers.after(delay), move |timer, _now| {
-            let pending = process.control(|control| control.timers.remove(&timer));
-            if let Some((to, message)) = letter.take().filter(|_| pending) {
+        self.set_timer(self.system.shared.timers.after(delay), move |firing| {
+            if let Some((to, message)) = letter.take().filter(|_| firing.finish()) {
                 to.cast(message);
             }
             None
@@ -74,18 +71,16 @@ impl<M: Send + 'static> Context<M> {
         let interval = interval.into();
         let process = self.process.clone();
         let mut next = self.system.shared.timers.after(interval.period);
-        self.set_timer(next, move |timer, now| {
-            next = interval.after(next, now);
-            process.push_from_timer(timer, false, &mut make).then_some(next)
+        self.set_timer(next, move |firing| {
+            next = interval.after(next, firing.now);
+            process.push_from_timer(firing, false, &mut make).then_some(next)
         })
     }
 
     /// Cancels one of this process's timers and returns the time that was left; `None` if it is over. Then its message
     /// may be in the mailbox.
     pub fn cancel_timer(&mut self, timer: TimerRef) -> Option<Duration> {
-        let pending = self.process.control(|control| control.timers.remove(&timer));
-        // Between its expiry and its delivery a timer is in no store; it is not delivered any more.
-        pending.then(|| self.system.shared.timers.cancel(timer).unwrap_or_default())
+        self.system.shared.timers.cancel(&self.process.timers, timer)
     }
 
     /// The time until a timer expires; `None` if it is over.
@@ -96,24 +91,16 @@ impl<M: Send + 'static> Context<M> {
     fn start_timer_at(&mut self, at: Instant, make: impl FnOnce(TimerRef) -> M + Send + 'static) -> TimerRef {
         let process = self.process.clone();
         let mut make = Some(make);
-        self.set_timer(at, move |timer, _now| {
+        self.set_timer(at, move |firing| {
             if let Some(make) = make.take() {
-                process.push_from_timer(timer, true, || make(timer));
+                process.push_from_timer(firing, true, || make(firing.timer));
             }
             None
         })
     }
 
-    fn set_timer(
-        &mut self,
-        at: Instant,
-        mut fire: impl FnMut(TimerRef, Instant) -> Option<Instant> + Send + 'static,
-    ) -> TimerRef {
-        let timers = &self.system.shared.timers;
-        let timer = timers.reserve();
-        self.process.control(|control| control.timers.insert(timer));
-        timers.set(timer, at, Action::Call(Box::new(move |now| fire(timer, now))));
-        timer
+    fn set_timer(&mut self, at: Instant, fire: impl FnMut(Firing<'_>) -> Option<Instant> + Send + 'static) -> TimerRef {
+        self.system.shared.timers.set(&self.process.timers, at, fire)
     }
 }
 

@@ -40,10 +40,7 @@ impl<M: Send + 'static> Process<M> {
         for sender in left.senders {
             sender.wake();
         }
-        for timer in &ending.timers {
-            // What a timer would have sent is dropped with it.
-            let _ = catch(|| self.system.timers.cancel(*timer));
-        }
+        self.system.timers.cancel_all(&self.timers);
         ending.watches.clear();
         let crash = ending.crashed.then(|| ending.reason.clone());
         let failed = fault.map(ExitReason::Panic).or(crash.clone());

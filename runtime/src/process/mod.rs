@@ -39,7 +39,7 @@ use crate::signal::{Down, Signal};
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::system::Shared;
-use crate::timers::Timers;
+use crate::timers::{TimerOwner, Timers};
 use crate::vitals::Vitals;
 
 /// A process as its senders and its own body know it.
@@ -49,6 +49,7 @@ pub(crate) struct Process<M> {
     pub(crate) system: Arc<Shared>,
     pub(crate) mailbox: Mailbox,
     inner: Lock<Inner<M>>,
+    pub(crate) timers: TimerOwner,
     /// How much its body has taken out of the queue and not received yet.
     held: AtomicU32,
     /// The task that runs it; there from before it runs.
@@ -119,6 +120,7 @@ impl<M: Send + 'static> Process<M> {
                 debts: Rare::default(),
                 on_failure: None,
             }),
+            timers: TimerOwner::new(),
             held: AtomicU32::new(0),
             task: OnceLock::new(),
             body_size: AtomicU32::new(0),

@@ -11,10 +11,12 @@ use crate::failure::OnFailure;
 use crate::links::Control;
 use crate::mailbox::{Consumer, Item, Push};
 use crate::panic::{catch, drop_quietly};
-use crate::pid::{AliasRef, TimerRef, WatchRef};
+use crate::pid::{AliasRef, WatchRef};
 use crate::room::Turn;
 use crate::signal::Urgency;
 use crate::slot;
+use crate::sync::atomic::Ordering;
+use crate::timers::Firing;
 
 impl<M: Send + 'static> Process<M> {
     pub(crate) fn push(&self, message: M) -> Result<(), Refused<M>> {
@@ -119,8 +121,8 @@ impl<M: Send + 'static> Process<M> {
     /// Delivers the message of one of the process's own timers, unless the timer was cancelled. It finds room in a
     /// full mailbox. If `once`, the timer is over with this. Returns whether it was delivered; a panic of `make` ends
     /// the process.
-    pub(crate) fn push_from_timer(&self, timer: TimerRef, once: bool, make: impl FnOnce() -> M) -> bool {
-        if !self.inner.lock().control.timers.contains(&timer) {
+    pub(crate) fn push_from_timer(&self, firing: Firing<'_>, once: bool, make: impl FnOnce() -> M) -> bool {
+        if !firing.is_pending() {
             return false;
         }
         // Making the message may run user code: not under the lock.
@@ -132,11 +134,7 @@ impl<M: Send + 'static> Process<M> {
                 return false;
             }
         };
-        let pending = |control: &mut Control| match once {
-            true => control.timers.remove(&timer),
-            false => control.timers.contains(&timer),
-        };
-        self.push_if(message, pending)
+        self.push_if(message, |_| if once { firing.finish() } else { firing.is_pending() })
     }
 
     /// Delivers what a watch has to say, unless it was cancelled. It finds room in a full mailbox.
@@ -155,6 +153,8 @@ impl<M: Send + 'static> Process<M> {
     /// Delivers a message that the process itself has asked for, if it is still `wanted`, whether there is room or not.
     fn push_if(&self, message: M, wanted: impl FnOnce(&mut Control) -> bool) -> bool {
         let mut inner = self.inner.lock();
+        // Before: whose timer cannot be cancelled any more looks for its message.
+        self.armed.store(false, Ordering::Release);
         if !wanted(&mut inner.control) || !inner.control.is_running() {
             drop(inner);
             let _ = drop_quietly(message);

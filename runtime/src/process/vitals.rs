@@ -68,6 +68,7 @@ impl<M: Send + 'static> Process<M> {
     pub(super) fn read_info(&self) -> Option<ProcessInfo> {
         self.settle_if_current();
         let system_age = self.system.age();
+        let timers = self.system.timers.count(&self.timers);
         let inner = self.inner.lock();
         let control = &inner.control;
         if let Life::Closed(_) = control.life {
@@ -95,7 +96,7 @@ impl<M: Send + 'static> Process<M> {
             monitors: control.watching.values().map(|watching| watching.pid).collect(),
             monitored_by: control.watchers.values().copied().collect(),
             groups: Vec::new(),
-            timers: control.timers.len(),
+            timers,
             memory: vitals.memory,
         };
         drop(inner);

@@ -1,0 +1,95 @@
+//! The wait for an instant.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
+
+use futures_lite::future;
+
+use super::Timers;
+use crate::current;
+use crate::pid::TimerRef;
+
+/// Waits until an instant of the system's clock; made by [`Context::sleep`](crate::Context::sleep).
+///
+/// # Cancel safety
+/// Dropping it forgets the timer.
+#[must_use = "futures do nothing unless they are awaited"]
+#[derive(Debug)]
+pub struct Sleep {
+    timers: Arc<Timers>,
+    at: Instant,
+    pending: Option<(TimerRef, Waker)>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timers.now() >= self.at {
+            ready!(current::poll_budget(cx));
+            current::spend();
+            return Poll::Ready(());
+        }
+        self.arm(cx.waker());
+        Poll::Pending
+    }
+}
+
+impl Sleep {
+    pub(super) fn new(timers: Arc<Timers>, at: Instant) -> Self {
+        Sleep { timers, at, pending: None }
+    }
+
+    /// Waits for `future`, but no longer than this: `None` if the time is over first.
+    ///
+    /// What is ready at once counts, however short the time.
+    ///
+    /// # Cancel safety
+    /// As cancel-safe as `future`, which is dropped when the time is over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future;
+    /// use std::time::Duration;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let minute = Duration::from_secs(60);
+    ///     assert_eq!(ctx.sleep(minute).limit(future::ready("tea")).await, Some("tea"));
+    ///     assert_eq!(ctx.sleep(minute).limit(future::pending::<&str>()).await, None);
+    /// });
+    /// ```
+    pub async fn limit<T>(self, future: impl Future<Output = T>) -> Option<T> {
+        let late = async {
+            self.await;
+            None
+        };
+        future::or(async { Some(future.await) }, late).await
+    }
+
+    /// Lets `waker` be woken in time, without a look at the clock.
+    pub(crate) fn arm(&mut self, waker: &Waker) {
+        if self.pending.as_ref().is_some_and(|(_, known)| known.will_wake(waker)) {
+            return;
+        }
+        self.forget();
+        let timer = self.timers.set_wake(self.at, waker.clone());
+        self.pending = Some((timer, waker.clone()));
+    }
+
+    fn forget(&mut self) {
+        if let Some((timer, _)) = self.pending.take() {
+            self.timers.cancel_wake(timer);
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}

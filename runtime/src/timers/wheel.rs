@@ -1,0 +1,325 @@
+//! The pending timers: a hierarchical timing wheel. A pure store, which knows of time what it is told.
+//!
+//! Time is counted in ticks of about a millisecond. A wheel has 64 slots: on the lowest a slot is a tick, on the next one it
+//! is a whole turn of the wheel below. A timer waits on the lowest wheel where its slot is not the one where time is, and comes
+//! down as time reaches its slot. What expires in the tick where time is, is near: only that is sorted.
+//!
+//! Invariants:
+//! - Timers come out when they have expired, not before: by their instants, those of one instant in the order they were set.
+//! - Whatever waits on a wheel expires before what waits on the wheels above it, and after all that is near.
+//! - An owner's timer that has come out is known until it is over, so that it can be cancelled while it fires.
+
+use std::collections::BTreeMap;
+
+use super::slab::Slab;
+use crate::pid::TimerRef;
+
+/// Since the start of the system's time.
+pub(super) type Nanos = u64;
+
+/// Nanoseconds in a tick, as a power of two: 1.05 ms.
+const TICK_BITS: u32 = 20;
+const SLOT_BITS: u32 = 6;
+const SLOTS: usize = 1 << SLOT_BITS;
+/// So many that the uppermost wheel never comes round.
+const WHEELS: usize = (u64::BITS - TICK_BITS).div_ceil(SLOT_BITS) as usize;
+/// No timer.
+const NONE: u32 = u32::MAX;
+
+pub(super) struct Wheel<T> {
+    timers: Slab<Timer<T>>,
+    owners: Slab<Owner>,
+    /// The first timer in each slot.
+    slots: [[u32; SLOTS]; WHEELS],
+    /// A bit for each slot where there is one.
+    taken: [u64; WHEELS],
+    /// Where time is.
+    tick: u64,
+    near: BTreeMap<(Nanos, u64), u32>,
+    last_number: u64,
+    pending: usize,
+}
+
+struct Timer<T> {
+    number: u64,
+    at: Nanos,
+    place: Place,
+    /// Its neighbours in the slot.
+    before: u32,
+    after: u32,
+    owner: Option<OwnerRef>,
+    /// Its neighbours among the owner's timers.
+    newer: u32,
+    older: u32,
+    /// Not there while it fires.
+    value: Option<T>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Near,
+    Slot { wheel: u8, slot: u8 },
+    Firing,
+}
+
+/// Whose timers end together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OwnerRef(pub(super) u32);
+
+struct Owner {
+    newest: u32,
+    count: usize,
+}
+
+/// A timer that has expired.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Due<T> {
+    pub(super) timer: TimerRef,
+    pub(super) at: Nanos,
+    pub(super) value: T,
+}
+
+impl<T> Wheel<T> {
+    pub(super) fn new() -> Self {
+        Wheel {
+            timers: Slab::new(),
+            owners: Slab::new(),
+            slots: [[NONE; SLOTS]; WHEELS],
+            taken: [0; WHEELS],
+            tick: 0,
+            near: BTreeMap::new(),
+            last_number: 0,
+            pending: 0,
+        }
+    }
+
+    /// How many are to expire.
+    pub(super) fn len(&self) -> usize {
+        self.pending
+    }
+
+    /// Sets a timer. One without an owner is over when it expires; one that has an owner, when it is told so.
+    pub(super) fn set(&mut self, at: Nanos, owner: Option<OwnerRef>, value: T) -> TimerRef {
+        self.last_number += 1;
+        let number = self.last_number;
+        let index = self.timers.insert(Timer {
+            number,
+            at,
+            place: Place::Firing,
+            before: NONE,
+            after: NONE,
+            owner,
+            newer: NONE,
+            older: NONE,
+            value: None,
+        });
+        if let Some(owner) = owner {
+            self.join(owner, index);
+        }
+        self.put(index, value);
+        TimerRef { number, index }
+    }
+
+    /// When it expires, or has expired if it fires now.
+    pub(super) fn expiry(&self, timer: TimerRef) -> Option<Nanos> {
+        self.find(timer).map(|timer| timer.at)
+    }
+
+    /// Whether it has an owner, has expired, and is not over.
+    pub(super) fn is_firing(&self, timer: TimerRef) -> bool {
+        self.find(timer).is_some_and(|timer| timer.place == Place::Firing)
+    }
+
+    /// Makes an end of the timer, if it is that owner's. Returns when it was to expire, and its value unless it fires now.
+    pub(super) fn remove(&mut self, timer: TimerRef, owner: Option<OwnerRef>) -> Option<(Nanos, Option<T>)> {
+        self.find(timer).filter(|timer| timer.owner == owner)?;
+        if let Some(owner) = owner {
+            self.leave(owner, timer.index);
+        }
+        let value = self.take(timer.index);
+        let removed = self.timers.remove(timer.index);
+        Some((removed.at, value))
+    }
+
+    /// Makes an end of a timer that fires. Returns whether it was to be had, which it is not if it was cancelled meanwhile.
+    pub(super) fn finish(&mut self, timer: TimerRef) -> bool {
+        let owner = self.find(timer).filter(|timer| timer.place == Place::Firing).map(|timer| timer.owner);
+        owner.is_some_and(|owner| self.remove(timer, owner).is_some())
+    }
+
+    /// Sets a timer again that fires. If it was cancelled meanwhile, its value is given back.
+    pub(super) fn set_again(&mut self, timer: TimerRef, at: Nanos, value: T) -> Option<T> {
+        if !self.is_firing(timer) {
+            return Some(value);
+        }
+        self.timers[timer.index].at = at;
+        self.put(timer.index, value);
+        None
+    }
+
+    /// When the next one expires.
+    pub(super) fn next_expiry(&self) -> Option<Nanos> {
+        if let Some(((at, _), _)) = self.near.first_key_value() {
+            return Some(*at);
+        }
+        let (wheel, slot, _) = self.first_slot()?;
+        let mut index = self.slots[wheel][slot];
+        let mut next = Nanos::MAX;
+        while index != NONE {
+            let timer = &self.timers[index];
+            next = next.min(timer.at);
+            index = timer.after;
+        }
+        Some(next)
+    }
+
+    /// Takes out the first `most` of those that have expired by `now`.
+    pub(super) fn take_due(&mut self, now: Nanos, most: usize, due: &mut Vec<Due<T>>) {
+        self.advance(now >> TICK_BITS);
+        for _ in 0..most {
+            let Some(entry) = self.near.first_entry().filter(|entry| entry.key().0 <= now) else { return };
+            let ((at, number), index) = entry.remove_entry();
+            self.pending -= 1;
+            let timer = &mut self.timers[index];
+            timer.place = Place::Firing;
+            let value = timer.value.take().expect("it has not fired");
+            if timer.owner.is_none() {
+                self.timers.remove(index);
+            }
+            due.push(Due { timer: TimerRef { number, index }, at, value });
+        }
+    }
+
+    /// Somebody who will have timers.
+    pub(super) fn add_owner(&mut self) -> OwnerRef {
+        OwnerRef(self.owners.insert(Owner { newest: NONE, count: 0 }))
+    }
+
+    /// How many timers it has, those that fire now among them.
+    pub(super) fn count(&self, owner: OwnerRef) -> usize {
+        self.owners[owner.0].count
+    }
+
+    /// Makes an end of up to `most` of its timers. When there are none left, the owner is gone.
+    pub(super) fn remove_owner(&mut self, owner: OwnerRef, most: usize, values: &mut Vec<T>) -> bool {
+        for _ in 0..most {
+            let newest = self.owners[owner.0].newest;
+            if newest == NONE {
+                self.owners.remove(owner.0);
+                return true;
+            }
+            self.leave(owner, newest);
+            values.extend(self.take(newest));
+            self.timers.remove(newest);
+        }
+        false
+    }
+
+    fn find(&self, timer: TimerRef) -> Option<&Timer<T>> {
+        self.timers.get(timer.index).filter(|found| found.number == timer.number)
+    }
+
+    /// Puts a timer that is nowhere where it belongs.
+    fn put(&mut self, index: u32, value: T) {
+        self.timers[index].value = Some(value);
+        self.pending += 1;
+        self.place(index);
+    }
+
+    fn place(&mut self, index: u32) {
+        let timer = &mut self.timers[index];
+        let tick = timer.at >> TICK_BITS;
+        if tick <= self.tick {
+            timer.place = Place::Near;
+            self.near.insert((timer.at, timer.number), index);
+            return;
+        }
+        let wheel = (tick ^ self.tick).ilog2() / SLOT_BITS;
+        let slot = (tick >> (wheel * SLOT_BITS)) as usize % SLOTS;
+        timer.place = Place::Slot { wheel: wheel as u8, slot: slot as u8 };
+        let wheel = wheel as usize;
+        let first = std::mem::replace(&mut self.slots[wheel][slot], index);
+        (timer.before, timer.after) = (NONE, first);
+        if first != NONE {
+            self.timers[first].before = index;
+        }
+        self.taken[wheel] |= 1 << slot;
+    }
+
+    /// Takes a timer from where it is; without a value if it fires.
+    fn take(&mut self, index: u32) -> Option<T> {
+        let timer = &mut self.timers[index];
+        let value = timer.value.take();
+        let (before, after) = (timer.before, timer.after);
+        match timer.place {
+            Place::Firing => return None,
+            Place::Near => drop(self.near.remove(&(timer.at, timer.number))),
+            Place::Slot { wheel, slot } => {
+                let (wheel, slot) = (usize::from(wheel), usize::from(slot));
+                match before {
+                    NONE => self.slots[wheel][slot] = after,
+                    _ => self.timers[before].after = after,
+                }
+                match after {
+                    NONE if before == NONE => self.taken[wheel] &= !(1 << slot),
+                    NONE => {}
+                    _ => self.timers[after].before = before,
+                }
+            }
+        }
+        self.pending -= 1;
+        value
+    }
+
+    /// The slot with the timers that are next after those near, and the tick at which it begins.
+    fn first_slot(&self) -> Option<(usize, usize, u64)> {
+        let wheel = self.taken.iter().position(|taken| *taken != 0)?;
+        let slot = self.taken[wheel].trailing_zeros();
+        let shift = wheel as u32 * SLOT_BITS;
+        let turn = self.tick >> shift >> SLOT_BITS << SLOT_BITS;
+        Some((wheel, slot as usize, (turn | u64::from(slot)) << shift))
+    }
+
+    /// Lets time go on to `tick`.
+    fn advance(&mut self, tick: u64) {
+        while let Some((wheel, slot, begin)) = self.first_slot().filter(|(_, _, begin)| *begin <= tick) {
+            self.tick = begin;
+            self.taken[wheel] &= !(1 << slot);
+            let mut index = std::mem::replace(&mut self.slots[wheel][slot], NONE);
+            while index != NONE {
+                let after = self.timers[index].after;
+                self.place(index);
+                index = after;
+            }
+        }
+        self.tick = self.tick.max(tick);
+    }
+
+    fn join(&mut self, owner: OwnerRef, index: u32) {
+        let owner = &mut self.owners[owner.0];
+        owner.count += 1;
+        let older = std::mem::replace(&mut owner.newest, index);
+        self.timers[index].older = older;
+        if older != NONE {
+            self.timers[older].newer = index;
+        }
+    }
+
+    fn leave(&mut self, owner: OwnerRef, index: u32) {
+        let timer = &self.timers[index];
+        let (newer, older) = (timer.newer, timer.older);
+        let owner = &mut self.owners[owner.0];
+        owner.count -= 1;
+        match newer {
+            NONE => owner.newest = older,
+            _ => self.timers[newer].older = older,
+        }
+        if older != NONE {
+            self.timers[older].newer = newer;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "wheel_tests.rs"]
+mod tests;
