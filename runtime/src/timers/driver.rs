@@ -9,7 +9,7 @@ use super::wheel::{Due, Nanos};
 use super::{Action, Firing, Timers};
 use crate::panic::catch;
 
-/// After timers have fired, so long passes until the next do: to wake up for each would cost more than all they lead to.
+/// Between one round of timers and the next so long passes: to wake up for each would cost more than all they lead to.
 const RESOLUTION: Duration = Duration::from_millis(1);
 /// So many are taken out of the store at once.
 const BATCH: usize = 256;
@@ -20,8 +20,8 @@ impl Timers {
     pub(crate) async fn drive(&self) {
         loop {
             let sooner = self.sooner.listen();
-            let rest = if self.fire_due() { RESOLUTION } else { Duration::ZERO };
-            let earliest = self.now() + rest;
+            let now = self.now();
+            let earliest = if self.fire_due() { now + RESOLUTION } else { now };
             match self.plan() {
                 None => sooner.await,
                 Some(at) => {
