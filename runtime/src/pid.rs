@@ -136,18 +136,19 @@ impl fmt::Debug for MonitorRef {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TimerRef {
     pub(crate) number: u64,
-    /// Where the store has it.
+    /// Which of the system's stores has it, and where.
+    pub(crate) store: u16,
     pub(crate) index: u32,
 }
 
 impl TimerRef {
     /// No timer has that name.
-    pub(crate) const NONE: TimerRef = TimerRef { number: 0, index: 0 };
+    pub(crate) const NONE: TimerRef = TimerRef { number: 0, store: 0, index: 0 };
 }
 
 impl fmt::Debug for TimerRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#Timer<{}>", self.number)
+        write!(f, "#Timer<{}.{}>", self.store, self.number)
     }
 }
 

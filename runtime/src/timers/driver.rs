@@ -1,18 +1,18 @@
 //! What lets timers fire: the machine's clock, or a test.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
 use futures_lite::future;
 
 use super::wheel::{Due, Nanos};
-use super::{Action, Firing, Timers};
+use super::{Action, Firing, Store, Timers};
 use crate::panic::catch;
+use crate::sync::Lock;
 
 /// Between one round of timers and the next so long passes: to wake up for each would cost more than all they lead to.
 const RESOLUTION: Duration = Duration::from_millis(1);
-/// So many are taken out of the store at once.
-const BATCH: usize = 256;
 
 impl Timers {
     /// Fires timers for ever, by the machine's clock; many that expire one close upon the other together, up to a millisecond
@@ -22,7 +22,7 @@ impl Timers {
             let sooner = self.sooner.listen();
             let now = self.now();
             let earliest = if self.fire_due() { now + RESOLUTION } else { now };
-            match self.plan() {
+            match self.plan(now) {
                 None => sooner.await,
                 Some(at) => {
                     let expiry = async {
@@ -35,65 +35,77 @@ impl Timers {
     }
 
     /// When to fire timers again, unless it is told that there is one before.
-    fn plan(&self) -> Option<Instant> {
-        let mut store = self.store.lock();
-        let next = store.wheel.next_expiry();
-        store.soonest = next.unwrap_or(Nanos::MAX);
-        drop(store);
-        next.map(|at| self.instant(at))
+    ///
+    /// That a timer was cancelled does not put it off: otherwise whoever sets timers and cancels them would each time have
+    /// to tell that his is the next.
+    fn plan(&self, now: Instant) -> Option<Instant> {
+        let now = self.nanos(now);
+        let look = |store: &Lock<Store>| {
+            let mut store = store.lock();
+            if store.soonest <= now {
+                store.soonest = store.wheel.next_expiry().unwrap_or(Nanos::MAX);
+            }
+            store.soonest
+        };
+        let soonest = self.stores.iter().map(look).min()?;
+        (soonest < Nanos::MAX).then(|| self.instant(soonest))
     }
 
     /// Fires what has expired by now, in order. Returns whether there was anything.
     pub(crate) fn fire_due(&self) -> bool {
         let now = self.now();
-        let mut batch = Vec::new();
-        let mut any = false;
-        loop {
-            self.store.lock().wheel.take_due(self.nanos(now), BATCH, &mut batch);
-            if batch.is_empty() {
-                return any;
-            }
-            any = true;
-            self.fire_all(&mut batch, now);
-        }
-    }
-
-    fn fire_all(&self, batch: &mut Vec<Due<Action>>, now: Instant) {
-        let mut rest = batch.drain(..);
-        while let Some(due) = rest.next() {
+        let mut due = self.take_due(now);
+        let any = !due.is_empty();
+        while let Some(next) = due.pop_front() {
             // What fires may drop what user code made, and a panic of that must not stop the other timers.
-            let again = catch(|| self.fire(due, now)).unwrap_or(None);
-            if again.is_some_and(|at| at <= now) {
-                // It may come before those that were taken out with it.
-                rest.for_each(|due| self.put_back(due));
-                return;
+            if let Ok(Some(again)) = catch(|| self.fire(next, now)) {
+                let place = due.partition_point(|other| other.order() < again.order());
+                due.insert(place, again);
             }
         }
+        any
     }
 
-    /// Returns when the timer expires again, if it does.
-    fn fire(&self, due: Due<Action>, now: Instant) -> Option<Instant> {
-        match due.value {
+    /// Takes out what has expired by `now`, in order.
+    fn take_due(&self, now: Instant) -> VecDeque<Due<Action>> {
+        const AT_ONCE: usize = 256;
+        let now = self.nanos(now);
+        let mut due = Vec::new();
+        for store in &self.stores {
+            let mut before = usize::MAX;
+            // The lock is free now and then.
+            while before != due.len() {
+                before = due.len();
+                store.lock().wheel.take_due(now, AT_ONCE, &mut due);
+            }
+        }
+        due.sort_by_key(Due::order);
+        due.into()
+    }
+
+    /// Returns the timer if it expires again before `now`, and so has to fire again in its turn.
+    fn fire(&self, mut due: Due<Action>, now: Instant) -> Option<Due<Action>> {
+        let again = match &mut due.value {
             Action::Wake(waker) => {
-                waker.wake();
+                waker.wake_by_ref();
                 None
             }
-            Action::Call(mut call) => {
-                let at = call(Firing { timers: self, timer: due.timer, now })?;
-                let cancelled = self.store.lock().wheel.set_again(due.timer, self.nanos(at), Action::Call(call));
-                drop(cancelled);
-                Some(at)
-            }
-        }
-    }
-
-    fn put_back(&self, due: Due<Action>) {
-        let left = match due.value {
-            // Nothing keeps track of it any more: it is due, and goes now.
-            Action::Wake(waker) => return drop(catch(|| waker.wake())),
-            call => self.store.lock().wheel.set_again(due.timer, due.at, call),
+            Action::Call(call) => call(Firing { timers: self, timer: due.timer, now }),
         };
-        drop(catch(|| drop(left)));
+        let at = again?;
+        due.at = self.nanos(at);
+        if at <= now {
+            return Some(due);
+        }
+        let cancelled = self.store(due.timer.store).wheel.set_again(due.timer, due.at, due.value);
+        drop(cancelled);
+        None
+    }
+}
+
+impl<T> Due<T> {
+    fn order(&self) -> (Nanos, u64) {
+        (self.at, self.timer.number)
     }
 }
 

@@ -72,7 +72,7 @@ fn timers_fire_in_order_of_expiry_and_never_early() {
 #[test]
 fn timers_of_one_instant_fire_in_the_order_they_were_set() {
     let bench = Bench::new();
-    let ids: Vec<u32> = (0..3 * BATCH as u32).collect();
+    let ids: Vec<u32> = (0..1000).collect();
     for id in &ids {
         bench.set(10, *id);
     }

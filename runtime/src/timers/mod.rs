@@ -1,44 +1,52 @@
 //! Timers, and the system's clock.
 //!
 //! Invariants:
-//! - None fires early; those that expire at different instants fire in that order, those of one instant in the order they were
-//!   set.
+//! - None fires early; those that expire at different instants fire in that order, those that a process sets for one instant
+//!   in the order it sets them.
 //! - No lock is held while a timer fires.
 //! - The timer of a process is pending until it is cancelled, has sent its message, or the process ends: one of these.
 
 mod driver;
+mod owner;
 mod slab;
 mod sleep;
 mod wheel;
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
 
+pub(crate) use self::owner::TimerOwner;
 pub use self::sleep::Sleep;
 
-use self::wheel::{Nanos, OwnerRef, Wheel};
+use self::wheel::{Nanos, Wheel};
 use crate::clock::Clock;
 use crate::panic::drop_quietly;
 use crate::pid::TimerRef;
-use crate::sync::Lock;
+use crate::sync::{Guard, Lock, per_thread};
 
 /// A system's timers and its clock.
 pub(crate) struct Timers {
     clock: Clock,
     start: Instant,
-    store: Lock<Store>,
+    /// Several, so that threads do not wait for each other: a process keeps to one, and so does a thread for what no process
+    /// owns.
+    stores: Box<[Lock<Store>]>,
     /// Told when the next expiry moves forward.
     sooner: Event,
 }
 
+// Two do not share what a processor takes from memory at once.
+#[repr(align(128))]
 struct Store {
     wheel: Wheel<Action>,
-    /// When the driver looks again, unless it is told to do so sooner.
+    /// When the driver looks here again, unless it is told to do so sooner: not after the next expiry.
     soonest: Nanos,
 }
 
@@ -56,14 +64,17 @@ pub(crate) struct Firing<'a> {
     pub(crate) now: Instant,
 }
 
-/// Whose timers end with it; what a process has to do with its timers.
-#[derive(Debug)]
-pub(crate) struct TimerOwner(AtomicU32);
+const MOST_STORES: usize = 64;
 
 impl Timers {
     pub(crate) fn new(clock: Clock) -> Self {
-        let store = Store { wheel: Wheel::new(), soonest: Nanos::MAX };
-        Timers { start: clock.now(), clock, store: Lock::new(store), sooner: Event::new() }
+        let count = match clock {
+            Clock::Real => thread::available_parallelism().map_or(1, |count| count.get().min(MOST_STORES)),
+            // A test has one order of all, whatever threads it is made on.
+            Clock::Virtual(_) => 1,
+        };
+        let store = |number| Lock::new(Store { wheel: Wheel::new(number as u16), soonest: Nanos::MAX });
+        Timers { start: clock.now(), clock, stores: (0..count).map(store).collect(), sooner: Event::new() }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -85,8 +96,9 @@ impl Timers {
         fire: impl FnMut(Firing<'_>) -> Option<Instant> + Send + 'static,
     ) -> TimerRef {
         let mut action = Some(Action::Call(Box::new(fire)));
-        let timer = self.insert(at, |wheel, at| {
-            let owner = owner.get_or_begin(wheel)?;
+        let store = owner.store().unwrap_or_else(|| self.store_here());
+        let timer = self.insert(store, at, |wheel, at| {
+            let owner = owner.get_or_begin(store, wheel)?;
             Some(wheel.set(at, Some(owner), action.take()?))
         });
         // Whoever has ended has no more timers.
@@ -95,12 +107,12 @@ impl Timers {
 
     /// Wakes `waker` at that instant.
     fn set_wake(&self, at: Instant, waker: Waker) -> TimerRef {
-        self.insert(at, |wheel, at| wheel.set(at, None, Action::Wake(waker)))
+        self.insert(self.store_here(), at, |wheel, at| wheel.set(at, None, Action::Wake(waker)))
     }
 
-    fn insert<R>(&self, at: Instant, insert: impl FnOnce(&mut Wheel<Action>, Nanos) -> R) -> R {
+    fn insert<R>(&self, store: u16, at: Instant, insert: impl FnOnce(&mut Wheel<Action>, Nanos) -> R) -> R {
         let at = self.nanos(at);
-        let mut store = self.store.lock();
+        let mut store = self.store(store);
         let inserted = insert(&mut store.wheel, at);
         let is_sooner = at < store.soonest;
         if is_sooner {
@@ -115,26 +127,24 @@ impl Timers {
 
     /// Makes an end of one of the owner's timers. Returns the time that was left, or `None` if it was over.
     pub(crate) fn cancel(&self, owner: &TimerOwner, timer: TimerRef) -> Option<Duration> {
-        let mut store = self.store.lock();
-        let removed = owner.get().and_then(|owner| store.wheel.remove(timer, Some(owner)));
+        let mut store = self.store(timer.store);
+        let removed = owner.get(timer.store).and_then(|owner| store.wheel.remove(timer, Some(owner)));
         drop(store);
         removed.map(|(at, _action)| self.until(at))
     }
 
     fn cancel_wake(&self, timer: TimerRef) {
-        let removed = self.store.lock().wheel.remove(timer, None);
+        let removed = self.store(timer.store).wheel.remove(timer, None);
         drop(removed);
     }
 
     /// Makes an end of all of the owner's timers; it will have no others.
     pub(crate) fn cancel_all(&self, owner: &TimerOwner) {
         const AT_ONCE: usize = 256;
-        let store = self.store.lock();
-        let Some(ending) = owner.end() else { return };
-        drop(store);
+        let Some((store, ending)) = owner.end(|store| self.store(store)) else { return };
         let mut actions = Vec::new();
         loop {
-            let is_done = self.store.lock().wheel.remove_owner(ending, AT_ONCE, &mut actions);
+            let is_done = self.store(store).wheel.remove_owner(ending, AT_ONCE, &mut actions);
             // What a timer would have sent is dropped with it.
             actions.drain(..).for_each(|action| drop(drop_quietly(action)));
             if is_done {
@@ -145,26 +155,40 @@ impl Timers {
 
     /// How many of the owner's timers are pending.
     pub(crate) fn count(&self, owner: &TimerOwner) -> usize {
-        let store = self.store.lock();
-        owner.get().map_or(0, |owner| store.wheel.count(owner))
+        let Some(number) = owner.store() else { return 0 };
+        let store = self.store(number);
+        owner.get(number).map_or(0, |owner| store.wheel.count(owner))
     }
 
     pub(crate) fn time_left(&self, timer: TimerRef) -> Option<Duration> {
-        let at = self.store.lock().wheel.expiry(timer);
+        let at = self.store(timer.store).wheel.expiry(timer);
         at.map(|at| self.until(at))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.store.lock().wheel.len()
+        self.stores.iter().map(|store| store.lock().wheel.len()).sum()
     }
 
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
-        let next = self.store.lock().wheel.next_expiry();
+        let next = self.stores.iter().filter_map(|store| store.lock().wheel.next_expiry()).min();
         next.map(|at| self.instant(at))
     }
 
     pub(crate) fn sleep_until(self: &Arc<Self>, at: Instant) -> Sleep {
         Sleep::new(self.clone(), at)
+    }
+
+    fn store(&self, number: u16) -> Guard<'_, Store> {
+        // A timer of another system may have a number that is none here.
+        self.stores.get(usize::from(number)).unwrap_or(&self.stores[0]).lock()
+    }
+
+    /// The store of this thread.
+    fn store_here(&self) -> u16 {
+        match self.stores.len() {
+            1 => 0,
+            count => (thread_number() % count) as u16,
+        }
     }
 
     /// What the wheel calls that instant; what is beyond its time, in 584 years, it takes for the end of it.
@@ -185,44 +209,27 @@ impl Timers {
 impl Firing<'_> {
     /// Whether the timer was not cancelled yet.
     pub(crate) fn is_pending(&self) -> bool {
-        self.timers.store.lock().wheel.is_firing(self.timer)
+        self.timers.store(self.timer.store).wheel.is_firing(self.timer)
     }
 
     /// Makes an end of the timer, unless it was cancelled: then it returns false, and the timer must do nothing.
     pub(crate) fn finish(&self) -> bool {
-        self.timers.store.lock().wheel.finish(self.timer)
+        self.timers.store(self.timer.store).wheel.finish(self.timer)
     }
 }
 
-impl TimerOwner {
-    /// It had no timer yet.
-    const NEW: u32 = u32::MAX;
-    /// It will have none any more.
-    const ENDED: u32 = u32::MAX - 1;
+per_thread! {
+    /// In the order in which threads first ask for it.
+    static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+}
 
-    pub(crate) const fn new() -> Self {
-        TimerOwner(AtomicU32::new(Self::NEW))
-    }
-
-    // What follows is called under the store's lock, which orders it.
-
-    fn get(&self) -> Option<OwnerRef> {
-        let owner = self.0.load(Ordering::Relaxed);
-        (owner < Self::ENDED).then_some(OwnerRef(owner))
-    }
-
-    fn get_or_begin(&self, wheel: &mut Wheel<Action>) -> Option<OwnerRef> {
-        if self.0.load(Ordering::Relaxed) == Self::NEW {
-            self.0.store(wheel.add_owner().0, Ordering::Relaxed);
-        }
-        self.get()
-    }
-
-    fn end(&self) -> Option<OwnerRef> {
-        let owner = self.get();
-        self.0.store(Self::ENDED, Ordering::Relaxed);
-        owner
-    }
+fn thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NUMBER.get().unwrap_or_else(|| {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        NUMBER.set(Some(number));
+        number
+    })
 }
 
 impl fmt::Debug for Timers {

@@ -27,6 +27,8 @@ const WHEELS: usize = (u64::BITS - TICK_BITS).div_ceil(SLOT_BITS) as usize;
 const NONE: u32 = u32::MAX;
 
 pub(super) struct Wheel<T> {
+    /// Which of the system's stores it is.
+    store: u16,
     timers: Slab<Timer<T>>,
     owners: Slab<Owner>,
     /// The first timer in each slot.
@@ -80,8 +82,9 @@ pub(super) struct Due<T> {
 }
 
 impl<T> Wheel<T> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(store: u16) -> Self {
         Wheel {
+            store,
             timers: Slab::new(),
             owners: Slab::new(),
             slots: [[NONE; SLOTS]; WHEELS],
@@ -117,7 +120,7 @@ impl<T> Wheel<T> {
             self.join(owner, index);
         }
         self.put(index, value);
-        TimerRef { number, index }
+        TimerRef { number, store: self.store, index }
     }
 
     /// When it expires, or has expired if it fires now.
@@ -186,7 +189,7 @@ impl<T> Wheel<T> {
             if timer.owner.is_none() {
                 self.timers.remove(index);
             }
-            due.push(Due { timer: TimerRef { number, index }, at, value });
+            due.push(Due { timer: TimerRef { number, store: self.store, index }, at, value });
         }
     }
 

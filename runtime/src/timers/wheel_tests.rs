@@ -43,7 +43,7 @@ struct Known {
 
 impl Pair {
     fn new(seed: u64) -> Self {
-        let mut wheel = Wheel::new();
+        let mut wheel = Wheel::new(0);
         let owners = (0..3).map(|_| wheel.add_owner()).collect();
         Pair { rng: Rng::with_seed(seed), wheel, owners, now: 0, pending: BTreeMap::new(), firing: Vec::new() }
     }
@@ -174,7 +174,7 @@ fn it_does_as_a_sorted_map_does() {
 fn timers_at_the_edges_of_slots_come_out_when_they_expire_and_not_before() {
     for wheel in 0..6 {
         for begin in [0, 1, TICK - 1, TICK, turn(wheel) - TICK, turn(wheel) - 1, turn(wheel)] {
-            let mut store = Wheel::new();
+            let mut store = Wheel::new(0);
             assert_eq!(store.expire(begin), []);
             let edges = [turn(wheel), turn(wheel) * 2, turn(wheel) * 64];
             let instants: Vec<Nanos> =
@@ -193,7 +193,7 @@ fn timers_at_the_edges_of_slots_come_out_when_they_expire_and_not_before() {
 
 #[test]
 fn those_of_one_instant_come_out_in_the_order_they_were_set_wherever_they_waited() {
-    let mut store = Wheel::new();
+    let mut store = Wheel::new(0);
     let at = turn(2) + 7;
     store.set(at, None, 1);
     assert_eq!(store.expire(turn(1)), []);
@@ -207,7 +207,7 @@ fn those_of_one_instant_come_out_in_the_order_they_were_set_wherever_they_waited
 
 #[test]
 fn within_one_tick_they_come_out_by_their_instants() {
-    let mut store = Wheel::new();
+    let mut store = Wheel::new(0);
     for at in [5, 3, 4, 1, 2] {
         store.set(turn(3) + at, None, at);
     }
@@ -218,7 +218,7 @@ fn within_one_tick_they_come_out_by_their_instants() {
 
 #[test]
 fn a_jump_over_many_slots_brings_all_out_in_order() {
-    let mut store = Wheel::new();
+    let mut store = Wheel::new(0);
     let mut instants: Vec<Nanos> = (0..60).flat_map(|bit| [1 << bit, (1 << bit) + 1, 3 << bit]).collect();
     for at in &instants {
         store.set(*at, None, *at);
@@ -230,7 +230,7 @@ fn a_jump_over_many_slots_brings_all_out_in_order() {
 
 #[test]
 fn the_end_of_time_is_an_instant_like_others() {
-    let mut store = Wheel::new();
+    let mut store = Wheel::new(0);
     let timer = store.set(Nanos::MAX, None, "last");
     store.set(Nanos::MAX - 1, None, "last but one");
     assert_eq!(store.next_expiry(), Some(Nanos::MAX - 1));
@@ -240,7 +240,7 @@ fn the_end_of_time_is_an_instant_like_others() {
 
 #[test]
 fn a_place_that_is_used_again_is_no_longer_that_of_the_timer_before() {
-    let mut store = Wheel::new();
+    let mut store = Wheel::new(0);
     let before = store.set(1, None, "before");
     store.remove(before, None);
     let after = store.set(1, None, "after");
@@ -251,7 +251,7 @@ fn a_place_that_is_used_again_is_no_longer_that_of_the_timer_before() {
 
 #[test]
 fn a_timer_that_has_an_owner_is_known_until_it_is_over() {
-    let mut store = Wheel::new();
+    let mut store = Wheel::new(0);
     let owner = store.add_owner();
     let timer = store.set(1, Some(owner), "tick");
     store.take_due(1, 1, &mut Vec::new());
