@@ -133,6 +133,14 @@ impl Timers {
         removed.map(|(at, _action)| self.until(at))
     }
 
+    /// Whether that is pending, and for this waker.
+    fn will_wake(&self, timer: TimerRef, waker: &Waker) -> bool {
+        match self.store(timer.store).wheel.value(timer) {
+            Some(Action::Wake(known)) => known.will_wake(waker),
+            _ => false,
+        }
+    }
+
     fn cancel_wake(&self, timer: TimerRef) {
         let removed = self.store(timer.store).wheel.remove(timer, None);
         drop(removed);

@@ -20,7 +20,7 @@ use crate::pid::TimerRef;
 pub struct Sleep {
     timers: Arc<Timers>,
     at: Instant,
-    pending: Option<(TimerRef, Waker)>,
+    pending: Option<TimerRef>,
 }
 
 impl Future for Sleep {
@@ -73,16 +73,15 @@ impl Sleep {
 
     /// Lets `waker` be woken in time, without a look at the clock.
     pub(crate) fn arm(&mut self, waker: &Waker) {
-        if self.pending.as_ref().is_some_and(|(_, known)| known.will_wake(waker)) {
+        if self.pending.is_some_and(|timer| self.timers.will_wake(timer, waker)) {
             return;
         }
         self.forget();
-        let timer = self.timers.set_wake(self.at, waker.clone());
-        self.pending = Some((timer, waker.clone()));
+        self.pending = Some(self.timers.set_wake(self.at, waker.clone()));
     }
 
     fn forget(&mut self) {
-        if let Some((timer, _)) = self.pending.take() {
+        if let Some(timer) = self.pending.take() {
             self.timers.cancel_wake(timer);
         }
     }

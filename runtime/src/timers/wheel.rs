@@ -128,6 +128,11 @@ impl<T> Wheel<T> {
         self.find(timer).map(|timer| timer.at)
     }
 
+    /// What it will come out with.
+    pub(super) fn value(&self, timer: TimerRef) -> Option<&T> {
+        self.find(timer)?.value.as_ref()
+    }
+
     /// Whether it has an owner, has expired, and is not over.
     pub(super) fn is_firing(&self, timer: TimerRef) -> bool {
         self.find(timer).is_some_and(|timer| timer.place == Place::Firing)
@@ -135,13 +140,13 @@ impl<T> Wheel<T> {
 
     /// Makes an end of the timer, if it is that owner's. Returns when it was to expire, and its value unless it fires now.
     pub(super) fn remove(&mut self, timer: TimerRef, owner: Option<OwnerRef>) -> Option<(Nanos, Option<T>)> {
-        self.find(timer).filter(|timer| timer.owner == owner)?;
+        let at = self.find(timer).filter(|timer| timer.owner == owner)?.at;
         if let Some(owner) = owner {
             self.leave(owner, timer.index);
         }
         let value = self.take(timer.index);
-        let removed = self.timers.remove(timer.index);
-        Some((removed.at, value))
+        self.timers.remove(timer.index);
+        Some((at, value))
     }
 
     /// Makes an end of a timer that fires. Returns whether it was to be had, which it is not if it was cancelled meanwhile.
