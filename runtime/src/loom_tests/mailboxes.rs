@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_lite::future;
+
 use super::{Count, Polled, at_once, count_events, exit_reason, in_every_order, pid, polled_beside};
 use crate::address::{Address, SendError};
 use crate::context::Context;
 use crate::dead_letters::DeadReason;
 use crate::exit::ExitReason;
 use crate::mailbox::Mailbox;
-use crate::signal::EventRef;
 use crate::spawn::SpawnOptions;
 use crate::testing::TestSystem;
 
@@ -110,20 +111,25 @@ fn a_sender_that_waits_for_room_gets_its_message_back_at_the_end() {
 #[test]
 fn a_timer_is_cancelled_or_its_message_comes() {
     in_every_order(|test| {
-        let (events, cancelled) = (Count::default(), Count::default());
-        let (seen, undone) = (events.clone(), cancelled.clone());
+        let (sent, cancelled, late) = (Count::default(), Count::default(), Count::default());
+        let (seen, undone, seen_late) = (sent.clone(), cancelled.clone(), late.clone());
         let process = test.spawn(|mut ctx: Context<&str>| async move {
             let timer = ctx.send_after(Duration::from_millis(1), "time is over");
-            ctx.receive_matching(|event| matches!(event, EventRef::Message(&"cancel"))).await;
-            if ctx.cancel_timer(timer).is_some() {
+            if ctx.receive_message().await == "time is over" {
+                seen.add_one();
+                ctx.receive_message().await;
+            } else if ctx.cancel_timer(timer).is_some() {
                 undone.add_one();
+            } else if future::poll_once(ctx.receive()).await.is_some() {
+                // It was there at once.
+                seen.add_one();
             }
-            count_events(&mut ctx, &seen).await;
+            count_events(&mut ctx, &seen_late).await;
         });
         test.run_until_idle();
         process.cast("cancel");
         let other = test.clone();
         at_once(&test, move || other.run_until_idle(), || test.advance(Duration::from_millis(1)));
-        assert_eq!(events.get() + cancelled.get(), 1);
+        assert_eq!((sent.get() + cancelled.get(), late.get()), (1, 0));
     });
 }
