@@ -257,7 +257,7 @@ fn a_timer_that_has_an_owner_is_known_until_it_is_over() {
     store.take_due(1, 1, &mut Vec::new());
     assert_eq!((store.len(), store.count(owner), store.expiry(timer)), (0, 1, Some(1)));
     assert_eq!(store.set_again(timer, 2, "tock"), None);
-    assert_eq!((store.len(), store.is_firing(timer)), (1, false));
+    assert_eq!((store.is_firing(timer), store.finish(timer), store.len()), (false, false, 1));
     store.take_due(2, 1, &mut Vec::new());
     assert_eq!(store.remove(timer, Some(owner)), Some((2, None)));
     assert_eq!(store.set_again(timer, 3, "tick"), Some("tick"));
