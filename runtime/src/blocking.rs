@@ -32,7 +32,7 @@ impl SystemHandle {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ExitReason> {
         let work = || catch(work);
-        let outcome = if self.shared.scheduler.is_simulated() { work() } else { smol::unblock(work).await };
+        let outcome = if self.shared.scheduler.is_simulated() { work() } else { blocking::unblock(work).await };
         outcome.map_err(ExitReason::Panic)
     }
 }

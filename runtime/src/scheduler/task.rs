@@ -74,7 +74,7 @@ impl Home {
 /// Drops a task that was woken when nothing is run any more. Who wakes may hold a lock that the task's end wants, too, as
 /// event-listener does: so not here.
 pub(super) fn drop_elsewhere(task: Runnable) {
-    smol::unblock(move || drop(task)).detach();
+    blocking::unblock(move || drop(task)).detach();
 }
 
 /// What a task carries for its scheduler.
