@@ -22,6 +22,7 @@ const RUNTIME: &[&str] = &[
     "current",
     "room",
     "signal",
+    "system_message",
     "vitals",
     "held",
     "links",
@@ -56,6 +57,7 @@ const RUNTIME: &[&str] = &[
     "address",
     "call",
     "requests",
+    "system_call",
     "context",
     "alias",
     "registry",
@@ -67,7 +69,7 @@ const RUNTIME: &[&str] = &[
     "loom_tests",
 ];
 
-const BEHAVIOURS: &[&str] = &["gen_server"];
+const BEHAVIOURS: &[&str] = &["behaviour", "sys", "gen_server"];
 
 const SUPERVISOR: &[&str] =
     &["child_spec", "intensity", "children", "strategy", "error", "auto_shutdown", "decide", "shutdown", "supervisor"];

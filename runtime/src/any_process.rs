@@ -11,6 +11,8 @@ use crate::info::ProcessInfo;
 use crate::links::Control;
 use crate::pid::Pid;
 use crate::signal::Signal;
+use crate::slot::Owed;
+use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::Timers;
 use crate::vitals::Vitals;
 
@@ -42,6 +44,8 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     /// The timers of its system.
     fn timers(&self) -> &Arc<Timers>;
     fn signal(&self, signal: Signal) -> Delivery;
+    /// Queues a message for the loop that runs the process, which owes an answer to it.
+    fn push_system(&self, message: SystemMessage, answer: Owed) -> Result<(), NotTaken>;
     /// Ends the process on the system's behalf, whether it traps exits or not.
     fn doom(&self, reason: ExitReason);
     fn parent(&self) -> Option<Pid> {

@@ -205,6 +205,12 @@ pub enum CallError {
         /// Each waits for the next, and the last for the first, which is the caller.
         circle: Vec<Pid>,
     },
+    /// What the process was asked is answered by behaviours only, and it is a plain process.
+    #[error("call to {target} failed: it is not a behaviour")]
+    NotABehaviour {
+        /// Who was called.
+        target: Recipient,
+    },
     /// The process called itself, and would have waited for ever.
     #[error("call to {target} failed: a process cannot call itself")]
     CallingSelf {

@@ -57,6 +57,7 @@ pub(crate) enum EventKind {
     Message,
     ExitOf(Pid),
     DownOf(Pid),
+    System,
 }
 
 impl<M> EventRef<'_, M> {

@@ -47,6 +47,7 @@ pub struct SpawnOptions {
     pub(crate) mailbox: Mailbox,
     pub(crate) priority: Priority,
     pub(crate) own_thread: bool,
+    pub(crate) behaviour: bool,
     /// How many times its supervisor had started this child before.
     pub(crate) restarts: u16,
     pub(crate) via: Option<Arc<dyn Enrol>>,
@@ -109,6 +110,14 @@ impl SpawnOptions {
         self.own_thread = true;
         self
     }
+
+    /// A loop will run the process that takes [system messages](Context::receive_incoming): from its birth on they wait for it. For
+    /// behaviours.
+    #[must_use]
+    pub fn behaviour(mut self) -> Self {
+        self.behaviour = true;
+        self
+    }
 }
 
 /// How a new process and the one that spawns it hang together from its first moment on.
@@ -119,6 +128,8 @@ pub(crate) enum Tie {
     /// A link that carries no exit until the child's `init` is acknowledged.
     Start,
     Monitor(MonitorRef),
+    /// As `Monitor`, but it has no parent: the one that starts it only watches.
+    StartMonitor(MonitorRef),
 }
 
 impl System {
@@ -235,11 +246,17 @@ where
     B: FnOnce(Context<M>) -> F + Send + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    let ancestors = parent.map(of_child).unwrap_or_default();
-    let SpawnOptions { name, label, mailbox, priority, own_thread, restarts, via } = options;
-    let mut control = tied_child(tie, ancestors.parent());
+    let ancestors = match tie {
+        Tie::StartMonitor(_) => Ancestors::default(),
+        _ => parent.map(of_child).unwrap_or_default(),
+    };
+    let SpawnOptions { name, label, mailbox, priority, own_thread, behaviour, restarts, via } = options;
+    let mut control = tied_child(tie, parent.map(AnyProcess::pid));
     control.label = label;
     let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, system.clone(), mailbox, control)));
+    if behaviour {
+        process.become_behaviour();
+    }
     system.observe(|| Moment::Spawned(&*process, name.as_deref()));
     if name.is_some() || via.is_some() {
         let unborn = Unborn(&process);
@@ -332,7 +349,7 @@ fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
             control.links.insert(parent);
             control.starter = Some(parent);
         }
-        Tie::Monitor(monitor) => drop(control.watchers.insert(monitor, parent)),
+        Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => drop(control.watchers.insert(monitor, parent)),
     }
     control
 }
@@ -343,7 +360,9 @@ fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
             (_, Tie::None) => {}
             (Life::Closed(_), _) => return false,
             (_, Tie::Link | Tie::Start) => drop(control.links.insert(child.pid())),
-            (_, Tie::Monitor(monitor)) => drop(control.watching.insert(monitor, child.pid().into())),
+            (_, Tie::Monitor(monitor) | Tie::StartMonitor(monitor)) => {
+                control.watching.insert(monitor, child.pid().into());
+            }
         }
         true
     });

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
 use crate::links::Life;
 use crate::names::RegisterError;
-use crate::pid::Pid;
+use crate::pid::{MonitorRef, Pid};
 use crate::signal::{Exit, Signal};
 use crate::slot;
 use crate::spawn::{SpawnOptions, Tie, spawn};
@@ -163,6 +163,52 @@ where
     start_tied(&parent.system, Some(&*parent.process), Tie::Start, options, body).await
 }
 
+/// Starts a process without a parent, monitored by the process of `ctx`, and waits until its body calls [`InitAck::ready`].
+///
+/// # Errors
+/// As [`start`]. A failed start brings no down.
+///
+/// # Cancel safety
+/// Dropping the future before it is ready kills the process, and brings no down.
+pub async fn start_monitor<N, M, B, F>(
+    ctx: &mut Context<N>,
+    options: StartOptions,
+    body: B,
+) -> Result<(Address<M>, MonitorRef), StartError>
+where
+    N: Send + 'static,
+    M: Send + 'static,
+    B: FnOnce(Context<M>, InitAck) -> F + Send + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let monitor = ctx.system().shared.next_monitor();
+    let watch = Watch { ctx, monitor: Some(monitor) };
+    let watcher = watch.ctx.process().clone();
+    let address = start_tied(watch.ctx.system(), Some(&*watcher), Tie::StartMonitor(monitor), options, body).await?;
+    watch.keep();
+    Ok((address, monitor))
+}
+
+/// The monitor of a start, which ends with it if it is given up.
+struct Watch<'a, N: Send + 'static> {
+    ctx: &'a mut Context<N>,
+    monitor: Option<MonitorRef>,
+}
+
+impl<N: Send + 'static> Watch<'_, N> {
+    fn keep(mut self) {
+        self.monitor = None;
+    }
+}
+
+impl<N: Send + 'static> Drop for Watch<'_, N> {
+    fn drop(&mut self) {
+        if let Some(monitor) = self.monitor.take() {
+            self.ctx.demonitor(monitor);
+        }
+    }
+}
+
 async fn start_tied<M, B, F>(
     system: &SystemHandle,
     parent: Option<&dyn AnyProcess>,
@@ -191,7 +237,9 @@ where
         if is_restart {
             system.shared.restarts.fetch_add(1, Ordering::Relaxed);
         }
-        hand_over(&*process, parent).await;
+        if tie == Tie::Start {
+            hand_over(&*process, parent).await;
+        }
         return Ok(address);
     }
     drop(undo);

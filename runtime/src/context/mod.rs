@@ -5,11 +5,12 @@ mod notice;
 mod receive;
 mod relations;
 mod timers;
+mod wishes;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use slog::{Logger, o};
 
@@ -29,6 +30,7 @@ use crate::timers::Sleep;
 
 pub use relations::MonitorOptions;
 pub use timers::{Interval, Missed};
+pub use wishes::{AnswerAtEnd, IdleTimeout, Wishes};
 
 /// A process as its own body sees it.
 ///
@@ -59,8 +61,7 @@ pub struct Context<M: Send + 'static> {
     /// Who wants to hear if the process fails of what it has received last.
     on_failure: Option<OnFailure>,
     logger: OnceLock<Logger>,
-    continuation: Option<M>,
-    idle_timeout: Option<Duration>,
+    wishes: Option<Box<Wishes<M>>>,
 }
 
 impl<M: Send + 'static> Context<M> {
@@ -72,8 +73,7 @@ impl<M: Send + 'static> Context<M> {
             urgent: 0,
             on_failure: None,
             logger: OnceLock::new(),
-            continuation: None,
-            idle_timeout: None,
+            wishes: None,
         }
     }
 
@@ -141,26 +141,14 @@ impl<M: Send + 'static> Context<M> {
         self.system.sleep(duration)
     }
 
-    /// Asks the behaviour that runs this process to handle `message` next, before anything that waits in the mailbox;
-    /// OTP's `{continue, Term}`. The last one asked for in a callback counts.
-    pub fn continue_with(&mut self, message: M) {
-        self.continuation = Some(message);
+    /// Waits until `deadline`, an instant of the system's clock.
+    pub fn sleep_until(&self, deadline: Instant) -> Sleep {
+        self.system.shared.timers.sleep_until(deadline)
     }
 
-    /// Asks the behaviour that runs this process to tell it when nothing has come for `timeout` after this callback.
-    /// Whatever comes before cancels it.
-    pub fn idle_timeout(&mut self, timeout: Duration) {
-        self.idle_timeout = Some(timeout);
-    }
-
-    /// For behaviours: what [`continue_with`](Self::continue_with) left.
-    pub fn take_continuation(&mut self) -> Option<M> {
-        self.continuation.take()
-    }
-
-    /// For behaviours: what [`idle_timeout`](Self::idle_timeout) left.
-    pub fn take_idle_timeout(&mut self) -> Option<Duration> {
-        self.idle_timeout.take()
+    /// For behaviours: from here on a loop runs this process that takes [system messages](Self::receive_incoming).
+    pub fn become_behaviour(&mut self) {
+        self.process.become_behaviour();
     }
 
     /// For behaviours: from here on this process only cleans up. Calls that it leaves unanswered hear of its end, with the

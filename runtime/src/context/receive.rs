@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::Context;
 use crate::current::{self, POLL_BUDGET};
+use crate::failure::OnFailure;
 use crate::mailbox::Item;
 use crate::observer::Moment;
 use crate::signal::{Event, EventRef};
+use crate::system_message::Incoming;
 
 impl<M: Send + 'static> Context<M> {
     /// Receives what comes next. A process that nobody sends anything waits for ever.
@@ -18,6 +20,40 @@ impl<M: Send + 'static> Context<M> {
     /// Dropping the future loses nothing.
     pub async fn receive(&mut self) -> Event<M> {
         poll_fn(|cx| self.poll_receive(cx)).await
+    }
+
+    /// As [`receive`](Self::receive), for the loop that runs a process: system messages too, in their turn. To everybody else
+    /// who receives they are not there, and keep their places.
+    ///
+    /// Only a process that was [spawned as a behaviour](crate::SpawnOptions::behaviour), or
+    /// [became one](Self::become_behaviour), gets any.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn receive_incoming(&mut self) -> Incoming<M> {
+        poll_fn(|cx| self.poll_next(cx, |_| true, Item::into_incoming)).await
+    }
+
+    /// As [`receive_incoming`](Self::receive_incoming), or `None` if nothing has come by `deadline`; see
+    /// [`receive_deadline`](Self::receive_deadline).
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn receive_incoming_deadline(&mut self, deadline: Instant) -> Option<Incoming<M>> {
+        Self::prepare_race().await;
+        let incoming = self.sleep_until(deadline).limit(self.receive_incoming()).await;
+        Self::finish_race(&incoming);
+        incoming
+    }
+
+    /// As [`receive_incoming`](Self::receive_incoming), but of events only those that are `wanted`; the others keep their places.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn receive_system_or(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Incoming<M> {
+        let mut seen = 0;
+        let mut is_wanted = |item: &Item<M>| item.peek().is_none_or(&mut wanted);
+        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut is_wanted, Item::into_incoming)).await
     }
 
     /// Receives the next message. Exits and downs before it keep their places, for [`receive`](Self::receive).
@@ -40,16 +76,17 @@ impl<M: Send + 'static> Context<M> {
     /// Dropping the future loses nothing.
     pub async fn receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
         let mut seen = 0;
-        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut wanted)).await
+        let mut is_wanted = |item: &Item<M>| item.peek().is_some_and(&mut wanted);
+        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut is_wanted, Item::into_event)).await
     }
 
     /// Takes the first that matches out of what is there already.
     pub fn try_receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Option<Event<M>> {
         self.take_urgent();
         self.process.take_all_into(&mut self.batch);
-        let found = self.batch.iter().position(|item| wanted(item.peek()))?;
+        let found = self.batch.iter().position(|item| item.peek().is_some_and(&mut wanted))?;
         self.announce(&self.batch[found]);
-        Some(self.take(found))
+        Some(self.take(found, Item::into_event))
     }
 
     /// Receives what comes next, or `None` if nothing comes within `timeout`. With a zero timeout it takes what is there.
@@ -66,29 +103,50 @@ impl<M: Send + 'static> Context<M> {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn receive_deadline(&mut self, deadline: Instant) -> Option<Event<M>> {
-        // Before the race: a process that pauses has not found its mailbox empty.
+        Self::prepare_race().await;
+        let event = self.sleep_until(deadline).limit(self.receive()).await;
+        Self::finish_race(&event);
+        event
+    }
+
+    /// Before a race with time: a process that pauses has not found its mailbox empty.
+    async fn prepare_race() {
         poll_fn(|cx| current::poll_budget(cx)).await;
-        let event = self.system.shared.timers.sleep_until(deadline).limit(self.receive()).await;
-        if event.is_none() {
-            // Who looks in again and again without waiting must let others run, too.
+    }
+
+    /// Who looks in again and again without waiting must let others run, too.
+    fn finish_race<T>(received: &Option<T>) {
+        if received.is_none() {
             current::spend();
         }
-        event
     }
 
     #[inline]
     fn poll_receive(&mut self, cx: &mut task::Context<'_>) -> Poll<Event<M>> {
+        self.poll_next(cx, |item| !item.is_system(), Item::into_event)
+    }
+
+    /// Takes the first item that is there for whoever receives.
+    #[inline]
+    fn poll_next<T>(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        is_there: impl Fn(&Item<M>) -> bool,
+        open: impl Open<M, T>,
+    ) -> Poll<T> {
         ready!(current::poll_budget(cx));
         loop {
             self.take_urgent();
-            if !self.batch.is_empty() {
-                return self.poll_take(0);
+            match self.batch.front() {
+                Some(first) if is_there(first) => return self.poll_take(0, open),
+                Some(_) => return self.poll_matching(cx, &mut 0, &mut |item| is_there(item), open),
+                None => {}
             }
-            if let Some(item) = self.process.take_next(&mut self.batch, cx.waker()) {
-                return self.poll_deliver(item);
-            }
-            if !self.process.has_urgent() {
-                return Poll::Pending;
+            match self.process.take_next(&mut self.batch, cx.waker()) {
+                Some(item) if is_there(&item) => return self.poll_deliver(item, open),
+                Some(item) => self.batch.push_front(item),
+                None if self.process.has_urgent() => {}
+                None => return Poll::Pending,
             }
         }
     }
@@ -99,34 +157,36 @@ impl<M: Send + 'static> Context<M> {
         if self.batch.is_empty() && !self.process.has_urgent() {
             ready!(current::poll_budget(cx));
             match self.process.take_next(&mut self.batch, cx.waker()) {
-                Some(item) if item.is_message() => return self.poll_deliver(item),
+                Some(item) if item.is_message() => return self.poll_deliver(item, Item::into_event),
                 Some(item) => self.batch.push_front(item),
                 None if self.process.has_urgent() => {}
                 None => return Poll::Pending,
             }
         }
-        self.poll_matching(cx, seen, &mut |event| matches!(event, EventRef::Message(_)))
+        let is_wanted = &mut |item: &Item<M>| matches!(item.peek(), Some(EventRef::Message(_)));
+        self.poll_matching(cx, seen, is_wanted, Item::into_event)
     }
 
-    fn poll_matching(
+    fn poll_matching<T>(
         &mut self,
         cx: &mut task::Context<'_>,
         seen: &mut usize,
-        wanted: &mut impl FnMut(EventRef<'_, M>) -> bool,
-    ) -> Poll<Event<M>> {
+        is_wanted: &mut impl FnMut(&Item<M>) -> bool,
+        open: impl Open<M, T>,
+    ) -> Poll<T> {
         ready!(current::poll_budget(cx));
         let held = self.batch.len();
         loop {
             let news = self.take_urgent();
             // What has priority has come in front of what was seen. If nothing was, what came before it is looked at first.
             if *seen > 0 {
-                if let Some(found) = news.clone().find(|index| wanted(self.batch[*index].peek())) {
-                    return self.poll_take(found);
+                if let Some(found) = news.clone().find(|index| is_wanted(&self.batch[*index])) {
+                    return self.poll_take(found, open);
                 }
                 *seen += news.len();
             }
-            if let Some(found) = (*seen..self.batch.len()).find(|index| wanted(self.batch[*index].peek())) {
-                return self.poll_take(found);
+            if let Some(found) = (*seen..self.batch.len()).find(|index| is_wanted(&self.batch[*index])) {
+                return self.poll_take(found, open);
             }
             *seen = self.batch.len();
             // What is passed over costs no budget, but if ever more comes, others must run, too.
@@ -152,39 +212,44 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// As [`poll_deliver`](Self::poll_deliver), of an item in the batch.
-    fn poll_take(&mut self, index: usize) -> Poll<Event<M>> {
+    fn poll_take<T>(&mut self, index: usize, open: impl Open<M, T>) -> Poll<T> {
         self.announce(&self.batch[index]);
-        if self.process.is_doomed() { Poll::Pending } else { Poll::Ready(self.take(index)) }
+        if self.process.is_doomed() { Poll::Pending } else { Poll::Ready(self.take(index, open)) }
     }
 
     /// A process that a signal has ended is at an await here: it receives nothing more.
     #[inline]
-    fn poll_deliver(&mut self, item: Item<M>) -> Poll<Event<M>> {
+    fn poll_deliver<T>(&mut self, item: Item<M>, open: impl Open<M, T>) -> Poll<T> {
         self.announce(&item);
         if self.process.is_doomed() {
             self.batch.push_front(item);
             return Poll::Pending;
         }
-        Poll::Ready(self.deliver(item))
+        Poll::Ready(self.deliver(item, open))
     }
 
     #[inline]
     fn announce(&self, item: &Item<M>) {
-        self.system.shared.observe(|| Moment::Receives(&*self.process, item.peek().kind()));
+        self.system.shared.observe(|| Moment::Receives(&*self.process, item.kind()));
     }
 
-    fn take(&mut self, index: usize) -> Event<M> {
+    fn take<T>(&mut self, index: usize, open: impl Open<M, T>) -> T {
         let item = self.batch.remove(index).expect("the caller found it there");
         self.urgent -= usize::from(index < self.urgent);
-        self.deliver(item)
+        self.deliver(item, open)
     }
 
     #[inline]
-    fn deliver(&mut self, item: Item<M>) -> Event<M> {
+    fn deliver<T>(&mut self, item: Item<M>, open: impl Open<M, T>) -> T {
         current::spend();
         self.process.received(item.is_message(), self.batch.len());
-        let (event, on_failure) = item.into_event();
+        let (received, on_failure) = open(item);
         self.on_failure = on_failure;
-        event
+        received
     }
 }
+
+/// Makes of an item what is received, and tells whom to tell should the process fail of it.
+trait Open<M, T>: FnOnce(Item<M>) -> (T, Option<OnFailure>) {}
+
+impl<M, T, F: FnOnce(Item<M>) -> (T, Option<OnFailure>)> Open<M, T> for F {}

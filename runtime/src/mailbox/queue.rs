@@ -10,6 +10,7 @@ use crate::pid::MonitorRef;
 use crate::rare::Rare;
 use crate::room::{Room, Turn};
 use crate::signal::{Notice, Urgency};
+use crate::system_message::SystemMessage;
 
 pub(crate) struct Queue<M> {
     items: Fifo<Item<M>>,
@@ -116,6 +117,10 @@ impl<M> Queue<M> {
 
     pub(crate) fn push_told(&mut self, monitor: MonitorRef, message: M, urgency: Urgency) -> Consumer {
         self.push_news(Item::Told(Box::new((monitor, message))), urgency)
+    }
+
+    pub(crate) fn push_system(&mut self, message: SystemMessage) -> Consumer {
+        self.add(Item::System(Box::new(message)))
     }
 
     fn push_news(&mut self, news: Item<M>, urgency: Urgency) -> Consumer {

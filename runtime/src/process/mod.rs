@@ -36,9 +36,11 @@ use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::rare::Rare;
 use crate::scheduler::{Handle, Priority};
 use crate::signal::{Down, Signal};
+use crate::slot::Owed;
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::system::Shared;
+use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::{TimerOwner, Timers};
 use crate::vitals::Vitals;
 
@@ -79,6 +81,8 @@ pub(crate) struct Process<M> {
     receiving: AtomicBool,
     /// Set once a signal has ended it: what the lock knows, told without the lock.
     doomed: AtomicBool,
+    /// Whether a loop runs it that takes system messages.
+    is_behaviour: AtomicBool,
     /// Set once its body only cleans up: callers it left unanswered shall hear of its end.
     leaving: AtomicBool,
     /// Set when all is released and all are told.
@@ -135,6 +139,7 @@ impl<M: Send + 'static> Process<M> {
             #[cfg(debug_assertions)]
             receiving: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
+            is_behaviour: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             exited: Event::new(),
@@ -282,6 +287,11 @@ impl<M: Send + 'static> Process<M> {
         self.doomed.load(Ordering::Acquire)
     }
 
+    /// From now on system messages reach it.
+    pub(crate) fn become_behaviour(&self) {
+        self.is_behaviour.store(true, Ordering::Release);
+    }
+
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Relaxed)
     }
@@ -391,6 +401,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn signal(&self, signal: Signal) -> Delivery {
         self.receive_signal(signal)
+    }
+
+    fn push_system(&self, message: SystemMessage, answer: Owed) -> Result<(), NotTaken> {
+        self.push_system_message(message, answer)
     }
 
     fn doom(&self, reason: ExitReason) {

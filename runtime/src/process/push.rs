@@ -14,8 +14,9 @@ use crate::panic::{catch, drop_quietly};
 use crate::pid::{AliasRef, WatchRef};
 use crate::room::Turn;
 use crate::signal::Urgency;
-use crate::slot;
+use crate::slot::{self, Owed};
 use crate::sync::atomic::Ordering;
+use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::Firing;
 
 impl<M: Send + 'static> Process<M> {
@@ -116,6 +117,21 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn leave_line(&self, turn: Turn) {
         let next = self.inner.lock().queue.leave_line(turn);
         wake(next);
+    }
+
+    pub(super) fn push_system_message(&self, message: SystemMessage, answer: Owed) -> Result<(), NotTaken> {
+        let mut inner = self.inner.lock();
+        if !inner.control.is_running() {
+            return Err(NotTaken::Gone);
+        }
+        if !self.is_behaviour.load(Ordering::Acquire) {
+            return Err(NotTaken::NotABehaviour);
+        }
+        inner.debts.make().add(answer);
+        let consumer = inner.queue.push_system(message);
+        drop(inner);
+        self.wake(consumer);
+        Ok(())
     }
 
     /// Delivers the message of one of the process's own timers, unless the timer was cancelled. It finds room in a

@@ -88,6 +88,7 @@ impl fmt::Display for EventKind {
             EventKind::Message => f.write_str("a message"),
             EventKind::ExitOf(pid) => write!(f, "the exit of {pid}"),
             EventKind::DownOf(pid) => write!(f, "the down of {pid}"),
+            EventKind::System => f.write_str("a system message"),
         }
     }
 }

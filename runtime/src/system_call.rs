@@ -1,0 +1,46 @@
+//! Requests to whatever loop runs a process.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::{Limit, Wait};
+use crate::current;
+use crate::pid::Recipient;
+use crate::reply::{CallError, Reply};
+use crate::system::SystemHandle;
+use crate::system_message::{NotTaken, SystemMessage};
+
+impl SystemHandle {
+    /// Sends the loop that runs a process what `request` makes of a [`Reply`], and waits for the answer, for as long as it
+    /// takes if there is no `timeout`. For behaviours; programs use what those make of it.
+    ///
+    /// # Errors
+    /// See [`CallError`]; [`CallError::NotABehaviour`] if no such loop runs there.
+    ///
+    /// # Cancel safety
+    /// Nothing is sent before the first poll. Dropping the future later leaves the request with the process; a late answer
+    /// reaches nobody.
+    pub async fn system_call<T: Send + 'static>(
+        &self,
+        to: impl Into<Recipient>,
+        timeout: Option<Duration>,
+        request: impl FnOnce(Reply<T>) -> SystemMessage + Send,
+    ) -> Result<T, CallError> {
+        let target = to.into();
+        let Some(process) = self.shared.table.get(self.shared.pid_of(&target)) else {
+            return Err(CallError::NoProcess { target });
+        };
+        if Arc::as_ptr(&process).addr() == current::address() {
+            return Err(CallError::CallingSelf { target });
+        }
+        current::consume_budget().await;
+        let (reply, answer) = Reply::channel();
+        process.push_system(request(reply), answer.owed()).map_err(|not_taken| match not_taken {
+            NotTaken::Gone => CallError::NoProcess { target: target.clone() },
+            NotTaken::NotABehaviour => CallError::NotABehaviour { target: target.clone() },
+        })?;
+        let mut wait = Wait::new(answer, timeout.map_or(Limit::Never, Limit::After));
+        poll_fn(|cx| wait.poll(&*process, &|| target.clone(), cx)).await
+    }
+}
