@@ -62,21 +62,25 @@
 
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
-pub use proscenium_behaviours::{GenServer, Info, Start};
+pub use proscenium_behaviours::{
+    Behaviour, GenServer, Info, Received, ServerLoop, Start, StopError, Subject, Sys, SysError, SysEvent, SysEventKind,
+    SysState, SysStatistics, SysStatus,
+};
 #[cfg(any(feature = "log", feature = "tracing"))]
 pub use proscenium_runtime::bridges;
 #[cfg(feature = "metrics")]
 pub use proscenium_runtime::describe_metrics;
 pub use proscenium_runtime::{
-    Address, Alias, AliasOptions, Ancestor, Ancestors, Builder, BusyTime, By, Call, CallError, Cause, Changes, Context,
-    CrashReport, DeadLetter, DeadReason, Down, Duplicate, ErrorContext, Event, EventRef, Exit, ExitKind, ExitReason,
-    Failure, GroupChange, GroupError, GroupName, GroupSnapshot, InitAck, Interest, Interval, KeyError, LookupError,
-    Mailbox, MailboxOverflow, Missed, MonitorOptions, MonitorRef, Offender, Outcome, Overflow, Panic, Parent,
-    ParsePidError, Pid, Priority, ProcessInfo, ProgressReport, Ranked, Ready, Recipient, RegisterError, Registry,
-    RegistryChange, RegistryEntry, RegistryKey, Reply, Report, Request, Requests, Scope, ScopeChange, SendError, Sleep,
-    SpawnOptions, StartError, StartOptions, Status, SupervisorReport, System, SystemCounts, SystemHandle,
-    SystemSnapshot, TimerRef, TreeNode, TrySendError, Unique, WatchError, WatchRef, Watched, catch_panic,
-    consume_budget, logging, multi_call, start, start_link, testing,
+    Address, Alias, AliasOptions, Ancestor, Ancestors, AnswerAtEnd, Builder, BusyTime, By, Call, CallError, Cause,
+    Changes, Context, CrashReport, DeadLetter, DeadReason, Down, Duplicate, ErrorContext, Event, EventRef, Exit,
+    ExitKind, ExitReason, Failure, GroupChange, GroupError, GroupName, GroupSnapshot, IdleTimeout, Incoming, InitAck,
+    Interest, Interval, KeyError, LookupError, Mailbox, MailboxOverflow, Missed, MonitorOptions, MonitorRef, Offender,
+    Outcome, Overflow, Panic, Parent, ParsePidError, Pid, Priority, ProcessInfo, ProgressReport, Ranked, Ready,
+    Recipient, RegisterError, Registry, RegistryChange, RegistryEntry, RegistryKey, Reply, Report, Request, Requests,
+    Scope, ScopeChange, SendError, Sleep, SpawnOptions, StartError, StartOptions, Status, SupervisorReport, System,
+    SystemCounts, SystemHandle, SystemMessage, SystemSnapshot, TimerRef, TreeNode, TrySendError, Unique, WatchError,
+    WatchRef, Watched, Wishes, catch_panic, consume_budget, logging, multi_call, start, start_link, start_monitor,
+    testing,
 };
 pub use proscenium_supervisor::{
     AutoShutdown, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart,

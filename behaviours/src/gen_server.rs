@@ -5,16 +5,17 @@
 //! - `terminate` is the last callback. It is called whenever a callback stops the server, fails or panics, or the parent
 //!   tells a server that traps exits to stop; never when a signal ends it.
 
+use std::any::{Any, type_name};
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{self, Poll};
-use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use proscenium_runtime::{
-    Address, Context, Down, Event, Exit, ExitReason, InitAck, Mailbox, Parent, Registry, RegistryKey, SpawnOptions,
-    StartError, StartOptions, SystemHandle, catch_panic, start, start_link,
-};
+use proscenium_runtime::{Address, Context, Down, Event, Exit, ExitReason, IdleTimeout, InitAck, Wishes, catch_panic};
+
+use crate::behaviour::{Behaviour, Start};
+use crate::sys::{Received, Subject, SysEventKind, SysState};
 
 /// A server's callbacks.
 ///
@@ -28,7 +29,7 @@ use proscenium_runtime::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use proscenium_behaviours::{GenServer, Info};
+/// use proscenium_behaviours::GenServer;
 /// use proscenium_runtime::testing::TestSystem;
 /// use proscenium_runtime::{Context, ExitReason, Reply};
 ///
@@ -37,6 +38,7 @@ use proscenium_runtime::{
 /// enum Ask {
 ///     Put(String),
 ///     Get(Reply<Option<String>>),
+///     Forget,
 /// }
 ///
 /// impl GenServer for Cache {
@@ -51,14 +53,9 @@ use proscenium_runtime::{
 ///         match message {
 ///             Ask::Put(text) => self.0 = Some(text),
 ///             Ask::Get(reply) => reply.send(self.0.clone()),
+///             Ask::Forget => self.0 = None,
 ///         }
-///         ctx.idle_timeout(Duration::from_secs(60));
-///         Ok(())
-///     }
-///
-///     async fn handle_info(&mut self, info: Info, _ctx: &mut Context<Ask>) -> Result<(), ExitReason> {
-///         assert_eq!(info, Info::Timeout);
-///         self.0 = None;
+///         ctx.idle_timeout(Duration::from_secs(60), Ask::Forget);
 ///         Ok(())
 ///     }
 /// }
@@ -101,7 +98,7 @@ pub trait GenServer: Sized + Send + 'static {
         ctx: &mut Context<Self::Message>,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send;
 
-    /// Hears of other processes' ends, and of an idle timeout. By default a warning is logged.
+    /// Hears of other processes' ends. By default a warning is logged.
     ///
     /// # Errors
     /// As [`handle`](Self::handle).
@@ -138,8 +135,75 @@ pub trait GenServer: Sized + Send + 'static {
     }
 
     /// A start of this server with `args`, to be given options and then carried out, by you or by a supervisor.
-    fn start(args: Self::Args) -> Start<Self> {
-        Start { args, options: StartOptions::new() }
+    fn start(args: Self::Args) -> Start<ServerLoop<Self>> {
+        Start::new(args)
+    }
+
+    /// Makes the process of `ctx` this server, until it ends; OTP's `enter_loop`. What its body returns is the result of this.
+    ///
+    /// Whoever started the process is the server's parent.
+    ///
+    /// # Errors
+    /// The reason with which the process ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::GenServer;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Reply};
+    ///
+    /// struct Oven {
+    ///     degrees: u32,
+    /// }
+    ///
+    /// impl GenServer for Oven {
+    ///     type Args = ();
+    ///     type Message = Reply<u32>;
+    ///
+    ///     async fn init(_args: (), _ctx: &mut Context<Reply<u32>>) -> Result<Self, ExitReason> {
+    ///         Ok(Oven { degrees: 20 })
+    ///     }
+    ///
+    ///     async fn handle(&mut self, ask: Reply<u32>, _ctx: &mut Context<Reply<u32>>) -> Result<(), ExitReason> {
+    ///         ask.send(self.degrees);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let oven = ctx.spawn_link(|mut ctx: Context<Reply<u32>>| async move {
+    ///         ctx.receive_message().await.send(0); // Not a server yet.
+    ///         Oven { degrees: 200 }.enter_loop(ctx).await
+    ///     });
+    ///     assert_eq!(oven.call(|reply| reply).await, Ok(0));
+    ///     assert_eq!(oven.call(|reply| reply).await, Ok(200));
+    /// });
+    /// ```
+    fn enter_loop(self, mut ctx: Context<Self::Message>) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        async move {
+            ctx.become_behaviour();
+            serve(&mut Live(self), &mut ctx).await
+        }
+    }
+
+    /// Writes of the server what reports and [`Sys`](crate::Sys) may show; OTP's `format_status`. By default the name of its
+    /// type: what is not chosen to be shown stays secret.
+    ///
+    /// # Errors
+    /// If `f` fails.
+    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(type_name::<Self>())
+    }
+
+    /// Writes of a message what reports and [`Sys`](crate::Sys) may show. By default the name of its type; where that is `Debug`,
+    /// `write!(f, "{message:?}")` shows all of it.
+    ///
+    /// # Errors
+    /// If `f` fails.
+    fn format_message(message: &Self::Message, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _ = message;
+        f.write_str(type_name::<Self::Message>())
     }
 }
 
@@ -151,132 +215,79 @@ pub enum Info {
     Exit(Exit),
     /// A monitored process ended.
     Down(Down),
-    /// Nothing came for as long as [`Context::idle_timeout`] asked for.
-    Timeout,
 }
 
-/// A start of a server; made by [`GenServer::start`].
-///
-/// It is a value: a supervisor keeps it, and starts the server anew from it.
-pub struct Start<S: GenServer> {
-    args: S::Args,
-    options: StartOptions,
-}
+/// The behaviour that runs a [`GenServer`]; what [`Start`] starts.
+pub struct ServerLoop<S>(PhantomData<fn() -> S>);
 
-impl<S: GenServer> Start<S> {
-    /// Registers the server under `name` before `init` is called.
-    #[must_use]
-    pub fn name(mut self, name: &str) -> Self {
-        self.options = self.options.spawn(|options| options.name(name));
-        self
-    }
+impl<S: GenServer> Behaviour for ServerLoop<S> {
+    type Args = S::Args;
+    type Message = S::Message;
+    type Handle = Address<S::Message>;
 
-    /// Registers the server under a key before `init` is called, as [`Registry::register`] does; OTP's `via`.
-    #[must_use]
-    pub fn via<K, V>(mut self, registry: &Registry<K, S::Message, V>, key: K, value: V) -> Self
-    where
-        K: RegistryKey,
-        V: Clone + Send + Sync + 'static,
-    {
-        self.options = self.options.spawn(|options| options.via(registry, key, value));
-        self
-    }
-
-    /// Says what the server is, in a few words, for reports.
-    #[must_use]
-    pub fn label(mut self, label: &str) -> Self {
-        self.options = self.options.spawn(|options| options.label(label));
-        self
-    }
-
-    /// Sets the mailbox; unbounded by default.
-    #[must_use]
-    pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
-        self.options = self.options.spawn(|options| options.mailbox(mailbox));
-        self
-    }
-
-    /// Sets what else a process may be given at its birth: a priority, or a thread of its own.
-    #[must_use]
-    pub fn options(mut self, change: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
-        self.options = self.options.spawn(change);
-        self
-    }
-
-    /// Gives `init` this long; then the server is killed. By default it takes as long as it takes, as in OTP.
-    #[must_use]
-    pub fn init_timeout(mut self, timeout: Duration) -> Self {
-        self.options = self.options.init_timeout(timeout);
-        self
-    }
-
-    /// Starts the server without a parent; OTP's `start`.
-    ///
-    /// # Errors
-    /// If its name or key is taken, or its `init` fails, ends or takes too long. Then nothing of it is left.
-    ///
-    /// # Cancel safety
-    /// Dropping the future before it is ready kills the server.
-    pub async fn spawn(self, system: &SystemHandle) -> Result<Address<S::Message>, StartError> {
-        start(system, self.options, |ctx, ack| serve::<S>(self.args, ctx, ack)).await
-    }
-
-    /// Starts the server linked to the process of `ctx`, its parent; OTP's `start_link`.
-    ///
-    /// # Errors
-    /// As [`spawn`](Self::spawn). A failed start sends the parent no exit signal.
-    ///
-    /// # Cancel safety
-    /// Dropping the future before it is ready kills the server.
-    pub async fn link<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<Address<S::Message>, StartError> {
-        self.link_to(&ctx.as_parent()).await
-    }
-
-    /// As [`link`](Self::link), for whoever has the parent's handle.
-    ///
-    /// # Errors
-    /// As [`link`](Self::link).
-    ///
-    /// # Cancel safety
-    /// As [`link`](Self::link).
-    pub async fn link_to(self, parent: &Parent) -> Result<Address<S::Message>, StartError> {
-        start_link(parent, self.options, |ctx, ack| serve::<S>(self.args, ctx, ack)).await
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
+    fn run(
+        args: S::Args,
+        mut ctx: Context<S::Message>,
+        ack: InitAck,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        async move {
+            let mut live = Live(S::init(args, &mut ctx).await?);
+            ack.ready();
+            serve(&mut live, &mut ctx).await
+        }
     }
 }
 
-impl<S: GenServer<Args: Clone>> Clone for Start<S> {
-    fn clone(&self) -> Self {
-        Start { args: self.args.clone(), options: self.options.clone() }
-    }
-}
-
-impl<S: GenServer> fmt::Debug for Start<S> {
+impl<S> fmt::Debug for ServerLoop<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Start").field("server", &std::any::type_name::<S>()).finish_non_exhaustive()
+        write!(f, "ServerLoop<{}>", type_name::<S>())
+    }
+}
+
+/// A server that runs.
+struct Live<S>(S);
+
+impl<S: GenServer> Subject for Live<S> {
+    fn behaviour(&self) -> &'static str {
+        "gen_server"
+    }
+
+    fn state(&mut self) -> &mut dyn Any {
+        &mut self.0
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<S>()
+    }
+
+    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.format_status(f)
     }
 }
 
 /// The life of a server.
-#[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
-fn serve<S: GenServer>(
-    args: S::Args,
-    mut ctx: Context<S::Message>,
-    ack: InitAck,
-) -> impl Future<Output = Result<(), ExitReason>> + Send {
-    async move {
-        let mut server = S::init(args, &mut ctx).await?;
-        ack.ready();
-        let reason = loop {
-            let next = next(&mut ctx).await;
-            let handled = catch_panic(handle(&mut server, &mut ctx, next)).await;
-            if let Err(reason) = handled.and_then(|outcome| outcome) {
-                break reason;
-            }
+async fn serve<S: GenServer>(live: &mut Live<S>, ctx: &mut Context<S::Message>) -> Result<(), ExitReason> {
+    let mut sys = SysState::new();
+    let reason = loop {
+        let next = match next(&mut sys, live, ctx).await {
+            Ok(next) => next,
+            Err(reason) => break reason,
         };
-        ctx.begin_exit();
-        catch_panic(server.terminate(&reason, &mut ctx)).await?;
-        Err(reason)
+        let handled = catch_panic(handle(&mut live.0, ctx, next)).await;
+        if let Err(reason) = handled.and_then(|outcome| outcome) {
+            break reason;
+        }
+    };
+    ctx.begin_exit();
+    let answer = ctx.take_wishes().and_then(|wishes| wishes.answer_at_end);
+    let terminated = catch_panic(live.0.terminate(&reason, ctx)).await;
+    // Also after a panic, as in OTP.
+    if let Some(answer) = answer {
+        answer.send();
     }
+    terminated?;
+    Err(reason)
 }
 
 /// What a server shall handle next.
@@ -286,7 +297,7 @@ enum Next<M> {
     Info(Info),
 }
 
-/// Calls the callback for what is next. What its parent tells it to do it does without one.
+/// Calls the callback for what is next.
 fn handle<S: GenServer>(
     server: &mut S,
     ctx: &mut Context<S::Message>,
@@ -295,7 +306,6 @@ fn handle<S: GenServer>(
     match next {
         Next::Continue(message) => Handling::Continue { future: server.handle_continue(message, ctx) },
         Next::Message(message) => Handling::Message { future: server.handle(message, ctx) },
-        Next::Info(Info::Exit(exit)) if ctx.is_from_parent(&exit) => Handling::Stop { reason: exit.reason },
         Next::Info(info) => Handling::Info { future: Box::pin(server.handle_info(info, ctx)) },
     }
 }
@@ -308,7 +318,6 @@ pin_project! {
         Message { #[pin] future: H },
         // News is rare, and large: what handles it takes no room meanwhile.
         Info { future: Pin<Box<I>> },
-        Stop { reason: ExitReason },
     }
 }
 
@@ -327,25 +336,68 @@ where
             HandlingProjection::Continue { future } => future.poll(cx),
             HandlingProjection::Message { future } => future.poll(cx),
             HandlingProjection::Info { future } => future.as_mut().poll(cx),
-            HandlingProjection::Stop { reason } => Poll::Ready(Err(reason.clone())),
         }
     }
 }
 
-async fn next<M: Send + 'static>(ctx: &mut Context<M>) -> Next<M> {
-    let idle_timeout = ctx.take_idle_timeout();
-    if let Some(message) = ctx.take_continuation() {
-        return Next::Continue(message);
-    }
-    let event = match idle_timeout {
-        // Boxed, so that servers without a timeout have no room for it.
-        Some(timeout) => Box::pin(ctx.receive_timeout(timeout)).await,
-        None => Some(ctx.receive().await),
+/// What comes next, and is told to whoever watches; or why the server stops.
+async fn next<S: GenServer>(
+    sys: &mut SysState,
+    live: &mut Live<S>,
+    ctx: &mut Context<S::Message>,
+) -> Result<Next<S::Message>, ExitReason> {
+    let received = match ctx.take_wishes() {
+        None => sys.receive(ctx, live).await,
+        // Boxed, so that servers that wish for nothing have no room for it.
+        Some(wishes) => match Box::pin(grant(*wishes, sys, live, ctx)).await {
+            Granted::Received(received) => received,
+            Granted::Next(next) => return Ok(next),
+        },
     };
-    match event {
-        Some(Event::Message(message)) => Next::Message(message),
-        Some(Event::Exit(exit)) => Next::Info(Info::Exit(exit)),
-        Some(Event::Down(down)) => Next::Info(Info::Down(down)),
-        None => Next::Info(Info::Timeout),
+    match received {
+        Received::Event(Event::Message(message)) => {
+            sys.note(ctx, SysEventKind::In, |f| S::format_message(&message, f));
+            Ok(Next::Message(message))
+        }
+        Received::Event(Event::Exit(exit)) => Ok(news(Info::Exit(exit), sys, ctx)),
+        Received::Event(Event::Down(down)) => Ok(news(Info::Down(down), sys, ctx)),
+        Received::Stop(reason) => Err(reason),
+    }
+}
+
+fn news<M: Send + 'static>(info: Info, sys: &mut SysState, ctx: &Context<M>) -> Next<M> {
+    sys.note(ctx, SysEventKind::Info, |f| write!(f, "{info:?}"));
+    Next::Info(info)
+}
+
+/// What comes next after a callback that has wished for something.
+enum Granted<M> {
+    Received(Received<M>),
+    Next(Next<M>),
+}
+
+async fn grant<S: GenServer>(
+    wishes: Wishes<S::Message>,
+    sys: &mut SysState,
+    live: &mut Live<S>,
+    ctx: &mut Context<S::Message>,
+) -> Granted<S::Message> {
+    if let Some(message) = wishes.continue_with {
+        sys.note(ctx, SysEventKind::Continue, |f| S::format_message(&message, f));
+        return Granted::Next(Next::Continue(message));
+    }
+    let Some(IdleTimeout { at, message }) = wishes.idle_timeout else {
+        return Granted::Received(sys.receive(ctx, live).await);
+    };
+    let received = match at {
+        Some(at) => sys.receive_deadline(ctx, live, at).await,
+        None => None,
+    };
+    match received {
+        Some(received) => Granted::Received(received),
+        None => {
+            sys.note(ctx, SysEventKind::Timeout, |f| S::format_message(&message, f));
+            Granted::Next(Next::Message(message))
+        }
     }
 }

@@ -46,6 +46,12 @@
 
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
+mod behaviour;
 mod gen_server;
+mod sys;
 
-pub use gen_server::{GenServer, Info, Start};
+pub use behaviour::{Behaviour, Start};
+pub use gen_server::{GenServer, Info, ServerLoop};
+pub use sys::{
+    Received, StopError, Subject, Sys, SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus,
+};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proscenium_behaviours::{GenServer, Start};
+use proscenium_behaviours::{Behaviour, Start};
 pub use proscenium_runtime::{ChildKind, Restart, Shutdown};
 use proscenium_runtime::{
     Context, InitAck, Mailbox, Outcome, Parent, Pid, Registry, RegistryKey, SpawnOptions, StartError, StartOptions,
@@ -117,23 +117,23 @@ pub trait StartChild: Send + Sync + 'static {
     }
 }
 
-impl<S: GenServer<Args: Clone + Sync>> StartChild for Start<S> {
+impl<B: Behaviour<Args: Clone + Sync>> StartChild for Start<B> {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         link(self.clone(), parent)
     }
 }
 
-impl<F, S> StartChild for F
+impl<F, B> StartChild for F
 where
-    F: Fn() -> Start<S> + Send + Sync + 'static,
-    S: GenServer,
+    F: Fn() -> Start<B> + Send + Sync + 'static,
+    B: Behaviour,
 {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         Box::pin(async move { link(self(), parent).await })
     }
 }
 
-fn link<S: GenServer>(start: Start<S>, parent: &Parent) -> Starting<'_> {
+fn link<B: Behaviour>(start: Start<B>, parent: &Parent) -> Starting<'_> {
     Box::pin(async move {
         let address = start.link_to(parent).await?;
         Ok(address.pid().expect("it is the address of a process"))

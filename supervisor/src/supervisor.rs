@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proscenium_behaviours::{GenServer, Info, Start};
+use proscenium_behaviours::{GenServer, Info, ServerLoop, Start};
 use proscenium_runtime::{
     Address, Context, ExitReason, MonitorRef, Parent, Pid, ProgressReport, Reply, Report, StartError, SupervisorReport,
     SystemHandle, catch_panic,
@@ -169,7 +169,7 @@ impl Supervisor {
         self.into_start().spawn(system).await.map(SupervisorRef::new)
     }
 
-    fn into_start(self) -> Start<Server> {
+    fn into_start(self) -> Start<ServerLoop<Server>> {
         let name = self.name.clone();
         let start = Server::start(self).label("supervisor");
         match name {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use proscenium_behaviours::{GenServer, Info, Start};
+use proscenium_behaviours::{GenServer, Info, ServerLoop, Start};
 use proscenium_runtime::testing::for_each_seed;
 use proscenium_runtime::{Context, ExitReason, Reply};
 
@@ -86,7 +86,7 @@ impl Life {
         self
     }
 
-    pub(crate) fn start(&self) -> Start<Server> {
+    pub(crate) fn start(&self) -> Start<ServerLoop<Server>> {
         Server::start(self.clone())
     }
 }
@@ -142,7 +142,7 @@ impl GenServer for Server {
             Order::PanicAsked(_reply) => panic!("as ordered"),
             Order::Forget(reply) => drop(reply),
             Order::First(texts) => ctx.continue_with(Order::First(texts)),
-            Order::Idle(time) => ctx.idle_timeout(time),
+            Order::Idle(time) => ctx.idle_timeout(time, Order::Say("timeout")),
         }
         Ok(())
     }
@@ -164,7 +164,6 @@ impl GenServer for Server {
         self.life.log.add(match info {
             Info::Exit(exit) => format!("exit {}", exit.reason),
             Info::Down(down) => format!("down {}", down.reason),
-            Info::Timeout => "timeout".to_owned(),
             other => format!("{other:?}"),
         });
         Ok(())

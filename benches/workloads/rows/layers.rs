@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use proscenium::{Address, ChildSpec, Context, ExitReason, GenServer, Mailbox, Reply, Start, Supervisor};
+use proscenium::{Address, ChildSpec, Context, ExitReason, GenServer, Mailbox, Reply, ServerLoop, Start, Supervisor};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::figures::{Load, Outcome, Row, Sample, Target};
@@ -59,13 +59,13 @@ async fn bare(ctx: &mut Context<()>) -> Server {
     Counter::start(()).link(ctx).await.expect("it starts")
 }
 
-async fn supervised(ctx: &mut Context<()>, start: Start<Counter>) -> Server {
+async fn supervised(ctx: &mut Context<()>, start: Start<ServerLoop<Counter>>) -> Server {
     let spec = ChildSpec::new("counter", start.name("counter"));
     Supervisor::one_for_one().child(spec).start_link(ctx).await.expect("it starts");
     ctx.system().lookup("counter").expect("it has its name")
 }
 
-fn bounded() -> Start<Counter> {
+fn bounded() -> Start<ServerLoop<Counter>> {
     Counter::start(()).mailbox(Mailbox::bounded(BOUND))
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use proscenium_behaviours::{GenServer, Start};
+use proscenium_behaviours::{GenServer, ServerLoop, Start};
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
 use proscenium_runtime::{Address, Context, ExitReason, SystemHandle};
 use proscenium_supervisor::ChildSpec;
@@ -103,7 +103,7 @@ impl Role {
         self.clone()
     }
 
-    pub(crate) fn start(&self) -> Start<Actor> {
+    pub(crate) fn start(&self) -> Start<ServerLoop<Actor>> {
         Actor::start(self.clone()).name(&self.id)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proscenium_behaviours::{GenServer, Start};
+use proscenium_behaviours::{GenServer, ServerLoop, Start};
 use proscenium_runtime::{Context, ExitReason, StartError};
 use proscenium_supervisor::{ChildSpec, FailedToStart, SpecError, Supervisor};
 
@@ -87,7 +87,7 @@ fn a_child_that_chooses_not_to_run_is_no_failure() {
 #[test]
 fn a_start_that_panics_before_there_is_a_process_fails_and_no_more() {
     in_any_order(|mut ctx| async move {
-        let spec = ChildSpec::new("doomed", || -> Start<Actor> { panic!("no arguments") });
+        let spec = ChildSpec::new("doomed", || -> Start<ServerLoop<Actor>> { panic!("no arguments") });
         let error = Supervisor::one_for_one().child(spec.clone()).start_link(&mut ctx).await.unwrap_err();
         assert!(error.to_string().contains("no arguments"), "{error}");
         let supervisor = Supervisor::one_for_one().start_link(&mut ctx).await.unwrap();

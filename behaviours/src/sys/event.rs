@@ -1,0 +1,85 @@
+//! What a behaviour tells of itself to whoever watches.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use proscenium_runtime::{ExitReason, Pid, catch_panic};
+
+/// Something that a behaviour's process has received or done; OTP's system events.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SysEvent {
+    /// Whose.
+    pub pid: Pid,
+    /// When, by the system's clock.
+    pub at: Instant,
+    /// What kind of event.
+    pub kind: SysEventKind,
+    /// What of it the behaviour shows.
+    pub text: Arc<str>,
+}
+
+impl SysEvent {
+    pub(super) fn new(pid: Pid, at: Instant, kind: SysEventKind, text: Arc<str>) -> Self {
+        SysEvent { pid, at, kind, text }
+    }
+}
+
+impl fmt::Display for SysEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.pid, self.kind, self.text)
+    }
+}
+
+/// The kinds of events that behaviours tell of.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SysEventKind {
+    /// A message came.
+    In,
+    /// An exit or a down came.
+    Info,
+    /// It continues with something before it receives again.
+    Continue,
+    /// A timeout of its own was due.
+    Timeout,
+}
+
+impl fmt::Display for SysEventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SysEventKind::In => "in",
+            SysEventKind::Info => "info",
+            SysEventKind::Continue => "continue",
+            SysEventKind::Timeout => "timeout",
+        })
+    }
+}
+
+/// What `write` writes. It is the user's: should it fail, nothing of what it was about is shown, as that may be secret.
+pub(crate) fn shown(write: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> Arc<str> {
+    match caught(|| Shown(write).to_string()) {
+        Ok(text) => text.into(),
+        Err(_) => "(what would show it panicked)".into(),
+    }
+}
+
+struct Shown<F>(F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Shown<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)(f)
+    }
+}
+
+/// Runs code of the user's that awaits nothing; a panic of it is an error.
+pub(super) fn caught<T>(code: impl FnOnce() -> T) -> Result<T, ExitReason> {
+    let mut outcome = pin!(catch_panic(async { code() }));
+    match outcome.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => unreachable!("it awaits nothing"),
+    }
+}

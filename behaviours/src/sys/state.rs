@@ -1,0 +1,339 @@
+//! What a behaviour's loop has to do with system messages.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::fmt;
+use std::time::Instant;
+
+use proscenium_runtime::{Context, Event, EventRef, ExitReason, Incoming, Pid, Reply, SystemMessage};
+
+use super::client::SysStatus;
+use super::command::{Command, StateRef};
+use super::event::{SysEvent, SysEventKind, shown};
+use super::watch::Watch;
+
+/// A behaviour's process as [`Sys`](super::Sys) finds it.
+pub trait Subject: Send {
+    /// What the behaviour is called, such as `gen_server`.
+    fn behaviour(&self) -> &'static str;
+
+    /// The state.
+    fn state(&mut self) -> &mut dyn Any;
+
+    /// The type of the state.
+    fn type_name(&self) -> &'static str;
+
+    /// Writes of the state what may be shown; OTP's `format_status`.
+    ///
+    /// # Errors
+    /// If `f` fails.
+    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// Answers system messages for the loop that receives by it. Every behaviour has one, and who writes a loop of their own makes
+/// it one that [`Sys`](super::Sys) can ask; OTP's special processes.
+///
+/// The process must be [spawned as a behaviour](proscenium_runtime::SpawnOptions::behaviour) or
+/// [become one](Context::become_behaviour).
+///
+/// # Examples
+///
+/// ```
+/// use std::any::{Any, type_name};
+/// use std::fmt;
+///
+/// use proscenium_behaviours::{Received, Subject, Sys, SysState};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Event, ExitReason, SpawnOptions};
+///
+/// struct Sum(u32);
+///
+/// impl Subject for Sum {
+///     fn behaviour(&self) -> &'static str {
+///         "sum"
+///     }
+///
+///     fn state(&mut self) -> &mut dyn Any {
+///         self
+///     }
+///
+///     fn type_name(&self) -> &'static str {
+///         type_name::<Self>()
+///     }
+///
+///     fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         write!(f, "{}", self.0)
+///     }
+/// }
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let options = SpawnOptions::new().behaviour();
+///     let adder = ctx.spawn_link_with(options, |mut ctx: Context<u32>| async move {
+///         let (mut sum, mut sys) = (Sum(0), SysState::new());
+///         loop {
+///             match sys.receive(&mut ctx, &mut sum).await {
+///                 Received::Event(Event::Message(n)) => sum.0 += n,
+///                 Received::Event(_) => {}
+///                 Received::Stop(reason) => return Err::<(), ExitReason>(reason),
+///             }
+///         }
+///     })?;
+///     adder.cast(2);
+///     adder.cast(3);
+///     let sys = Sys::new(ctx.system(), &adder);
+///     assert_eq!(sys.get_state(|sum: &Sum| sum.0).await?, 5);
+///     assert_eq!(&*sys.get_status().await?.state, "5");
+///     Ok::<_, ExitReason>(())
+/// })?;
+/// # Ok::<(), ExitReason>(())
+/// ```
+#[derive(Default)]
+pub struct SysState(Option<Box<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    is_suspended: bool,
+    watch: Watch,
+    /// Who waits for the end. Not answered but dropped, when the process has ended.
+    stopping: Option<Reply<Infallible>>,
+}
+
+/// What a behaviour's loop receives, system messages apart.
+#[derive(Debug)]
+pub enum Received<M> {
+    /// What is to be handled next.
+    Event(Event<M>),
+    /// The parent has ended, or somebody wants the process to stop: it cleans up, and ends with this reason.
+    Stop(ExitReason),
+}
+
+impl SysState {
+    /// Of a process that runs, and of which nobody has asked anything.
+    pub fn new() -> Self {
+        SysState::default()
+    }
+
+    /// Receives what comes next. System messages on the way are answered; while the process is suspended, all else stays in
+    /// the mailbox. An exit of the parent's that is trapped is an order to stop.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing but whether the process is suspended.
+    pub async fn receive<M: Send + 'static>(&mut self, ctx: &mut Context<M>, subject: &mut dyn Subject) -> Received<M> {
+        loop {
+            let attended = match ctx.receive_incoming().await {
+                Incoming::Event(event) => return sort(event, ctx),
+                // Boxed, so that a process has no room for it meanwhile.
+                Incoming::System(message) => Box::pin(self.attend(message, ctx, subject, None)).await,
+            };
+            if let Attended::Stop(reason) = attended {
+                return Received::Stop(reason);
+            }
+        }
+    }
+
+    /// As [`receive`](Self::receive); `None` if nothing to be handled has come by `deadline`, an instant of the system's clock.
+    /// System messages do not move it. If it passes while the process is suspended, that is told when it is resumed,
+    /// unless something came before.
+    ///
+    /// # Cancel safety
+    /// As [`receive`](Self::receive).
+    pub async fn receive_deadline<M: Send + 'static>(
+        &mut self,
+        ctx: &mut Context<M>,
+        subject: &mut dyn Subject,
+        deadline: Instant,
+    ) -> Option<Received<M>> {
+        let mut deadline = Some(deadline);
+        loop {
+            let incoming = match deadline {
+                Some(at) => ctx.receive_incoming_deadline(at).await?,
+                None => ctx.receive_incoming().await,
+            };
+            let message = match incoming {
+                Incoming::Event(event) => return Some(sort(event, ctx)),
+                Incoming::System(message) => message,
+            };
+            match self.attend(message, ctx, subject, deadline).await {
+                Attended::Runs => {}
+                Attended::Overdue => return None,
+                Attended::Moot => deadline = None,
+                Attended::Stop(reason) => return Some(Received::Stop(reason)),
+            }
+        }
+    }
+
+    /// Tells whoever watches of an event, what `text` writes of it. If nobody does, it costs next to nothing.
+    #[inline]
+    pub fn note<M: Send + 'static>(
+        &mut self,
+        ctx: &Context<M>,
+        kind: SysEventKind,
+        text: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result,
+    ) {
+        if let Some(inner) = &mut self.0 {
+            inner.watch.take_in(&SysEvent::new(ctx.pid(), ctx.system().now(), kind, shown(text)));
+        }
+    }
+
+    /// The events that are kept, if any are, oldest first.
+    pub fn logged(&self) -> Vec<SysEvent> {
+        self.0.as_ref().map(|inner| inner.watch.logged()).unwrap_or_default()
+    }
+
+    /// Does what the message says, and all that others say until the process runs.
+    async fn attend<M: Send + 'static>(
+        &mut self,
+        message: SystemMessage,
+        ctx: &mut Context<M>,
+        subject: &mut dyn Subject,
+        mut deadline: Option<Instant>,
+    ) -> Attended {
+        let mut attended = Attended::Runs;
+        let mut message = Some(message);
+        loop {
+            if let Some(stop) = message.take().and_then(|message| self.obey(message, ctx, subject)) {
+                return Attended::Stop(stop);
+            }
+            if self.0.as_ref().is_none_or(|inner| !inner.is_suspended) {
+                return attended;
+            }
+            let parent = ctx.parent().unwrap_or(Pid::SYSTEM);
+            let from_parent = |event: EventRef<'_, M>| matches!(event, EventRef::Exit(exit) if exit.pid == parent);
+            let received = match deadline {
+                Some(at) => ctx.sleep_until(at).limit(ctx.receive_system_or(from_parent)).await,
+                None => Some(ctx.receive_system_or(from_parent).await),
+            };
+            match received {
+                Some(Incoming::System(next)) => message = Some(next),
+                Some(Incoming::Event(Event::Exit(exit))) => return Attended::Stop(exit.reason),
+                Some(Incoming::Event(_)) => unreachable!("only the parent's exit matches"),
+                None => {
+                    deadline = None;
+                    attended = if something_waits(ctx) { Attended::Moot } else { Attended::Overdue };
+                }
+            }
+        }
+    }
+
+    /// Carries out one command. Returns why the process shall stop, if it shall.
+    fn obey<M: Send + 'static>(
+        &mut self,
+        message: SystemMessage,
+        ctx: &Context<M>,
+        subject: &mut dyn Subject,
+    ) -> Option<ExitReason> {
+        // What another system sends is dropped, and its sender hears that nobody answers.
+        let command = message.downcast::<Command>().ok()?;
+        let inner = self.0.get_or_insert_default();
+        match command {
+            Command::Suspend(reply) => {
+                inner.is_suspended = true;
+                reply.send(());
+            }
+            Command::Resume(reply) => {
+                inner.is_suspended = false;
+                reply.send(());
+            }
+            Command::GetStatus(reply) => reply.send(inner.status(ctx, subject)),
+            Command::WithState(act) => {
+                let type_name = subject.type_name();
+                act(StateRef { state: subject.state(), type_name });
+            }
+            Command::Terminate(reason, reply) => {
+                inner.stopping = Some(reply);
+                return Some(reason);
+            }
+            watching => inner.watch.obey(watching, ctx),
+        }
+        if !inner.is_suspended && inner.watch.is_off() {
+            self.0 = None;
+        }
+        None
+    }
+}
+
+impl fmt::Debug for SysState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_suspended = self.0.as_ref().is_some_and(|inner| inner.is_suspended);
+        f.debug_struct("SysState").field("is_suspended", &is_suspended).finish_non_exhaustive()
+    }
+}
+
+/// How a process is once it runs again.
+enum Attended {
+    Runs,
+    /// Its deadline has passed, and nothing came before.
+    Overdue,
+    /// Its deadline has passed, and something came before, which waits.
+    Moot,
+    Stop(ExitReason),
+}
+
+impl Inner {
+    fn status<M: Send + 'static>(&self, ctx: &Context<M>, subject: &dyn Subject) -> SysStatus {
+        SysStatus {
+            pid: ctx.pid(),
+            parent: ctx.parent(),
+            behaviour: subject.behaviour(),
+            type_name: subject.type_name(),
+            is_suspended: self.is_suspended,
+            state: shown(|f| subject.format_status(f)),
+            log: self.watch.logged(),
+        }
+    }
+}
+
+impl Watch {
+    fn obey<M: Send + 'static>(&mut self, command: Command, ctx: &Context<M>) {
+        let now = ctx.system().now();
+        let sent = || ctx.system().process_info(ctx.pid()).map_or(0, |info| info.sent);
+        match command {
+            Command::Log(most, reply) => {
+                self.log(most);
+                reply.send(());
+            }
+            Command::GetLog(reply) => reply.send(self.logged()),
+            Command::Statistics(true, reply) => {
+                self.count_from(now, sent());
+                reply.send(());
+            }
+            Command::Statistics(false, reply) => {
+                self.stop_counting();
+                reply.send(());
+            }
+            Command::GetStatistics(reply) => reply.send(self.statistics(now, sent())),
+            Command::Trace(subscriber, reply) => {
+                self.subscribe(subscriber);
+                reply.send(());
+            }
+            Command::Install(id, function, reply) => reply.send(self.install(id, function)),
+            Command::Remove(id, reply) => reply.send(self.remove(&id)),
+            Command::NoDebug(reply) => {
+                *self = Watch::default();
+                reply.send(());
+            }
+            Command::Suspend(_)
+            | Command::Resume(_)
+            | Command::GetStatus(_)
+            | Command::WithState(_)
+            | Command::Terminate(..) => unreachable!("the process itself obeys these"),
+        }
+    }
+}
+
+/// The parent's exit is an order to stop; all else is to be handled.
+fn sort<M: Send + 'static>(event: Event<M>, ctx: &Context<M>) -> Received<M> {
+    match event {
+        Event::Exit(exit) if ctx.is_from_parent(&exit) => Received::Stop(exit.reason),
+        event => Received::Event(event),
+    }
+}
+
+fn something_waits<M: Send + 'static>(ctx: &mut Context<M>) -> bool {
+    let mut waits = false;
+    ctx.try_receive_matching(|_| {
+        waits = true;
+        false
+    });
+    waits
+}
