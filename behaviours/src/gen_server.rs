@@ -267,27 +267,45 @@ impl<S: GenServer> Subject for Live<S> {
 }
 
 /// The life of a server.
-async fn serve<S: GenServer>(live: &mut Live<S>, ctx: &mut Context<S::Message>) -> Result<(), ExitReason> {
-    let mut sys = SysState::new();
-    let reason = loop {
-        let next = match next(&mut sys, live, ctx).await {
-            Ok(next) => next,
-            Err(reason) => break reason,
+#[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
+fn serve<S: GenServer>(
+    live: &mut Live<S>,
+    ctx: &mut Context<S::Message>,
+) -> impl Future<Output = Result<(), ExitReason>> + Send {
+    async move {
+        let mut sys = SysState::new();
+        let reason = loop {
+            let next = match ctx.take_wishes() {
+                None => {
+                    let received = sys.receive(ctx, live).await;
+                    show::<S>(received, &mut sys, ctx)
+                }
+                // Boxed, so that a server that wishes for nothing has no room for it.
+                Some(wishes) => Box::pin(grant(wishes, &mut sys, live, ctx)).await,
+            };
+            let handled = catch_panic(handle(&mut live.0, ctx, next)).await;
+            if let Err(reason) = handled.and_then(|outcome| outcome) {
+                break reason;
+            }
         };
-        let handled = catch_panic(handle(&mut live.0, ctx, next)).await;
-        if let Err(reason) = handled.and_then(|outcome| outcome) {
-            break reason;
-        }
-    };
-    ctx.begin_exit();
+        ctx.begin_exit();
+        Box::pin(end(live, ctx, &reason)).await?;
+        Err(reason)
+    }
+}
+
+/// Cleans up, then sends the answer that waits for that; also after a panic, as in OTP.
+async fn end<S: GenServer>(
+    live: &mut Live<S>,
+    ctx: &mut Context<S::Message>,
+    reason: &ExitReason,
+) -> Result<(), ExitReason> {
     let answer = ctx.take_wishes().and_then(|wishes| wishes.answer_at_end);
-    let terminated = catch_panic(live.0.terminate(&reason, ctx)).await;
-    // Also after a panic, as in OTP.
+    let terminated = catch_panic(live.0.terminate(reason, ctx)).await;
     if let Some(answer) = answer {
         answer.send();
     }
-    terminated?;
-    Err(reason)
+    terminated
 }
 
 /// What a server shall handle next.
@@ -295,9 +313,10 @@ enum Next<M> {
     Continue(M),
     Message(M),
     Info(Info),
+    Stop(ExitReason),
 }
 
-/// Calls the callback for what is next.
+/// Calls the callback for what is next. If that is to stop, it does so without one.
 fn handle<S: GenServer>(
     server: &mut S,
     ctx: &mut Context<S::Message>,
@@ -307,6 +326,7 @@ fn handle<S: GenServer>(
         Next::Continue(message) => Handling::Continue { future: server.handle_continue(message, ctx) },
         Next::Message(message) => Handling::Message { future: server.handle(message, ctx) },
         Next::Info(info) => Handling::Info { future: Box::pin(server.handle_info(info, ctx)) },
+        Next::Stop(reason) => Handling::Stop { reason },
     }
 }
 
@@ -318,6 +338,7 @@ pin_project! {
         Message { #[pin] future: H },
         // News is rare, and large: what handles it takes no room meanwhile.
         Info { future: Pin<Box<I>> },
+        Stop { reason: ExitReason },
     }
 }
 
@@ -336,68 +357,52 @@ where
             HandlingProjection::Continue { future } => future.poll(cx),
             HandlingProjection::Message { future } => future.poll(cx),
             HandlingProjection::Info { future } => future.as_mut().poll(cx),
+            HandlingProjection::Stop { reason } => Poll::Ready(Err(reason.clone())),
         }
     }
 }
 
-/// What comes next, and is told to whoever watches; or why the server stops.
-async fn next<S: GenServer>(
+/// What is to be handled, and is told to whoever watches.
+fn show<S: GenServer>(
+    received: Received<S::Message>,
     sys: &mut SysState,
-    live: &mut Live<S>,
-    ctx: &mut Context<S::Message>,
-) -> Result<Next<S::Message>, ExitReason> {
-    let received = match ctx.take_wishes() {
-        None => sys.receive(ctx, live).await,
-        // Boxed, so that servers that wish for nothing have no room for it.
-        Some(wishes) => match Box::pin(grant(*wishes, sys, live, ctx)).await {
-            Granted::Received(received) => received,
-            Granted::Next(next) => return Ok(next),
-        },
-    };
-    match received {
+    ctx: &Context<S::Message>,
+) -> Next<S::Message> {
+    let info = match received {
         Received::Event(Event::Message(message)) => {
             sys.note(ctx, SysEventKind::In, |f| S::format_message(&message, f));
-            Ok(Next::Message(message))
+            return Next::Message(message);
         }
-        Received::Event(Event::Exit(exit)) => Ok(news(Info::Exit(exit), sys, ctx)),
-        Received::Event(Event::Down(down)) => Ok(news(Info::Down(down), sys, ctx)),
-        Received::Stop(reason) => Err(reason),
-    }
-}
-
-fn news<M: Send + 'static>(info: Info, sys: &mut SysState, ctx: &Context<M>) -> Next<M> {
+        Received::Event(Event::Exit(exit)) => Info::Exit(exit),
+        Received::Event(Event::Down(down)) => Info::Down(down),
+        Received::Stop(reason) => return Next::Stop(reason),
+    };
     sys.note(ctx, SysEventKind::Info, |f| write!(f, "{info:?}"));
     Next::Info(info)
 }
 
 /// What comes next after a callback that has wished for something.
-enum Granted<M> {
-    Received(Received<M>),
-    Next(Next<M>),
-}
-
 async fn grant<S: GenServer>(
-    wishes: Wishes<S::Message>,
+    wishes: Box<Wishes<S::Message>>,
     sys: &mut SysState,
     live: &mut Live<S>,
     ctx: &mut Context<S::Message>,
-) -> Granted<S::Message> {
+) -> Next<S::Message> {
     if let Some(message) = wishes.continue_with {
         sys.note(ctx, SysEventKind::Continue, |f| S::format_message(&message, f));
-        return Granted::Next(Next::Continue(message));
+        return Next::Continue(message);
     }
     let Some(IdleTimeout { at, message }) = wishes.idle_timeout else {
-        return Granted::Received(sys.receive(ctx, live).await);
+        let received = sys.receive(ctx, live).await;
+        return show::<S>(received, sys, ctx);
     };
     let received = match at {
         Some(at) => sys.receive_deadline(ctx, live, at).await,
         None => None,
     };
-    match received {
-        Some(received) => Granted::Received(received),
-        None => {
-            sys.note(ctx, SysEventKind::Timeout, |f| S::format_message(&message, f));
-            Granted::Next(Next::Message(message))
-        }
+    if let Some(received) = received {
+        return show::<S>(received, sys, ctx);
     }
+    sys.note(ctx, SysEventKind::Timeout, |f| S::format_message(&message, f));
+    Next::Message(message)
 }

@@ -118,15 +118,21 @@ impl SysState {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing but whether the process is suspended.
-    pub async fn receive<M: Send + 'static>(&mut self, ctx: &mut Context<M>, subject: &mut dyn Subject) -> Received<M> {
-        loop {
-            let attended = match ctx.receive_incoming().await {
-                Incoming::Event(event) => return sort(event, ctx),
+    pub fn receive<M: Send + 'static>(
+        &mut self,
+        ctx: &mut Context<M>,
+        subject: &mut impl Subject,
+    ) -> impl Future<Output = Received<M>> + Send {
+        async move {
+            loop {
+                let message = match ctx.receive_incoming().await {
+                    Incoming::Event(event) => return sort(event, ctx),
+                    Incoming::System(message) => message,
+                };
                 // Boxed, so that a process has no room for it meanwhile.
-                Incoming::System(message) => Box::pin(self.attend(message, ctx, subject, None)).await,
-            };
-            if let Attended::Stop(reason) = attended {
-                return Received::Stop(reason);
+                if let Attended::Stop(reason) = Box::pin(self.attend(message, ctx, subject, None)).await {
+                    return Received::Stop(reason);
+                }
             }
         }
     }

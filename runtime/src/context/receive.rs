@@ -30,8 +30,8 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
-    pub async fn receive_incoming(&mut self) -> Incoming<M> {
-        poll_fn(|cx| self.poll_next(cx, |_| true, Item::into_incoming)).await
+    pub fn receive_incoming(&mut self) -> impl Future<Output = Incoming<M>> {
+        poll_fn(|cx| self.poll_next(cx, |_| true, Item::into_incoming))
     }
 
     /// As [`receive_incoming`](Self::receive_incoming), or `None` if nothing has come by `deadline`; see
