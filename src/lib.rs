@@ -78,9 +78,9 @@ pub use proscenium_runtime::{
     Outcome, Overflow, Panic, Parent, ParsePidError, Pid, Priority, ProcessInfo, ProgressReport, Ranked, Ready,
     Recipient, RegisterError, Registry, RegistryChange, RegistryEntry, RegistryKey, Reply, Report, Request, Requests,
     Scope, ScopeChange, SendError, Sleep, SpawnOptions, StartError, StartOptions, Status, SupervisorReport, System,
-    SystemCounts, SystemHandle, SystemMessage, SystemSnapshot, TimerRef, TreeNode, TrySendError, Unique, WatchError,
-    WatchRef, Watched, Wishes, catch_panic, consume_budget, logging, multi_call, start, start_link, start_monitor,
-    testing,
+    SystemCounts, SystemHandle, SystemMessage, SystemSnapshot, TerminateReport, TimerRef, TreeNode, TrySendError,
+    Unique, WatchError, WatchRef, Watched, Wishes, catch_panic, consume_budget, logging, multi_call, start, start_link,
+    start_monitor, testing,
 };
 pub use proscenium_supervisor::{
     AutoShutdown, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart,

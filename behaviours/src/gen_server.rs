@@ -79,10 +79,16 @@ pub trait GenServer: Sized + Send + 'static {
     /// What the server takes.
     type Message: Send + 'static;
 
+    /// Whether what [`format_message`](Self::format_message) writes of the message handled last is kept for the report of a
+    /// failure. It is written before each message is handled, and takes as long as that takes; so not by default. The
+    /// [log](crate::Sys::log) can be switched on while the server runs, and is reported likewise.
+    const KEEPS_LAST_MESSAGE: bool = false;
+
     /// Makes the state, in the new process. Whoever starts the server waits meanwhile.
     ///
     /// # Errors
-    /// The server does not run, and its starter gets the reason; [`ExitReason::Ignore`] if it need not run.
+    /// The server does not run, and its starter gets the reason; [`ExitReason::Ignore`] if it need not run. A failure is
+    /// reported as a crash, unless it is an [`init_error`](ExitReason::init_error), which the starter alone hears of.
     fn init(
         args: Self::Args,
         ctx: &mut Context<Self::Message>,
@@ -289,23 +295,25 @@ fn serve<S: GenServer>(
             }
         };
         ctx.begin_exit();
-        Box::pin(end(live, ctx, &reason)).await?;
-        Err(reason)
+        Err(Box::pin(end(reason, &mut sys, live, ctx)).await)
     }
 }
 
-/// Cleans up, then sends the answer that waits for that; also after a panic, as in OTP.
+/// Cleans up, reports, then sends the answer that waits for that; also after a panic, as in OTP. Returns why the server ends.
 async fn end<S: GenServer>(
+    reason: ExitReason,
+    sys: &mut SysState,
     live: &mut Live<S>,
     ctx: &mut Context<S::Message>,
-    reason: &ExitReason,
-) -> Result<(), ExitReason> {
+) -> ExitReason {
     let answer = ctx.take_wishes().and_then(|wishes| wishes.answer_at_end);
-    let terminated = catch_panic(live.0.terminate(reason, ctx)).await;
+    let terminated = catch_panic(live.0.terminate(&reason, ctx)).await;
+    let reason = terminated.err().unwrap_or(reason);
+    sys.report(ctx, live, &reason);
     if let Some(answer) = answer {
         answer.send();
     }
-    terminated
+    reason
 }
 
 /// What a server shall handle next.
@@ -370,7 +378,7 @@ fn show<S: GenServer>(
 ) -> Next<S::Message> {
     let info = match received {
         Received::Event(Event::Message(message)) => {
-            sys.note(ctx, SysEventKind::In, |f| S::format_message(&message, f));
+            show_message::<S>(&message, SysEventKind::In, sys, ctx);
             return Next::Message(message);
         }
         Received::Event(Event::Exit(exit)) => Info::Exit(exit),
@@ -381,6 +389,13 @@ fn show<S: GenServer>(
     Next::Info(info)
 }
 
+fn show_message<S: GenServer>(message: &S::Message, kind: SysEventKind, sys: &mut SysState, ctx: &Context<S::Message>) {
+    sys.note(ctx, kind, |f| S::format_message(message, f));
+    if S::KEEPS_LAST_MESSAGE {
+        sys.keep_message(|f| S::format_message(message, f));
+    }
+}
+
 /// What comes next after a callback that has wished for something.
 async fn grant<S: GenServer>(
     wishes: Box<Wishes<S::Message>>,
@@ -389,7 +404,7 @@ async fn grant<S: GenServer>(
     ctx: &mut Context<S::Message>,
 ) -> Next<S::Message> {
     if let Some(message) = wishes.continue_with {
-        sys.note(ctx, SysEventKind::Continue, |f| S::format_message(&message, f));
+        show_message::<S>(&message, SysEventKind::Continue, sys, ctx);
         return Next::Continue(message);
     }
     let Some(IdleTimeout { at, message }) = wishes.idle_timeout else {
@@ -403,6 +418,6 @@ async fn grant<S: GenServer>(
     if let Some(received) = received {
         return show::<S>(received, sys, ctx);
     }
-    sys.note(ctx, SysEventKind::Timeout, |f| S::format_message(&message, f));
+    show_message::<S>(&message, SysEventKind::Timeout, sys, ctx);
     Next::Message(message)
 }

@@ -176,8 +176,9 @@ impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
         let server = this.server.as_ref().expect("the request was sent to it");
         let answer = this.wait.poll(server.process(), &|| this.address.recipient(), cx);
         #[cfg(debug_assertions)]
-        if answer.is_pending() {
-            return this.poll_deadlock(cx).map(Err);
+        match answer.is_pending() {
+            true => return this.poll_deadlock(cx).map(Err),
+            false => this.mark.end(),
         }
         answer
     }

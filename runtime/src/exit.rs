@@ -47,6 +47,8 @@ pub enum ExitReason {
     NoProcess,
     /// Its `init` decided that it need not run; OTP's `ignore`.
     Ignore,
+    /// Its `init` failed, which only who started it shall hear; OTP's `{error, Reason}`. See [`init_error`](Self::init_error).
+    InitError(Cause),
     /// It panicked.
     Panic(Panic),
     /// It returned an error.
@@ -64,15 +66,22 @@ impl ExitReason {
         ExitReason::ShutdownWith(Arc::from(cause.into()))
     }
 
-    /// Whether a process that ends so by itself is reported.
-    pub(crate) fn is_crash(&self) -> bool {
-        !self.is_normal() && *self != ExitReason::Ignore
+    /// A failure of `init` that is told to whoever starts the process, as [`Error`](ExitReason::Error), and to nobody else:
+    /// there is no crash report, and to others the process ends normally. For what is to be expected, such as a port that is taken.
+    pub fn init_error(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        ExitReason::InitError(Arc::from(cause.into()))
+    }
+
+    /// Whether a process that ends so by itself is reported: not if it ends in order, nor if its `init` has said why to whoever
+    /// started it.
+    pub fn is_crash(&self) -> bool {
+        !self.is_normal() && !matches!(self, ExitReason::Ignore | ExitReason::InitError(_))
     }
 
     /// What kind of end this is, for counts.
     pub fn kind(&self) -> ExitKind {
         match self {
-            ExitReason::Normal | ExitReason::Ignore => ExitKind::Normal,
+            ExitReason::Normal | ExitReason::Ignore | ExitReason::InitError(_) => ExitKind::Normal,
             ExitReason::Shutdown | ExitReason::ShutdownWith(_) => ExitKind::Shutdown,
             ExitReason::Kill | ExitReason::Killed => ExitKind::Killed,
             ExitReason::Panic(_) => ExitKind::Panic,
@@ -87,10 +96,10 @@ impl ExitReason {
         matches!(self, ExitReason::Normal | ExitReason::Shutdown | ExitReason::ShutdownWith(_))
     }
 
-    /// `Ignore` is a word between `init` and who started it; to everybody else the process ended normally.
+    /// `Ignore` and `InitError` are words between `init` and who started it; to everybody else the process ended normally.
     pub(crate) fn to_others(&self) -> Self {
         match self {
-            ExitReason::Ignore => ExitReason::Normal,
+            ExitReason::Ignore | ExitReason::InitError(_) => ExitReason::Normal,
             reason => reason.clone(),
         }
     }
@@ -98,7 +107,9 @@ impl ExitReason {
     /// The error behind this reason, where it is one of type `E`.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         match self {
-            ExitReason::Error(cause) | ExitReason::ShutdownWith(cause) => cause.downcast_ref(),
+            ExitReason::Error(cause) | ExitReason::ShutdownWith(cause) | ExitReason::InitError(cause) => {
+                cause.downcast_ref()
+            }
             _ => None,
         }
     }
@@ -110,7 +121,7 @@ impl ExitReason {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum ExitKind {
-    /// [`ExitReason::Normal`], and [`ExitReason::Ignore`].
+    /// [`ExitReason::Normal`], [`ExitReason::Ignore`] and [`ExitReason::InitError`].
     Normal,
     /// [`ExitReason::Shutdown`] and [`ExitReason::ShutdownWith`].
     Shutdown,
@@ -148,9 +159,11 @@ impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
 
 impl PartialEq for ExitReason {
     fn eq(&self, other: &Self) -> bool {
-        use ExitReason::{Error, Panic, ShutdownWith};
+        use ExitReason::{Error, InitError, Panic, ShutdownWith};
         match (self, other) {
-            (Error(a), Error(b)) | (ShutdownWith(a), ShutdownWith(b)) => a.to_string() == b.to_string(),
+            (Error(a), Error(b)) | (ShutdownWith(a), ShutdownWith(b)) | (InitError(a), InitError(b)) => {
+                a.to_string() == b.to_string()
+            }
             (Panic(a), Panic(b)) => a.message() == b.message() && a.location() == b.location(),
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
@@ -173,7 +186,7 @@ impl fmt::Display for ExitReason {
             ExitReason::NoProcess => f.write_str("no process"),
             ExitReason::Ignore => f.write_str("ignore"),
             ExitReason::Panic(panic) => write!(f, "{panic}"),
-            ExitReason::Error(cause) => write_chain(f, &**cause),
+            ExitReason::Error(cause) | ExitReason::InitError(cause) => write_chain(f, &**cause),
         }
     }
 }
@@ -190,6 +203,7 @@ impl fmt::Debug for ExitReason {
             ExitReason::Ignore => f.write_str("Ignore"),
             ExitReason::Panic(panic) => write!(f, "Panic({panic})"),
             ExitReason::Error(_) => write!(f, "Error({self})"),
+            ExitReason::InitError(_) => write!(f, "InitError({self})"),
         }
     }
 }

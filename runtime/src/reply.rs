@@ -84,6 +84,8 @@ impl<T: Send + 'static> Reply<T> {
 impl<T: Send + 'static> Drop for Reply<T> {
     fn drop(&mut self) {
         if let Some(sender) = self.sender.take() {
+            #[cfg(debug_assertions)]
+            self.mark.leave_to_caller();
             Unanswered::keep(sender);
         }
     }

@@ -19,6 +19,8 @@ use crate::subscribers::Subscribers;
 pub enum Report {
     /// A process ended by itself with an abnormal reason; OTP's crash report.
     Crash(Arc<CrashReport>),
+    /// A behaviour stopped because of a failure; OTP's terminate report. The crash report of its process follows.
+    Terminate(Arc<TerminateReport>),
     /// A supervisor found or did something; OTP's supervisor report.
     Supervisor(Arc<SupervisorReport>),
     /// A supervisor started a child; OTP's progress report.
@@ -48,6 +50,56 @@ pub struct CrashReport {
     pub trap_exit: bool,
     /// Who was linked to it, and hears of this next.
     pub links: Vec<Pid>,
+}
+
+/// A behaviour stopped because of a failure: what only it could tell.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TerminateReport {
+    /// Who.
+    pub pid: Pid,
+    /// Its registered name.
+    pub name: Option<Arc<str>>,
+    /// What it called itself.
+    pub label: Option<Arc<str>>,
+    /// Which behaviour, such as `gen_server`.
+    pub behaviour: &'static str,
+    /// The Rust type of its state.
+    pub type_name: &'static str,
+    /// Why it stopped.
+    pub reason: ExitReason,
+    /// What it shows of its state.
+    pub state: Arc<str>,
+    /// What it shows of the message that it handled last, where it keeps that.
+    pub last_message: Option<Arc<str>>,
+    /// Who waits for an answer of it. Only debug builds know that.
+    pub clients: Vec<Pid>,
+    /// The events that it has kept, if it was asked to, oldest first.
+    pub log: Vec<String>,
+}
+
+impl TerminateReport {
+    /// A report of the process of `ctx`; for behaviours, which fill in the rest.
+    pub fn new(
+        pid: Pid,
+        reason: ExitReason,
+        behaviour: &'static str,
+        type_name: &'static str,
+        state: Arc<str>,
+    ) -> Self {
+        TerminateReport {
+            pid,
+            name: None,
+            label: None,
+            behaviour,
+            type_name,
+            reason,
+            state,
+            last_message: None,
+            clients: Vec::new(),
+            log: Vec::new(),
+        }
+    }
 }
 
 /// A supervisor found or did something.
@@ -202,6 +254,7 @@ impl Reports {
         // A fault of the logger's must not keep links and monitors from hearing, nor end a supervisor.
         let _ = catch(|| match &report {
             Report::Crash(crash) => self.log(Level::Error, |logger| log_crash(logger, crash)),
+            Report::Terminate(report) => self.log(Level::Error, |logger| log_terminate(logger, report)),
             Report::Supervisor(report) => self.log(Level::Error, |logger| log_supervisor(logger, report)),
             Report::Progress(progress) => {
                 let level = if progress.requested { Level::Debug } else { Level::Info };
@@ -236,6 +289,20 @@ fn log_crash(logger: &Logger, crash: &CrashReport) {
         "trap_exit" => crash.trap_exit,
         "links" => FnValue(|_| list(&crash.links)),
         "backtrace" => FnValue(|_| backtrace.map(ToString::to_string)),
+    );
+}
+
+fn log_terminate(logger: &Logger, report: &TerminateReport) {
+    slog::error!(logger, "{} terminates", report.behaviour;
+        "pid" => %report.pid,
+        "name" => report.name.as_deref(),
+        "label" => report.label.as_deref(),
+        "type" => report.type_name,
+        "reason" => %report.reason,
+        "state" => &*report.state,
+        "last_message" => report.last_message.as_deref(),
+        "clients" => FnValue(|_| list(&report.clients)),
+        "log" => FnValue(|_| list(&report.log)),
     );
 }
 

@@ -247,6 +247,7 @@ where
     Err(match (outcome, reason) {
         (None, _) => StartError::Timeout(options.init_timeout.unwrap_or_default()),
         (Some(_), ExitReason::Ignore) => StartError::Ignored,
+        (Some(_), ExitReason::InitError(cause)) => StartError::Init(ExitReason::Error(cause)),
         (Some(_), reason) => StartError::Init(reason),
     })
 }

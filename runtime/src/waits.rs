@@ -30,6 +30,11 @@ impl Waits {
     fn end(&self, caller: Pid) {
         self.0.lock().remove(&caller);
     }
+
+    /// Who waits for `server`.
+    pub(crate) fn callers_of(&self, server: Pid) -> Vec<Pid> {
+        self.0.lock().iter().filter(|(_, waited_for)| **waited_for == server).map(|(caller, _)| *caller).collect()
+    }
 }
 
 fn circle(waits: &BTreeMap<Pid, Pid>, first: Pid) -> Option<Vec<Pid>> {
@@ -76,6 +81,11 @@ impl Mark {
             Call::Waits(waits, caller) => circle(&waits.0.lock(), *caller),
             Call::New | Call::Over => None,
         }
+    }
+
+    /// The reply will never be sent, and the caller has yet to hear that: the call's own mark ends the wait.
+    pub(crate) fn leave_to_caller(&mut self) {
+        self.0 = Arc::new(Lock::new(Call::Over));
     }
 
     pub(crate) fn end(&self) {

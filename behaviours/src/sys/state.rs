@@ -3,9 +3,12 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
-use proscenium_runtime::{Context, Event, EventRef, ExitReason, Incoming, Pid, Reply, SystemMessage};
+use proscenium_runtime::{
+    Context, Event, EventRef, ExitReason, Incoming, Pid, Reply, Report, SystemMessage, TerminateReport,
+};
 
 use super::client::SysStatus;
 use super::command::{Command, StateRef};
@@ -94,6 +97,8 @@ pub struct SysState(Option<Box<Inner>>);
 struct Inner {
     is_suspended: bool,
     watch: Watch,
+    /// What was handled last, if that is kept.
+    last_message: Option<Arc<str>>,
     /// Who waits for the end. Not answered but dropped, when the process has ended.
     stopping: Option<Reply<Infallible>>,
 }
@@ -181,9 +186,27 @@ impl SysState {
         }
     }
 
-    /// The events that are kept, if any are, oldest first.
-    pub fn logged(&self) -> Vec<SysEvent> {
-        self.0.as_ref().map(|inner| inner.watch.logged()).unwrap_or_default()
+    /// Keeps what `text` writes of a message that is about to be handled, for [`report`](Self::report).
+    pub fn keep_message(&mut self, text: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result) {
+        self.0.get_or_insert_default().last_message = Some(shown(text));
+    }
+
+    /// Reports that the process stops because of a failure; OTP's terminate report. An orderly end is not reported.
+    pub fn report<M: Send + 'static>(&self, ctx: &Context<M>, subject: &impl Subject, reason: &ExitReason) {
+        if !reason.is_crash() {
+            return;
+        }
+        let info = ctx.system().process_info(ctx.pid());
+        let (name, label) = info.map(|info| (info.name, info.label)).unwrap_or_default();
+        let state = shown(|f| subject.format_status(f));
+        let mut report =
+            TerminateReport::new(ctx.pid(), reason.clone(), subject.behaviour(), subject.type_name(), state);
+        (report.name, report.label, report.clients) = (name, label, ctx.callers());
+        if let Some(inner) = &self.0 {
+            report.last_message = inner.last_message.clone().or_else(|| inner.watch.last_message());
+            report.log = inner.watch.logged().iter().map(ToString::to_string).collect();
+        }
+        ctx.system().report(Report::Terminate(Arc::new(report)));
     }
 
     /// Does what the message says, and all that others say until the process runs.
@@ -251,7 +274,7 @@ impl SysState {
             }
             watching => inner.watch.obey(watching, ctx),
         }
-        if !inner.is_suspended && inner.watch.is_off() {
+        if !inner.is_suspended && inner.watch.is_off() && inner.last_message.is_none() {
             self.0 = None;
         }
         None

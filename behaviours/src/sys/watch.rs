@@ -63,6 +63,12 @@ impl Watch {
         self.log.iter().flat_map(|log| &log.events).cloned().collect()
     }
 
+    /// The last message among the events kept.
+    pub(super) fn last_message(&self) -> Option<Arc<str>> {
+        let events = self.log.iter().flat_map(|log| log.events.iter().rev());
+        events.filter(|event| event.kind != SysEventKind::Info).map(|event| event.text.clone()).next()
+    }
+
     pub(super) fn count_from(&mut self, now: Instant, sent: u64) {
         self.statistics = Some(Counts { since: now, sent, messages_in: 0 });
     }

@@ -1,7 +1,7 @@
 //! A server that does as it is told and writes down what is done to it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proscenium_behaviours::{GenServer, Info, ServerLoop, Start};
 use proscenium_runtime::testing::for_each_seed;
@@ -63,6 +63,7 @@ pub(crate) enum Init {
     Panics,
     Ignores,
     IsKilled,
+    FailsQuietly,
 }
 
 impl Life {
@@ -103,6 +104,9 @@ pub(crate) enum Order {
     /// Do these, one after the other, before anything else.
     First(Vec<&'static str>),
     Idle(Duration),
+    IdleUntil(Instant),
+    /// Stop, clean up, and answer then.
+    StopAndAnswer(ExitReason, Reply<String>),
 }
 
 pub(crate) struct Server {
@@ -122,6 +126,7 @@ impl GenServer for Server {
             Init::Takes(time) => ctx.sleep(time).await,
             Init::Fails => return Err(ExitReason::error("no luck")),
             Init::Panics => panic!("no luck at all"),
+            Init::FailsQuietly => return Err(ExitReason::init_error("no luck")),
             Init::Ignores => return Err(ExitReason::Ignore),
             Init::IsKilled => {
                 ctx.exit(ctx.pid(), ExitReason::Kill);
@@ -143,6 +148,8 @@ impl GenServer for Server {
             Order::Forget(reply) => drop(reply),
             Order::First(texts) => ctx.continue_with(Order::First(texts)),
             Order::Idle(time) => ctx.idle_timeout(time, Order::Say("timeout")),
+            Order::IdleUntil(at) => ctx.idle_timeout_at(at, Order::Say("timeout")),
+            Order::StopAndAnswer(reason, reply) => return ctx.stop_with_reply(reason, reply, self.life.log.take()),
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Ends: why a server ends, whether it cleans up, and who hears of it.
 
-use proscenium_runtime::{Context, Event, ExitReason, Report};
+use proscenium_runtime::{CallError, Context, Event, ExitReason, Report};
 
 use super::common::{Log, Order, SECOND, boom, in_any_order, settle};
 
@@ -30,6 +30,39 @@ fn a_server_that_panics_cleans_up_and_ends_with_the_panic() {
         assert_eq!(panic.message(), "as ordered");
         assert!(panic.location().unwrap().contains("common.rs"), "{panic}");
         assert_eq!(log.take(), "init, terminate panic: as ordered after 1, done");
+    });
+}
+
+#[test]
+fn an_answer_at_the_end_comes_after_terminate_also_if_that_panics_and_before_the_end() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        for panics in [false, true] {
+            let life = log.server().stops_in(SECOND);
+            let life = if panics { life.panics_at_last() } else { life };
+            let server = life.start().link(&mut ctx).await.unwrap();
+            let began = ctx.system().now();
+            let call = server.call(|reply| Order::StopAndAnswer(ExitReason::Shutdown, reply));
+            assert_eq!(call.await.as_deref(), Ok("init"), "what it had at the time");
+            assert_eq!(ctx.system().now() - began, SECOND, "terminate has run");
+            assert_eq!(log.take(), format!("terminate shutdown after 1{}", if panics { "" } else { ", done" }));
+            let reason = server.exited().await;
+            assert_eq!(reason == ExitReason::Shutdown, !panics, "{reason}");
+        }
+    });
+}
+
+#[test]
+fn a_server_that_is_killed_before_it_could_answer_at_the_end_is_down() {
+    in_any_order(|mut ctx| async move {
+        let server = Log::default().server().stops_in(3600 * SECOND).start().spawn(ctx.system()).await.unwrap();
+        let pid = server.pid().unwrap();
+        ctx.spawn(move |ctx: Context<()>| async move {
+            ctx.sleep(SECOND).await;
+            ctx.exit(pid, ExitReason::Kill);
+        });
+        let answer = server.call(|reply| Order::StopAndAnswer(ExitReason::Normal, reply)).await;
+        assert!(matches!(&answer, Err(CallError::Down { reason: ExitReason::Killed, .. })), "{answer:?}");
     });
 }
 
@@ -159,11 +192,13 @@ fn only_an_abnormal_end_of_its_own_makes_a_crash_report() {
             let reported: Vec<_> = std::iter::from_fn(|| reports.try_recv().ok()).collect();
             match &*reported {
                 [] => assert!(!crashes, "{reason}"),
-                [Report::Crash(crash)] => {
+                [Report::Terminate(terminated), Report::Crash(crash)] => {
                     assert!(crashes, "{reason}");
-                    assert_eq!(Some(crash.pid), server.pid());
+                    assert_eq!([Some(terminated.pid), Some(crash.pid)], [server.pid(); 2]);
                     assert_eq!((crash.name.as_deref(), crash.label.as_deref()), (Some("server"), Some("a test")));
+                    assert_eq!((&terminated.name, &terminated.label), (&crash.name, &crash.label));
                     assert_eq!((crash.ancestors.parent(), &crash.reason), (Some(ctx.pid()), &reason));
+                    assert_eq!(terminated.reason, reason);
                 }
                 more => panic!("{more:?}"),
             }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use proscenium_behaviours::GenServer;
+use proscenium_behaviours::{GenServer, Sys};
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Context, ExitReason};
 use slog::{Drain, Level, Logger, OwnedKVList, Record, o};
@@ -98,6 +98,115 @@ fn whatever_comes_cancels_an_idle_timeout() {
         ctx.spawn(move |ctx: Context<()>| async move { ctx.exit(pid, boom()) });
         ctx.sleep(3600 * SECOND).await;
         assert_eq!(log.take(), "exit boom");
+    });
+}
+
+#[test]
+fn an_idle_timeout_until_an_instant_fires_then_and_one_in_the_past_lets_what_waits_go_first() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().link(&mut ctx).await.unwrap();
+        let at = ctx.system().now() + SECOND;
+        server.cast(Order::IdleUntil(at));
+        ctx.sleep(SECOND / 2).await;
+        server.cast(Order::IdleUntil(at));
+        ctx.sleep(SECOND / 2 - SECOND / 1000).await;
+        assert_eq!(log.take(), "init");
+        ctx.sleep(SECOND / 500).await;
+        assert_eq!(log.take(), "timeout");
+
+        server.cast(Order::IdleUntil(at));
+        server.cast(Order::Say("waited"));
+        settle(&ctx).await;
+        assert_eq!(log.take(), "waited");
+        server.cast(Order::IdleUntil(at));
+        settle(&ctx).await;
+        assert_eq!(log.take(), "timeout");
+    });
+}
+
+#[test]
+fn a_system_message_does_not_move_an_idle_timeout() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().link(&mut ctx).await.unwrap();
+        let sys = Sys::new(ctx.system(), &server);
+        server.cast(Order::Idle(SECOND));
+        for _ in 0..9 {
+            ctx.sleep(SECOND / 10).await;
+            sys.get_status().await.unwrap();
+        }
+        assert_eq!(log.take(), "init");
+        ctx.sleep(SECOND / 5).await;
+        assert_eq!(log.take(), "timeout");
+    });
+}
+
+#[test]
+fn an_idle_timeout_that_passes_while_the_server_is_suspended_comes_in_its_turn() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().link(&mut ctx).await.unwrap();
+        let sys = Sys::new(ctx.system(), &server);
+        for (message_after, expected) in
+            [(SECOND / 2, "before"), (2 * SECOND, "timeout, before"), (9 * SECOND, "timeout")]
+        {
+            server.cast(Order::Idle(SECOND));
+            sys.suspend().await.unwrap();
+            log.take();
+            ctx.send_after_to(message_after, &server, Order::Say("before"));
+            ctx.sleep(5 * SECOND).await;
+            assert_eq!(log.take(), "");
+            sys.resume().await.unwrap();
+            settle(&ctx).await;
+            assert_eq!(log.take(), expected);
+            ctx.sleep(5 * SECOND).await;
+        }
+    });
+}
+
+/// Asks for a timeout in `init`, and continues first if it is told to.
+struct Patient(Log);
+
+impl GenServer for Patient {
+    type Args = (Log, Duration, bool);
+    type Message = &'static str;
+
+    async fn init((log, timeout, continues): Self::Args, ctx: &mut Context<&'static str>) -> Result<Self, ExitReason> {
+        ctx.address().cast("sent in init");
+        if continues {
+            ctx.continue_with("continued");
+        }
+        ctx.idle_timeout(timeout, "timeout");
+        Ok(Patient(log))
+    }
+
+    async fn handle(&mut self, text: &'static str, _ctx: &mut Context<&'static str>) -> Result<(), ExitReason> {
+        self.0.add(text);
+        Ok(())
+    }
+
+    async fn handle_continue(&mut self, text: &'static str, ctx: &mut Context<&'static str>) -> Result<(), ExitReason> {
+        self.0.add(text);
+        ctx.idle_timeout(Duration::ZERO, "timeout");
+        Ok(())
+    }
+}
+
+#[test]
+fn an_idle_timeout_may_be_asked_for_in_init_and_when_it_continues() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let table = [
+            (SECOND, false, "sent in init"),
+            (Duration::ZERO, false, "timeout, sent in init"),
+            (SECOND, true, "continued, timeout, sent in init"),
+        ];
+        for (timeout, continues, expected) in table {
+            Patient::start((log.clone(), timeout, continues)).link(&mut ctx).await.unwrap();
+            ctx.sleep(3600 * SECOND).await;
+            assert_eq!(log.take(), expected);
+        }
     });
 }
 

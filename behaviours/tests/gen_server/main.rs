@@ -10,4 +10,6 @@ mod calling;
 
 mod ending;
 
+mod reporting;
+
 mod threads;

@@ -1,9 +1,9 @@
 //! Starts: the starter waits for `init`, and a start that fails leaves nothing.
 
 use proscenium_behaviours::GenServer;
-use proscenium_runtime::{Context, ExitReason, KeyError, RegisterError, Registry, StartError};
+use proscenium_runtime::{Context, Event, ExitReason, KeyError, RegisterError, Registry, Report, StartError};
 
-use super::common::{Init, Log, Order, SECOND, in_any_order, settle};
+use super::common::{Init, Log, Order, SECOND, boom, in_any_order, settle};
 
 #[test]
 fn the_starter_waits_until_init_is_done() {
@@ -19,18 +19,20 @@ fn the_starter_waits_until_init_is_done() {
 
 #[test]
 fn a_failed_init_is_told_to_the_starter_and_leaves_nothing() {
-    for init in [Init::Fails, Init::Panics, Init::Ignores, Init::IsKilled, Init::Takes(2 * SECOND)] {
+    let inits = [Init::Fails, Init::FailsQuietly, Init::Panics, Init::Ignores, Init::IsKilled, Init::Takes(2 * SECOND)];
+    for init in inits {
         in_any_order(move |mut ctx| async move {
             let start = Log::default().server().init(init).start();
             let start = start.name("server").init_timeout(SECOND);
-            for link in [true, false] {
-                let started = match link {
-                    true => start.clone().link(&mut ctx).await,
-                    false => start.clone().spawn(ctx.system()).await,
+            for way in ["link", "spawn", "monitor"] {
+                let started = match way {
+                    "link" => start.clone().link(&mut ctx).await,
+                    "spawn" => start.clone().spawn(ctx.system()).await,
+                    _ => start.clone().monitor(&mut ctx).await.map(|(server, _)| server),
                 };
                 let error = started.unwrap_err();
                 let as_expected = match init {
-                    Init::Fails => error == StartError::Init(ExitReason::error("no luck")),
+                    Init::Fails | Init::FailsQuietly => error == StartError::Init(ExitReason::error("no luck")),
                     Init::Panics => matches!(&error, StartError::Init(ExitReason::Panic(_))),
                     Init::Ignores => error == StartError::Ignored,
                     Init::IsKilled => error == StartError::Init(ExitReason::Killed),
@@ -44,6 +46,39 @@ fn a_failed_init_is_told_to_the_starter_and_leaves_nothing() {
             }
         });
     }
+}
+
+#[test]
+fn only_a_start_that_fails_and_does_not_say_so_to_its_starter_alone_makes_a_crash_report() {
+    in_any_order(|mut ctx| async move {
+        let reports = ctx.system().reports();
+        for (init, crashes) in [(Init::Fails, 1), (Init::Panics, 1), (Init::FailsQuietly, 0), (Init::Ignores, 0)] {
+            Log::default().server().init(init).start().link(&mut ctx).await.unwrap_err();
+            let reported: Vec<_> = std::iter::from_fn(|| reports.try_recv().ok()).collect();
+            assert!(reported.iter().all(|report| matches!(report, Report::Crash(_))), "{reported:?}");
+            assert_eq!(reported.len(), crashes, "{init:?}");
+        }
+    });
+}
+
+#[test]
+fn a_server_that_is_started_monitored_has_no_parent_and_its_end_is_told_once() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let (server, monitor) = log.server().start().monitor(&mut ctx).await.unwrap();
+        let pid = server.pid().unwrap();
+        assert_eq!(ctx.system().process_info(pid).unwrap().parent, None);
+        assert!(!ctx.is_linked(pid));
+        // No parent's order: news like any other.
+        ctx.exit(pid, boom());
+        settle(&ctx).await;
+        assert_eq!(log.take(), "init, exit boom");
+        server.cast(Order::Stop(ExitReason::Shutdown));
+        let Event::Down(down) = ctx.receive().await else { panic!() };
+        assert_eq!((down.monitor, down.reason), (monitor, ExitReason::Shutdown));
+        settle(&ctx).await;
+        assert_eq!(ctx.try_receive_matching(|_| true), None);
+    });
 }
 
 #[test]
@@ -129,6 +164,18 @@ fn a_start_that_is_given_up_kills_the_server() {
         settle(&ctx).await;
         assert_eq!(ctx.system().process_count(), 1);
         assert_eq!(log.take(), "init");
+        assert_eq!(ctx.try_receive_matching(|_| true), None);
+    });
+}
+
+#[test]
+fn a_monitored_start_that_is_given_up_brings_no_down() {
+    in_any_order(|mut ctx| async move {
+        let start = Log::default().server().init(Init::Takes(3600 * SECOND)).start();
+        let late = ctx.sleep(SECOND);
+        assert!(late.limit(start.monitor(&mut ctx)).await.is_none());
+        settle(&ctx).await;
+        assert_eq!(ctx.system().process_count(), 1);
         assert_eq!(ctx.try_receive_matching(|_| true), None);
     });
 }

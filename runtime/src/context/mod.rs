@@ -151,6 +151,14 @@ impl<M: Send + 'static> Context<M> {
         self.process.become_behaviour();
     }
 
+    /// For behaviours: who waits for an answer of this process, as far as is known. Only debug builds know it.
+    pub fn callers(&self) -> Vec<Pid> {
+        #[cfg(debug_assertions)]
+        return self.system.shared.waits.callers_of(self.pid());
+        #[cfg(not(debug_assertions))]
+        Vec::new()
+    }
+
     /// For behaviours: from here on this process only cleans up. Calls that it leaves unanswered hear of its end, with the
     /// reason, instead of a reply that was dropped.
     pub fn begin_exit(&mut self) {

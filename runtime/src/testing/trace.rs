@@ -72,6 +72,9 @@ fn write_report(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
             }
             write!(f, " crashed: {}", crash.reason)
         }
+        Report::Terminate(report) => {
+            write!(f, "{} terminates, a {}: {}", report.pid, report.behaviour, report.reason)
+        }
         Report::Supervisor(report) => {
             let child = &report.offender.id;
             write!(f, "{} and its child {child:?}: {}: {}", report.supervisor, report.context, report.reason)
