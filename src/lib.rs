@@ -63,8 +63,8 @@
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
 pub use proscenium_behaviours::{
-    Behaviour, GenServer, Info, Received, ServerLoop, Start, StopError, Subject, Sys, SysError, SysEvent, SysEventKind,
-    SysState, SysStatistics, SysStatus,
+    Behaviour, GenServer, Info, Keeper, Kept, Origin, Received, ServerLoop, Start, StillLent, StopError, Subject, Sys,
+    SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus, protocol,
 };
 #[cfg(any(feature = "log", feature = "tracing"))]
 pub use proscenium_runtime::bridges;

@@ -69,7 +69,7 @@ const RUNTIME: &[&str] = &[
     "loom_tests",
 ];
 
-const BEHAVIOURS: &[&str] = &["behaviour", "sys", "gen_server"];
+const BEHAVIOURS: &[&str] = &["keeper", "protocol", "behaviour", "sys", "gen_server"];
 
 const SUPERVISOR: &[&str] =
     &["child_spec", "intensity", "children", "strategy", "error", "auto_shutdown", "decide", "shutdown", "supervisor"];

@@ -48,10 +48,19 @@
 
 mod behaviour;
 mod gen_server;
+mod keeper;
+mod protocol;
 mod sys;
 
 pub use behaviour::{Behaviour, Start};
 pub use gen_server::{GenServer, Info, ServerLoop};
+pub use keeper::{Keeper, Kept, Origin, StillLent};
 pub use sys::{
     Received, StopError, Subject, Sys, SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus,
 };
+
+/// What [`protocol!`] needs where it is used.
+#[doc(hidden)]
+pub mod __private {
+    pub use proscenium_runtime::{Address, Call, Reply};
+}
