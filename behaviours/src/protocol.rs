@@ -130,7 +130,7 @@ macro_rules! protocol {
     (@enum $meta:tt $vis:tt $Enum:tt $params:tt $variants:tt $($lines:tt)*) => {
         compile_error!(concat!(
             "a line of a protocol reads `Variant = fn method(argument: Type, …);` or, with an answer, ",
-            "`Variant = fn method(argument: Type, …) -> Answer;`; this does not: ",
+            "`Variant = fn method(argument: Type, …) -> Answer;`; this, or what follows it, does not: ",
             stringify!($($lines)*),
         ));
     };

@@ -1,40 +1,19 @@
 //! The process that owns a part of the keys.
 //!
-//! Its table is kept outside of it, in a [`Keeper`] that each incarnation is lent: as in Erlang an ETS table whose heir
-//! gives it to the successor. So a panic costs the operation that caused it, and nothing else.
+//! Its table outlives it: a [`Keeper`] hands it over to the successor. So a panic costs the operation that caused it, and
+//! nothing else.
 //!
 //! Invariants:
-//! - One process at a time uses a table: a successor starts only after its predecessor has ended.
 //! - An alarm is set for the next key that expires, also right after a restart: the timers of a process end with it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use proscenium::TimerRef;
 use proscenium::prelude::*;
+use proscenium::{Keeper, Kept, TimerRef};
 
 use super::batch::Batch;
 use super::table::Table;
-
-/// What is left when a shard's process ends.
-#[derive(Default)]
-pub(crate) struct Keeper {
-    table: Mutex<Table>,
-    starts: AtomicU64,
-}
-
-impl Keeper {
-    /// How often the shard was started again.
-    pub(crate) fn restarts(&self) -> u64 {
-        self.starts.load(Ordering::Relaxed).saturating_sub(1)
-    }
-
-    fn table(&self) -> MutexGuard<'_, Table> {
-        // A panic in an operation poisons the lock. The table is whole all the same: its methods decide before they write.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// What a shard is sent.
 pub(crate) enum Ask {
@@ -45,47 +24,45 @@ pub(crate) enum Ask {
 }
 
 pub(crate) struct Shard {
-    keeper: Arc<Keeper>,
+    table: Kept<Table>,
     alarm: Option<(Instant, TimerRef)>,
 }
 
 impl GenServer for Shard {
-    type Args = Arc<Keeper>;
+    type Args = Keeper<Table>;
     type Message = Ask;
 
-    async fn init(keeper: Arc<Keeper>, ctx: &mut Context<Ask>) -> Result<Self, ExitReason> {
-        keeper.starts.fetch_add(1, Ordering::Relaxed);
-        let next = keeper.table().next_expiry();
-        let mut shard = Shard { keeper, alarm: None };
-        shard.set_alarm(next, ctx);
+    async fn init(keeper: Keeper<Table>, ctx: &mut Context<Ask>) -> Result<Self, ExitReason> {
+        // A panic in an operation leaves the table whole: its methods decide before they write.
+        let table = keeper.claim(|_| true, Table::default)?;
+        let mut shard = Shard { table, alarm: None };
+        shard.set_alarm(ctx);
         Ok(shard)
     }
 
     // Nothing in here awaits, so a signal that ends the process comes between two batches, never within one.
     async fn handle(&mut self, message: Ask, ctx: &mut Context<Ask>) -> Result<(), ExitReason> {
         let now = ctx.system().now();
-        let mut table = self.keeper.table();
         match message {
             Ask::CarryOut(batch, reply) => {
-                batch.carry_out(&mut table, now);
+                batch.carry_out(&mut self.table, now);
                 reply.send(());
             }
             Ask::Sweep => {
-                table.remove_expired(now);
+                self.table.remove_expired(now);
                 self.alarm = None;
             }
         }
-        let next = table.next_expiry();
-        drop(table);
-        self.set_alarm(next, ctx);
+        self.set_alarm(ctx);
         Ok(())
     }
 }
 
 impl Shard {
-    /// Sees to it that [`Ask::Sweep`] comes at `next`. An alarm that comes too early does no harm, and sets the next one.
-    fn set_alarm(&mut self, next: Option<Instant>, ctx: &mut Context<Ask>) {
-        let Some(next) = next.filter(|next| self.alarm.is_none_or(|(at, _)| *next < at)) else {
+    /// Sees to it that [`Ask::Sweep`] comes for the next key that expires. An alarm that comes too early does no harm, and
+    /// sets the next one.
+    fn set_alarm(&mut self, ctx: &mut Context<Ask>) {
+        let Some(next) = self.table.next_expiry().filter(|next| self.alarm.is_none_or(|(at, _)| *next < at)) else {
             return;
         };
         if let Some((_, too_late)) = self.alarm.take() {
@@ -100,6 +77,7 @@ impl Shard {
 mod tests {
     use std::time::Duration;
 
+    use proscenium::Sys;
     use proscenium::testing::TestSystem;
 
     use super::*;
@@ -121,37 +99,37 @@ mod tests {
         shard.call(|reply| Ask::CarryOut(batch, reply)).await.unwrap();
     }
 
-    /// How many milliseconds from now each table's next key expires.
-    fn next_expiry(keeper: &Keeper, test: &TestSystem) -> Option<u128> {
-        let next = keeper.table().next_expiry();
+    /// In how many milliseconds the shard's next key expires.
+    fn next_expiry(shard: &Address<Ask>, test: &TestSystem) -> Option<u128> {
+        let sys = Sys::new(test, shard);
+        let next = test.block_on(sys.get_state(|shard: &Shard| shard.table.next_expiry())).unwrap();
         next.map(|at| at.saturating_duration_since(test.now()).as_millis())
     }
 
     #[test]
     fn expired_keys_are_freed_though_nobody_asks_for_them() {
         let test = TestSystem::new(1);
-        let keeper = Arc::new(Keeper::default());
-        let shard = test.block_on(Shard::start(keeper.clone()).spawn(&test)).unwrap();
+        let shard = test.block_on(Shard::start(Keeper::new()).spawn(&test)).unwrap();
         test.block_on(carry_out(&shard, vec![set("b", 200), set("a", 100), set("c", 200)]));
         assert_eq!(test.timer_count(), 1, "one alarm, for the first of them");
         test.advance(Duration::from_millis(100));
-        assert_eq!(next_expiry(&keeper, &test), Some(100));
+        assert_eq!(next_expiry(&shard, &test), Some(100));
         test.advance(Duration::from_millis(100));
-        assert_eq!(next_expiry(&keeper, &test), None);
+        assert_eq!(next_expiry(&shard, &test), None);
         assert_eq!(test.timer_count(), 0);
     }
 
     #[test]
     fn a_successor_frees_what_its_predecessor_would_have() {
         let test = TestSystem::new(1);
-        let keeper = Arc::new(Keeper::default());
+        let keeper = Keeper::new();
         let first = test.block_on(Shard::start(keeper.clone()).spawn(&test)).unwrap();
         test.block_on(carry_out(&first, vec![set("a", 100)]));
         test.exit(first.pid().unwrap(), ExitReason::Kill);
         assert_eq!(test.block_on(first.exited()), ExitReason::Killed);
         assert_eq!(test.timer_count(), 0);
-        let _second = test.block_on(Shard::start(keeper.clone()).spawn(&test)).unwrap();
+        let second = test.block_on(Shard::start(keeper.clone()).spawn(&test)).unwrap();
         test.advance(Duration::from_millis(100));
-        assert_eq!((next_expiry(&keeper, &test), keeper.restarts()), (None, 1));
+        assert_eq!((next_expiry(&second, &test), keeper.claims()), (None, 2));
     }
 }

@@ -20,11 +20,13 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use std::vec;
 
+use proscenium::Keeper;
 use proscenium::prelude::*;
 
 use super::batch::Batch;
 use super::operation::Operation;
-use super::shard::{Ask, Keeper, Shard};
+use super::shard::{Ask, Shard};
+use super::table::Table;
 use super::value::Value;
 
 /// How many shards there are.
@@ -45,7 +47,7 @@ pub(crate) type Replies = [vec::IntoIter<Value>; SHARDS];
 pub(crate) struct Store {
     system: SystemHandle,
     started_at: Instant,
-    keepers: [Arc<Keeper>; SHARDS],
+    keepers: [Keeper<Table>; SHARDS],
     shards: [Address<Ask>; SHARDS],
 }
 
@@ -54,7 +56,7 @@ impl Store {
         Store {
             system: system.clone(),
             started_at: system.now(),
-            keepers: array::from_fn(|_| Arc::default()),
+            keepers: array::from_fn(|_| Keeper::new()),
             shards: array::from_fn(|shard| system.named(&name(shard))),
         }
     }
@@ -117,7 +119,7 @@ impl Store {
     /// Each shard's name, its pid unless it is being restarted, and how often it was restarted.
     pub(crate) fn shards(&self) -> impl Iterator<Item = (String, Option<Pid>, u64)> {
         let shards = self.shards.iter().zip(&self.keepers).enumerate();
-        shards.map(|(shard, (address, keeper))| (name(shard), address.pid(), keeper.restarts()))
+        shards.map(|(shard, (address, keeper))| (name(shard), address.pid(), keeper.claims().saturating_sub(1)))
     }
 }
 
