@@ -1,6 +1,7 @@
 //! Ends: why a server ends, whether it cleans up, and who hears of it.
 
-use proscenium_runtime::{CallError, Context, Event, ExitReason, Report};
+use proscenium_behaviours::{GenServer, Info};
+use proscenium_runtime::{CallError, Context, Event, ExitReason, Pid, Report};
 
 use super::common::{Log, Order, SECOND, boom, in_any_order, settle};
 
@@ -63,6 +64,62 @@ fn a_server_that_is_killed_before_it_could_answer_at_the_end_is_down() {
         });
         let answer = server.call(|reply| Order::StopAndAnswer(ExitReason::Normal, reply)).await;
         assert!(matches!(&answer, Err(CallError::Down { reason: ExitReason::Killed, .. })), "{answer:?}");
+    });
+}
+
+/// Fails in the callback that its message names.
+struct Clumsy(Log);
+
+impl GenServer for Clumsy {
+    type Args = Log;
+    type Message = &'static str;
+
+    async fn init(log: Log, ctx: &mut Context<&'static str>) -> Result<Self, ExitReason> {
+        ctx.trap_exit(true);
+        Ok(Clumsy(log))
+    }
+
+    async fn handle(&mut self, callback: &'static str, ctx: &mut Context<&'static str>) -> Result<(), ExitReason> {
+        match callback {
+            "handle" => panic!("in handle"),
+            "info" => drop(ctx.monitor(Pid::NOBODY)),
+            other => ctx.continue_with(other),
+        }
+        Ok(())
+    }
+
+    async fn handle_continue(&mut self, _: &'static str, _ctx: &mut Context<&'static str>) -> Result<(), ExitReason> {
+        panic!("in continue");
+    }
+
+    async fn handle_info(&mut self, _: Info, _ctx: &mut Context<&'static str>) -> Result<(), ExitReason> {
+        panic!("in info");
+    }
+
+    async fn terminate(&mut self, reason: &ExitReason, _ctx: &mut Context<&'static str>) {
+        let ExitReason::Panic(panic) = reason else { unreachable!() };
+        self.0.add(panic.message());
+    }
+}
+
+impl Drop for Clumsy {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[test]
+fn a_panic_in_any_callback_ends_the_server_and_nobody_else_also_if_its_state_panics_when_dropped() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        for callback in ["handle", "continue", "info"] {
+            let clumsy = Clumsy::start(log.clone()).name("clumsy").link(&mut ctx).await.unwrap();
+            clumsy.cast(callback);
+            let ExitReason::Panic(panic) = clumsy.exited().await else { panic!() };
+            assert_eq!(panic.message(), "dropped", "the last failure counts, as that of terminate does");
+            assert_eq!(log.take(), format!("in {callback}"));
+            assert_eq!(ctx.system().whereis("clumsy"), None);
+        }
     });
 }
 

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use proscenium_behaviours::{GenServer, Sys};
+use proscenium_behaviours::{GenServer, Info, Sys};
 use proscenium_runtime::testing::TestSystem;
-use proscenium_runtime::{Context, ExitReason};
+use proscenium_runtime::{Context, ExitReason, Pid};
 use slog::{Drain, Level, Logger, OwnedKVList, Record, o};
 
 use super::common::{Log, Order, SECOND, boom, in_any_order, settle};
@@ -165,24 +165,37 @@ fn an_idle_timeout_that_passes_while_the_server_is_suspended_comes_in_its_turn()
     });
 }
 
-/// Asks for a timeout in `init`, and continues first if it is told to.
+/// Asks for a timeout in the callback that it is told.
 struct Patient(Log);
 
+#[derive(Clone, Copy, PartialEq)]
+enum In {
+    Init(Duration),
+    Continue,
+    Handle,
+    Info,
+}
+
 impl GenServer for Patient {
-    type Args = (Log, Duration, bool);
+    type Args = (Log, In);
     type Message = &'static str;
 
-    async fn init((log, timeout, continues): Self::Args, ctx: &mut Context<&'static str>) -> Result<Self, ExitReason> {
-        ctx.address().cast("sent in init");
-        if continues {
-            ctx.continue_with("continued");
+    async fn init((log, callback): Self::Args, ctx: &mut Context<&'static str>) -> Result<Self, ExitReason> {
+        match callback {
+            In::Init(timeout) => ctx.idle_timeout(timeout, "timeout"),
+            In::Continue => ctx.continue_with("continue"),
+            In::Handle => ctx.address().cast("wait"),
+            In::Info => drop(ctx.monitor(Pid::NOBODY)),
         }
-        ctx.idle_timeout(timeout, "timeout");
+        ctx.address().cast("sent in init");
         Ok(Patient(log))
     }
 
-    async fn handle(&mut self, text: &'static str, _ctx: &mut Context<&'static str>) -> Result<(), ExitReason> {
+    async fn handle(&mut self, text: &'static str, ctx: &mut Context<&'static str>) -> Result<(), ExitReason> {
         self.0.add(text);
+        if text == "wait" {
+            ctx.idle_timeout(Duration::ZERO, "timeout");
+        }
         Ok(())
     }
 
@@ -191,19 +204,27 @@ impl GenServer for Patient {
         ctx.idle_timeout(Duration::ZERO, "timeout");
         Ok(())
     }
+
+    async fn handle_info(&mut self, _info: Info, ctx: &mut Context<&'static str>) -> Result<(), ExitReason> {
+        self.0.add("info");
+        ctx.idle_timeout(Duration::ZERO, "timeout");
+        Ok(())
+    }
 }
 
 #[test]
-fn an_idle_timeout_may_be_asked_for_in_init_and_when_it_continues() {
+fn an_idle_timeout_may_be_asked_for_in_every_callback() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
         let table = [
-            (SECOND, false, "sent in init"),
-            (Duration::ZERO, false, "timeout, sent in init"),
-            (SECOND, true, "continued, timeout, sent in init"),
+            (In::Init(SECOND), "sent in init"),
+            (In::Init(Duration::ZERO), "timeout, sent in init"),
+            (In::Continue, "continue, timeout, sent in init"),
+            (In::Handle, "wait, timeout, sent in init"),
+            (In::Info, "info, timeout, sent in init"),
         ];
-        for (timeout, continues, expected) in table {
-            Patient::start((log.clone(), timeout, continues)).link(&mut ctx).await.unwrap();
+        for (callback, expected) in table {
+            Patient::start((log.clone(), callback)).link(&mut ctx).await.unwrap();
             ctx.sleep(3600 * SECOND).await;
             assert_eq!(log.take(), expected);
         }

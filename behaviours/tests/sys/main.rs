@@ -11,3 +11,5 @@ mod watching;
 mod stopping;
 
 mod special;
+
+mod threads;

@@ -1,7 +1,7 @@
 //! Suspended processes.
 
 use proscenium_behaviours::{GenServer, Sys};
-use proscenium_runtime::{CallError, Context, Event, ExitReason};
+use proscenium_runtime::{CallError, Context, Event, ExitReason, Mailbox};
 
 use super::common::{Adder, Ask, Kind, PLAIN, SECOND, adder, in_any_order, settle};
 
@@ -84,6 +84,20 @@ fn the_parents_exit_ends_a_suspended_server_and_nobody_elses_does() {
             assert_eq!(cleaned_up, traps);
         });
     }
+}
+
+#[test]
+fn a_full_mailbox_takes_system_messages_all_the_same() {
+    in_any_order(|mut ctx| async move {
+        let adder = Adder::start(PLAIN).mailbox(Mailbox::bounded(1)).link(&mut ctx).await.unwrap();
+        let sys = Sys::new(ctx.system(), &adder);
+        sys.suspend().await.unwrap();
+        assert!(adder.try_send(Ask::Add(1)).is_ok());
+        assert!(adder.try_send(Ask::Add(2)).is_err());
+        assert!(sys.get_status().await.unwrap().is_suspended);
+        sys.resume().await.unwrap();
+        assert_eq!(adder.call(Ask::Total).await, Ok(1));
+    });
 }
 
 #[test]
