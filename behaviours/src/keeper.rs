@@ -150,7 +150,7 @@ impl<T> Keeper<T> {
     fn borrow(&self) -> Result<Option<T>, StillLent> {
         let mut shelf = self.lock();
         match std::mem::replace(&mut shelf.place, Place::Lent) {
-            Place::Lent => return Err(StillLent),
+            Place::Lent => Err(StillLent),
             Place::Empty => {
                 shelf.claims += 1;
                 Ok(None)

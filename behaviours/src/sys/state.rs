@@ -123,6 +123,7 @@ impl SysState {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing but whether the process is suspended.
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
     pub fn receive<M: Send + 'static>(
         &mut self,
         ctx: &mut Context<M>,
