@@ -419,6 +419,14 @@ fn a_system_may_run_within_a_process_of_another() {
 }
 
 #[test]
+fn a_system_knows_how_long_ago_it_was_started_by_its_own_clock() {
+    let test = TestSystem::new(1);
+    assert_eq!(test.uptime(), Duration::ZERO);
+    test.advance(Duration::from_millis(1500));
+    assert_eq!(test.uptime(), Duration::from_millis(1500));
+}
+
+#[test]
 #[should_panic(expected = "a system needs a worker")]
 fn a_system_without_a_worker_is_refused() {
     let _ = System::builder("test").workers(0);

@@ -34,6 +34,11 @@ impl SystemHandle {
         self.shared.timers.now()
     }
 
+    /// How long ago the system was started, by its clock.
+    pub fn uptime(&self) -> Duration {
+        self.shared.age()
+    }
+
     /// Waits for `duration` of the system's time, which stands still once the system has ended.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         self.shared.timers.sleep_until(self.shared.timers.after(duration))
