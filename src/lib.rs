@@ -7,6 +7,7 @@
 //! | something that runs by itself | a process: [`SystemHandle::spawn`], [`Context::spawn_link`] |
 //! | state that others ask | a [`GenServer`] |
 //! | something that is there again after it failed | a [`Supervisor`] with a [`ChildSpec`] |
+//! | servers that come and go: sessions, rooms | a [`DynamicSupervisor`] |
 //! | to know of another process's end | [`Context::link`], [`Context::monitor`] |
 //! | processes by key: a room by its number, listeners by topic | a [`Registry`] |
 //! | many processes under one name | groups: [`SystemHandle::groups`] |
@@ -83,8 +84,9 @@ pub use proscenium_runtime::{
     start_monitor, testing,
 };
 pub use proscenium_supervisor::{
-    AutoShutdown, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, FailedToStart, Process, Restart,
-    Shutdown, SpecError, StartChild, Starting, Supervisor, SupervisorRef, process,
+    AutoShutdown, Backoff, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, DynamicChildInfo,
+    DynamicCount, DynamicRef, DynamicSupervisor, FailedToStart, Process, Restart, Shutdown, SpecError, StartChild,
+    Starting, Supervisor, SupervisorRef, TypedStart, TypedStarting, process,
 };
 
 /// What most programs need: `use proscenium::prelude::*`.

@@ -71,8 +71,24 @@ const RUNTIME: &[&str] = &[
 
 const BEHAVIOURS: &[&str] = &["keeper", "protocol", "behaviour", "sys", "gen_server"];
 
-const SUPERVISOR: &[&str] =
-    &["child_spec", "intensity", "children", "strategy", "error", "auto_shutdown", "decide", "shutdown", "supervisor"];
+const SUPERVISOR: &[&str] = &[
+    "child_spec",
+    "typed_start",
+    "backoff",
+    "intensity",
+    "children",
+    "strategy",
+    "error",
+    "auto_shutdown",
+    "decide",
+    "shutdown",
+    "server",
+    "supervisor_ref",
+    "supervisor",
+    "dynamic",
+    "dynamic_server",
+    "dynamic_supervisor",
+];
 
 /// The libraries, in order: each knows only those before it.
 const LIBRARIES: &[(&str, &[&str])] = &[("runtime", RUNTIME), ("behaviours", BEHAVIOURS), ("supervisor", SUPERVISOR)];

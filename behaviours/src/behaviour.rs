@@ -18,7 +18,7 @@ pub trait Behaviour: Sized + 'static {
     type Message: Send + 'static;
 
     /// How others reach the process; its [`Address`], or what wraps that.
-    type Handle: From<Address<Self::Message>>;
+    type Handle: From<Address<Self::Message>> + Send + 'static;
 
     /// The life of the process. It calls [`InitAck::ready`] when its start may return, and takes system messages from then on, by
     /// [`SysState`](crate::SysState).

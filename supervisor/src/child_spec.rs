@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proscenium_behaviours::{Behaviour, Start};
-pub use proscenium_runtime::{ChildKind, Restart, Shutdown};
 use proscenium_runtime::{
-    Context, InitAck, Mailbox, Outcome, Parent, Pid, Registry, RegistryKey, SpawnOptions, StartError, StartOptions,
-    start_link,
+    Address, Context, InitAck, Mailbox, Outcome, Parent, Pid, Registry, RegistryKey, SpawnOptions, StartError,
+    StartOptions, start_link,
 };
+pub use proscenium_runtime::{ChildKind, Restart, Shutdown};
 
 /// A child: its id, how it is started, when it is restarted, how it is stopped.
 ///
@@ -46,10 +46,7 @@ impl ChildSpec {
     /// `start` is a server's [`Start`], a [`Supervisor`](crate::Supervisor), a [`process`], or a closure that returns a
     /// `Start` where its arguments must be made anew each time.
     pub fn new(id: &str, start: impl StartChild) -> Self {
-        let shutdown = match start.kind() {
-            ChildKind::Worker => Shutdown::Timeout(Duration::from_secs(5)),
-            ChildKind::Supervisor => Shutdown::Infinity,
-        };
+        let shutdown = default_shutdown(start.kind());
         ChildSpec { id: id.into(), start: Arc::new(start), restart: Restart::Permanent, shutdown, significant: false }
     }
 
@@ -83,6 +80,14 @@ impl ChildSpec {
     /// Whether it is a supervisor.
     pub fn kind(&self) -> ChildKind {
         self.start.kind()
+    }
+}
+
+/// How a child is stopped if nothing else is said.
+pub(crate) fn default_shutdown(kind: ChildKind) -> Shutdown {
+    match kind {
+        ChildKind::Worker => Shutdown::Timeout(Duration::from_secs(5)),
+        ChildKind::Supervisor => Shutdown::Infinity,
     }
 }
 
@@ -206,15 +211,26 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        Box::pin(async move {
+            let address = self.link(parent).await?;
+            Ok(address.pid().expect("it is the address of a process"))
+        })
+    }
+}
+
+impl<M, B, F> Process<M, B>
+where
+    M: Send + 'static,
+    B: Fn(Context<M>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    pub(crate) async fn link(&self, parent: &Parent) -> Result<Address<M>, StartError> {
         let body = self.body.clone();
         let ready = move |ctx, ack: InitAck| {
             ack.ready();
             body(ctx)
         };
-        Box::pin(async move {
-            let address = start_link(parent, self.options.clone(), ready).await?;
-            Ok(address.pid().expect("it is the address of a process"))
-        })
+        start_link(parent, self.options.clone(), ready).await
     }
 }
 

@@ -3,20 +3,31 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use proscenium_runtime::{Offender, Pid};
+use proscenium_runtime::{MonitorRef, Offender, Pid};
 
-use crate::child_spec::{ChildSpec, Restart};
+use crate::child_spec::{ChildKind, ChildSpec, Restart};
 
 /// Names a child among its siblings; a greater one starts later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key(u64);
+pub(crate) struct Key(pub(crate) u64);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Child {
     pub(crate) spec: ChildSpec,
     pub(crate) state: ChildState,
+    /// Of the process that runs. The link tells of its end, and the monitor too, should it have unlinked itself.
+    pub(crate) monitor: Option<MonitorRef>,
     /// How many times it was started.
     pub(crate) starts: u32,
+    /// How many times it was to be restarted later: a retry of an earlier time is none.
+    pub(crate) delays: u32,
+}
+
+/// A child that has started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alive {
+    pub(crate) pid: Pid,
+    pub(crate) monitor: Option<MonitorRef>,
 }
 
 /// Where a child is in its life.
@@ -24,10 +35,54 @@ pub(crate) struct Child {
 pub enum ChildState {
     /// It lives.
     Running(Pid),
-    /// Its restart failed and will be tried again.
+    /// Its restart failed and will be tried again, or waits for a while as [`Backoff`](crate::Backoff) says.
     Restarting,
     /// It does not live: it was stopped, ended in peace, or chose not to run.
     Stopped,
+}
+
+/// A child as its supervisor lists it.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildInfo {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Where it is in its life.
+    pub state: ChildState,
+    /// Whether it is a supervisor.
+    pub kind: ChildKind,
+}
+
+/// How many children a supervisor has.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChildCount {
+    /// All it knows of.
+    pub specs: usize,
+    /// Those that live.
+    pub active: usize,
+    /// Those that are supervisors, alive or not.
+    pub supervisors: usize,
+    /// Those that are not.
+    pub workers: usize,
+}
+
+impl Child {
+    pub(crate) fn info(&self) -> ChildInfo {
+        ChildInfo { id: self.spec.id.clone(), state: self.state, kind: self.spec.kind() }
+    }
+}
+
+impl ChildCount {
+    /// Counts one more, of that kind.
+    pub(crate) fn add(&mut self, kind: ChildKind, active: bool) {
+        self.specs += 1;
+        self.active += usize::from(active);
+        match kind {
+            ChildKind::Supervisor => self.supervisors += 1,
+            ChildKind::Worker => self.workers += 1,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -47,25 +102,45 @@ impl Children {
         self.last += 1;
         let key = Key(self.last);
         self.by_id.insert(spec.id.clone(), key);
-        self.by_key.insert(key, Child { spec, state: ChildState::Stopped, starts: 0 });
+        let child = Child { spec, state: ChildState::Stopped, monitor: None, starts: 0, delays: 0 };
+        self.by_key.insert(key, child);
         Ok(key)
     }
 
     pub(crate) fn remove(&mut self, key: Key) {
-        self.set_state(key, ChildState::Stopped);
+        self.stopped(key);
         if let Some(child) = self.by_key.remove(&key) {
             self.by_id.remove(&child.spec.id);
         }
     }
 
-    pub(crate) fn set_state(&mut self, key: Key, state: ChildState) {
+    pub(crate) fn started(&mut self, key: Key, alive: Alive) {
+        self.set_state(key, ChildState::Running(alive.pid));
+        if let Some(child) = self.by_key.get_mut(&key) {
+            self.by_pid.insert(alive.pid, key);
+            child.monitor = alive.monitor;
+            child.starts = child.starts.saturating_add(1);
+        }
+    }
+
+    /// The child is to be restarted later. Which time this is.
+    pub(crate) fn delayed(&mut self, key: Key) -> u32 {
+        self.set_state(key, ChildState::Restarting);
+        let Some(child) = self.by_key.get_mut(&key) else { return 0 };
+        child.delays = child.delays.wrapping_add(1);
+        child.delays
+    }
+
+    /// The child does not live, and is not to be restarted.
+    pub(crate) fn stopped(&mut self, key: Key) {
+        self.set_state(key, ChildState::Stopped);
+    }
+
+    fn set_state(&mut self, key: Key, state: ChildState) {
         let Some(child) = self.by_key.get_mut(&key) else { return };
         if let ChildState::Running(pid) = child.state {
             self.by_pid.remove(&pid);
-        }
-        if let ChildState::Running(pid) = state {
-            self.by_pid.insert(pid, key);
-            child.starts = child.starts.saturating_add(1);
+            child.monitor = None;
         }
         child.state = state;
     }
@@ -74,7 +149,7 @@ impl Children {
     pub(crate) fn ended(&mut self, key: Key) {
         match self.get(key).map(|child| child.spec.restart) {
             Some(Restart::Temporary) => self.remove(key),
-            _ => self.set_state(key, ChildState::Stopped),
+            _ => self.stopped(key),
         }
     }
 

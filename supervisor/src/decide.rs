@@ -11,13 +11,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use proscenium_runtime::{ErrorContext, ExitReason, Offender, Pid, StartError};
+use proscenium_runtime::{ErrorContext, ExitReason, MonitorRef, Offender, Pid, StartError};
 
 use crate::auto_shutdown::AutoShutdown;
+use crate::backoff::Backoff;
 use crate::child_spec::{ChildSpec, Restart, Shutdown};
-use crate::children::{ChildState, Children, Key};
+use crate::children::{Alive, Child, ChildState, Children, Key};
 use crate::error::{ChildError, FailedToStart};
 use crate::intensity::{Intensity, Verdict};
 use crate::strategy::Strategy;
@@ -29,6 +30,15 @@ pub(crate) struct Flags {
     pub(crate) intensity: u32,
     pub(crate) period: Duration,
     pub(crate) auto_shutdown: AutoShutdown,
+    pub(crate) backoff: Option<Backoff>,
+}
+
+impl Flags {
+    /// Those of OTP.
+    pub(crate) fn new(strategy: Strategy) -> Self {
+        let (intensity, period) = (1, Duration::from_secs(5));
+        Flags { strategy, intensity, period, auto_shutdown: AutoShutdown::Never, backoff: None }
+    }
 }
 
 /// What happened.
@@ -38,16 +48,26 @@ pub(crate) enum Event {
     Boot,
     /// A linked process ended by itself.
     Exited { pid: Pid, reason: ExitReason },
-    /// It is time to try a failed restart again.
-    Retry(Key),
+    /// It is time for a restart that was put off.
+    Retry(Retry),
     /// The supervisor shall stop.
     Stop,
     /// Somebody wants something of it.
     Request(Request),
     /// The start that was handed out is over.
-    Started(Result<Pid, StartError>),
+    Started(Result<Alive, StartError>),
     /// The stop that was handed out is over.
     Stopped(Stopped),
+}
+
+/// A restart that was put off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retry {
+    key: Key,
+    /// Which time of the child's this is.
+    delay: u32,
+    /// Whether it is a decision of its own, after an attempt that failed, or the rest of one that was counted.
+    counts: bool,
 }
 
 /// What a supervisor can be asked to change.
@@ -76,10 +96,14 @@ pub(crate) enum Action {
     Stop {
         key: Key,
         pid: Pid,
+        monitor: Option<MonitorRef>,
         shutdown: Shutdown,
     },
-    /// Bring [`Event::Retry`] once what waits already is done.
-    Retry(Key),
+    /// Bring [`Event::Retry`] after the pause, or once what waits already is done.
+    Retry {
+        retry: Retry,
+        pause: Option<Duration>,
+    },
     Report {
         context: ErrorContext,
         reason: ExitReason,
@@ -114,6 +138,8 @@ enum Purpose {
 enum Step {
     Stop(Key),
     Start(Key),
+    /// The restart of the child waits for so long; nothing follows.
+    Pause(Key, Duration),
 }
 
 #[derive(Debug)]
@@ -121,6 +147,7 @@ pub(crate) struct Decide {
     strategy: Strategy,
     auto_shutdown: AutoShutdown,
     intensity: Intensity,
+    backoff: Option<Backoff>,
     children: Children,
     purpose: Purpose,
     plan: VecDeque<Step>,
@@ -134,6 +161,7 @@ impl Decide {
             strategy: flags.strategy,
             auto_shutdown: flags.auto_shutdown,
             intensity: Intensity::new(flags.intensity, flags.period),
+            backoff: flags.backoff,
             children,
             purpose: Purpose::Idle,
             plan: VecDeque::new(),
@@ -145,12 +173,13 @@ impl Decide {
         &self.children
     }
 
-    pub(crate) fn decide(&mut self, event: Event, now: Instant) -> Vec<Action> {
+    /// What follows from `event`, which happens `now`, so long after the system's start.
+    pub(crate) fn decide(&mut self, event: Event, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
             Event::Boot => self.begin(Purpose::Boot, self.children.keys().map(Step::Start).collect()),
             Event::Exited { pid, reason } => self.exited(pid, reason, now, &mut actions),
-            Event::Retry(key) => self.retry(key, now, &mut actions),
+            Event::Retry(retry) => self.retry(retry, now, &mut actions),
             Event::Stop => self.give_up(ExitReason::Shutdown),
             Event::Request(request) => self.request(request, &mut actions),
             Event::Started(outcome) => self.started(outcome, &mut actions),
@@ -169,9 +198,11 @@ impl Decide {
     fn advance(&mut self, actions: &mut Vec<Action>) {
         while let Some(step) = self.plan.pop_front() {
             if let Some(action) = self.action(step) {
-                self.current = Some(step);
                 actions.push(action);
-                return;
+                if let Step::Start(_) | Step::Stop(_) = step {
+                    self.current = Some(step);
+                    return;
+                }
             }
         }
         match std::mem::replace(&mut self.purpose, Purpose::Idle) {
@@ -190,19 +221,23 @@ impl Decide {
             },
             Step::Stop(key) => {
                 let child = self.children.get(key)?;
-                let shutdown = child.spec.shutdown;
+                let (monitor, shutdown) = (child.monitor, child.spec.shutdown);
                 match child.state {
-                    ChildState::Running(pid) => Some(Action::Stop { key, pid, shutdown }),
+                    ChildState::Running(pid) => Some(Action::Stop { key, pid, monitor, shutdown }),
                     ChildState::Restarting | ChildState::Stopped => {
                         self.children.ended(key);
                         None
                     }
                 }
             }
+            Step::Pause(key, pause) => {
+                let retry = Retry { key, delay: self.children.delayed(key), counts: false };
+                Some(Action::Retry { retry, pause: Some(pause) })
+            }
         }
     }
 
-    fn exited(&mut self, pid: Pid, reason: ExitReason, now: Instant, actions: &mut Vec<Action>) {
+    fn exited(&mut self, pid: Pid, reason: ExitReason, now: Duration, actions: &mut Vec<Action>) {
         let Some((key, child)) = self.children.by_pid(pid) else {
             return;
         };
@@ -221,28 +256,46 @@ impl Decide {
         }
     }
 
-    fn retry(&mut self, key: Key, now: Instant, actions: &mut Vec<Action>) {
-        if self.children.get(key).is_some_and(|child| child.state == ChildState::Restarting) {
+    fn retry(&mut self, retry: Retry, now: Duration, actions: &mut Vec<Action>) {
+        let Retry { key, delay, counts } = retry;
+        let is_due = |child: &Child| child.state == ChildState::Restarting && child.delays == delay;
+        if !self.children.get(key).is_some_and(is_due) {
+            return;
+        }
+        if counts {
             self.restart(key, None, now, actions);
+        } else {
+            self.begin_restart(key, None);
         }
     }
 
-    fn restart(&mut self, failed: Key, pid: Option<Pid>, now: Instant, actions: &mut Vec<Action>) {
-        self.children.set_state(failed, ChildState::Stopped);
+    /// Decides on a restart, which counts.
+    fn restart(&mut self, failed: Key, pid: Option<Pid>, now: Duration, actions: &mut Vec<Action>) {
         match self.intensity.record(now) {
-            Verdict::Within => {
-                let group = self.strategy.group(&self.children, failed);
-                let stops = group.iter().rev().copied().map(Step::Stop);
-                let starts = group.iter().copied().map(Step::Start);
-                self.begin(Purpose::Restart, stops.chain(starts).collect());
+            Verdict::Within(count) => {
+                let pause = self.backoff.map(|backoff| backoff.pause(count, failed.0));
+                self.begin_restart(failed, pause);
             }
             Verdict::Exceeded => {
                 let reason = self.intensity.reason();
                 let offender = self.children.offender(failed, pid);
                 actions.push(Action::Report { context: ErrorContext::Shutdown, reason, offender });
+                self.children.stopped(failed);
                 self.give_up(ExitReason::Shutdown);
             }
         }
+    }
+
+    /// Stops those whose fate `failed` shares, and starts them all, at once or after a pause.
+    fn begin_restart(&mut self, failed: Key, pause: Option<Duration>) {
+        self.children.stopped(failed);
+        let group = self.strategy.group(&self.children, failed);
+        let stops = group.iter().rev().copied().map(Step::Stop);
+        let plan = match pause {
+            Some(pause) => stops.chain([Step::Pause(failed, pause)]).collect(),
+            None => stops.chain(group.iter().copied().map(Step::Start)).collect(),
+        };
+        self.begin(Purpose::Restart, plan);
     }
 
     /// Stops every child, the youngest first, and ends.
@@ -297,13 +350,14 @@ impl Decide {
         }
     }
 
-    fn started(&mut self, outcome: Result<Pid, StartError>, actions: &mut Vec<Action>) {
+    fn started(&mut self, outcome: Result<Alive, StartError>, actions: &mut Vec<Action>) {
         let Some(Step::Start(key)) = self.current.take() else {
             return;
         };
         match outcome {
-            Ok(pid) => {
-                self.children.set_state(key, ChildState::Running(pid));
+            Ok(alive) => {
+                let pid = alive.pid;
+                self.children.started(key, alive);
                 let requested = matches!(self.purpose, Purpose::Request { .. });
                 actions.push(Action::Progress { key, pid, requested });
                 self.answer(Some(pid), actions);
@@ -330,8 +384,8 @@ impl Decide {
             Purpose::Boot => self.give_up(ExitReason::shutdown_with(FailedToStart { id, error })),
             Purpose::Restart => {
                 self.plan.clear();
-                self.children.set_state(key, ChildState::Restarting);
-                actions.push(Action::Retry(key));
+                let retry = Retry { key, delay: self.children.delayed(key), counts: true };
+                actions.push(Action::Retry { retry, pause: None });
             }
             Purpose::Request { adds } => {
                 if adds {
@@ -355,7 +409,7 @@ impl Decide {
         };
         let complaint = match outcome {
             Stopped::Abandoned => Some((ErrorContext::Abandoned, ExitReason::Killed)),
-            Stopped::Ended(reason) if is_orderly(&child.spec, &reason) => None,
+            Stopped::Ended(reason) if is_orderly(child.spec.restart, child.spec.shutdown, &reason) => None,
             Stopped::Ended(reason) => Some((ErrorContext::ShutdownError, reason)),
         };
         if let Some((context, reason)) = complaint {
@@ -367,11 +421,11 @@ impl Decide {
 }
 
 /// Whether a child that was told to stop ended as it should.
-fn is_orderly(spec: &ChildSpec, reason: &ExitReason) -> bool {
+pub(crate) fn is_orderly(restart: Restart, shutdown: Shutdown, reason: &ExitReason) -> bool {
     match reason {
         ExitReason::Shutdown => true,
-        ExitReason::Killed => spec.shutdown == Shutdown::BrutalKill,
-        ExitReason::Normal | ExitReason::ShutdownWith(_) => spec.restart != Restart::Permanent,
+        ExitReason::Killed => shutdown == Shutdown::BrutalKill,
+        ExitReason::Normal | ExitReason::ShutdownWith(_) => restart != Restart::Permanent,
         _ => false,
     }
 }

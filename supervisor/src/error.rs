@@ -79,6 +79,12 @@ pub enum ChildError {
         /// The child.
         id: Arc<str>,
     },
+    /// The supervisor has as many children as it may have.
+    #[error("there are {max_children} children already, and may be no more")]
+    MaxChildren {
+        /// How many it may have.
+        max_children: usize,
+    },
     /// The supervisor cannot have such a child.
     #[error("{0}")]
     Spec(SpecError),

@@ -6,8 +6,11 @@
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
 mod child_spec;
+mod typed_start;
+
 mod children;
 
+mod backoff;
 mod intensity;
 mod strategy;
 
@@ -19,10 +22,23 @@ mod decide;
 
 mod shutdown;
 
+mod server;
+
+mod supervisor_ref;
+
 mod supervisor;
 
+mod dynamic;
+mod dynamic_server;
+mod dynamic_supervisor;
+
 pub use auto_shutdown::AutoShutdown;
+pub use backoff::Backoff;
 pub use child_spec::{ChildKind, ChildSpec, Process, Restart, Shutdown, StartChild, Starting, process};
-pub use children::ChildState;
+pub use children::{ChildCount, ChildInfo, ChildState};
+pub use dynamic_server::{DynamicChildInfo, DynamicCount};
+pub use dynamic_supervisor::{DynamicRef, DynamicSupervisor};
 pub use error::{ChildError, FailedToStart, SpecError};
-pub use supervisor::{ChildCount, ChildInfo, Supervisor, SupervisorRef};
+pub use supervisor::Supervisor;
+pub use supervisor_ref::SupervisorRef;
+pub use typed_start::{TypedStart, TypedStarting};

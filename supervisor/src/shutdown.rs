@@ -1,8 +1,9 @@
-//! Stopping one child, as OTP's supervisor does.
+//! Stopping children, as OTP's supervisor does: one, or many at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use proscenium_runtime::{Context, Down, Event, EventRef, ExitReason, MonitorRef, Pid};
+use proscenium_runtime::{Call, CallError, Context, Down, Event, EventRef, ExitReason, MonitorRef, Pid, SystemHandle};
 
 use crate::child_spec::Shutdown;
 use crate::decide::Stopped;
@@ -54,6 +55,121 @@ async fn stop_within<M: Send + 'static>(
     };
     ctx.unlink(pid);
     stopped
+}
+
+/// Somebody to be waited for, and how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) pid: Pid,
+    /// Then it is killed. Without one it has as long as it takes.
+    pub(crate) limit: Option<Duration>,
+}
+
+/// Tells all of them to stop, at once, and waits until they have ended: linked to the process of `ctx` and monitored by it.
+/// Its messages are left alone, all other news is taken.
+pub(crate) async fn stop_all<M: Send + 'static>(
+    ctx: &mut Context<M>,
+    children: &[(Pid, Shutdown)],
+) -> Vec<(Pid, Stopped)> {
+    let mut waits = Vec::with_capacity(children.len());
+    for &(pid, shutdown) in children {
+        let (reason, limit) = match shutdown {
+            Shutdown::BrutalKill => (ExitReason::Kill, Some(Duration::ZERO)),
+            Shutdown::Timeout(limit) => (ExitReason::Shutdown, Some(limit)),
+            Shutdown::Infinity => (ExitReason::Shutdown, None),
+        };
+        ctx.exit(pid, reason);
+        waits.push(Wait { pid, limit });
+    }
+    wait_for_all(ctx, &waits).await
+}
+
+/// Waits until all have ended, and kills those whose time is over.
+async fn wait_for_all<M: Send + 'static>(ctx: &mut Context<M>, waits: &[Wait]) -> Vec<(Pid, Stopped)> {
+    let began = ctx.system().now();
+    let mut living: BTreeSet<Pid> = waits.iter().map(|wait| wait.pid).collect();
+    // By when it is due: first to be killed, then to be given up.
+    let mut due: BTreeMap<Duration, Vec<(Pid, bool)>> = BTreeMap::new();
+    for wait in waits {
+        if let Some(limit) = wait.limit {
+            due.entry(limit).or_default().push((wait.pid, false));
+        }
+    }
+    let mut ended = Vec::with_capacity(waits.len());
+    while !living.is_empty() {
+        let news = match due.keys().next() {
+            Some(next) => {
+                let passed = ctx.system().now() - began;
+                ctx.sleep(next.saturating_sub(passed)).limit(any_end(ctx)).await
+            }
+            None => Some(any_end(ctx).await),
+        };
+        if let Some((pid, reason)) = news {
+            if living.remove(&pid) {
+                ended.push((pid, Stopped::Ended(reason)));
+            }
+            continue;
+        }
+        let (limit, late) = due.pop_first().expect("the time of some is over");
+        for (pid, killed) in late.into_iter().filter(|(pid, _)| living.contains(pid)).collect::<Vec<_>>() {
+            if killed {
+                living.remove(&pid);
+                ended.push((pid, Stopped::Abandoned));
+            } else {
+                ctx.exit(pid, ExitReason::Kill);
+                due.entry(limit.saturating_add(GRACE)).or_default().push((pid, true));
+            }
+        }
+    }
+    ended
+}
+
+/// The next end that a link or a monitor tells of.
+async fn any_end<M: Send + 'static>(ctx: &mut Context<M>) -> (Pid, ExitReason) {
+    loop {
+        match ctx.receive_matching(|event| !matches!(event, EventRef::Message(_))).await {
+            Event::Exit(exit) if exit.linked => return (exit.pid, exit.reason),
+            Event::Down(down) => return (down.pid, reason(ctx, down).await),
+            Event::Exit(_) | Event::Message(_) => {}
+        }
+    }
+}
+
+/// Sees to it that those whom a killed supervisor has left behind end. Its links tell them; who ignores that is killed when
+/// its shutdown time is over, or after a grace time if it has none. Who may take as long as it likes takes as long as it likes.
+pub(crate) fn outlive(system: &SystemHandle, orphans: Vec<(Pid, Shutdown)>) {
+    let limit = |shutdown| match shutdown {
+        Shutdown::BrutalKill => Some(GRACE),
+        Shutdown::Timeout(limit) => Some(limit),
+        Shutdown::Infinity => None,
+    };
+    let wait = |(pid, shutdown)| Some(Wait { pid, limit: Some(limit(shutdown)?) });
+    let waits: Vec<Wait> = orphans.into_iter().filter_map(wait).collect();
+    if waits.is_empty() {
+        return;
+    }
+    system.spawn(|mut ctx: Context<()>| async move {
+        ctx.set_label("watches over orphans");
+        for wait in &waits {
+            ctx.monitor(wait.pid);
+        }
+        wait_for_all(&mut ctx, &waits).await;
+    });
+}
+
+/// Waits for the end of whom `call` asks to stop: it leaves that unanswered.
+pub(crate) async fn await_end<M: Send + 'static>(
+    call: Call<'_, M, ()>,
+    within: Option<Duration>,
+) -> Result<(), CallError> {
+    let call = match within {
+        Some(limit) => call.timeout(limit),
+        None => call.without_timeout(),
+    };
+    match call.await {
+        Ok(()) | Err(CallError::Down { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Why a linked process ended that `down` tells of.

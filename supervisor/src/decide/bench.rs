@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Context, ErrorContext, ExitReason, Pid, StartError};
 
-use super::{Action, Decide, Event, Flags, Request, Stopped};
+use super::{Action, Decide, Event, Flags, Request, Retry, Stopped};
 use crate::auto_shutdown::AutoShutdown;
 use crate::child_spec::{ChildSpec, Restart, Shutdown, process};
-use crate::children::{ChildState, Children, Key};
+use crate::children::{Alive, ChildState, Children, Key};
 use crate::error::{ChildError, FailedToStart, SpecError};
 use crate::strategy::Strategy;
 
@@ -19,6 +19,7 @@ pub(super) const FLAGS: Flags = Flags {
     intensity: 1000,
     period: Duration::from_secs(5),
     auto_shutdown: AutoShutdown::Never,
+    backoff: None,
 };
 
 /// What a start comes to.
@@ -31,13 +32,15 @@ pub(super) enum Outcome {
 
 pub(super) struct Bench {
     pub(super) decide: Decide,
-    now: Instant,
+    now: Duration,
     /// What the next starts of a child come to; after those, all is well.
     outcomes: BTreeMap<String, VecDeque<Outcome>>,
     /// How the next stops of a child go; after those, in order.
     stops: BTreeMap<String, VecDeque<Stopped>>,
     used_pids: usize,
-    retries: VecDeque<Key>,
+    retries: VecDeque<Retry>,
+    /// Ids, in the order in which they were added last.
+    pub(super) places: Vec<String>,
     /// Steps, retries, answers and the exit.
     pub(super) log: Vec<String>,
     pub(super) reports: Vec<String>,
@@ -52,11 +55,12 @@ impl Bench {
         }
         Bench {
             decide: Decide::new(flags, all),
-            now: Instant::now(),
+            now: Duration::ZERO,
             outcomes: BTreeMap::new(),
             stops: BTreeMap::new(),
             used_pids: 0,
             retries: VecDeque::new(),
+            places: children.split_whitespace().map(|text| id_of(text).to_owned()).collect(),
             log: Vec::new(),
             reports: Vec::new(),
         }
@@ -74,8 +78,8 @@ impl Bench {
 
     /// Brings the oldest retry that was asked for.
     pub(super) fn retry(&mut self) {
-        let key = self.retries.pop_front().expect("a retry was asked for");
-        self.feed(Event::Retry(key));
+        let retry = self.retries.pop_front().expect("a retry was asked for");
+        self.feed(Event::Retry(retry));
     }
 
     fn play_line(&mut self, line: &[&str]) {
@@ -119,6 +123,12 @@ impl Bench {
 
     /// Brings an event and all that follows from it.
     pub(super) fn feed(&mut self, event: Event) {
+        if let Event::Request(Request::Start(spec)) = &event
+            && self.decide.children().find(&spec.id).is_none()
+        {
+            self.places.retain(|id| **id != *spec.id);
+            self.places.push(spec.id.to_string());
+        }
         let mut next = Some(event);
         while let Some(event) = next.take() {
             for action in self.decide.decide(event, self.now) {
@@ -137,9 +147,13 @@ impl Bench {
                 let how = self.stops.get_mut(&id).and_then(VecDeque::pop_front);
                 return Some(Event::Stopped(how.unwrap_or(Stopped::Ended(ExitReason::Shutdown))));
             }
-            Action::Retry(key) => {
-                self.log.push(format!("retry {}", self.id(key)));
-                self.retries.push_back(key);
+            Action::Retry { retry, pause } => {
+                let id = self.id(retry.key);
+                self.log.push(match pause {
+                    Some(pause) => format!("pause {id} {}", pause.as_millis()),
+                    None => format!("retry {id}"),
+                });
+                self.retries.push_back(retry);
             }
             Action::Answer(answer) => self.log.push(format!("answer {}", answer_text(&answer))),
             Action::Exit(reason) => self.log.push(format!("exit {}", reason_text(&reason))),
@@ -151,14 +165,14 @@ impl Bench {
         None
     }
 
-    fn start(&mut self, key: Key) -> Result<Pid, StartError> {
+    fn start(&mut self, key: Key) -> Result<Alive, StartError> {
         let id = self.id(key);
         let outcome = self.outcomes.get_mut(&id).and_then(VecDeque::pop_front);
         match outcome.unwrap_or(Outcome::Up) {
             Outcome::Up => {
                 self.log.push(format!("start {id}"));
                 self.used_pids += 1;
-                Ok(pids()[self.used_pids])
+                Ok(Alive { pid: pids()[self.used_pids], monitor: None })
             }
             Outcome::Fails => {
                 self.log.push(format!("start {id} fails"));
@@ -192,9 +206,8 @@ impl Bench {
 
 /// A spec such as `a`, `b:transient` or `c:temporary:significant`, with `brutal` for one that is killed.
 pub(super) fn spec(text: &str) -> ChildSpec {
-    let mut words = text.split(':');
-    let id = words.next().expect("there is always a first word");
-    let spec = ChildSpec::new(id, process(|_ctx: Context<()>| async {}));
+    let words = text.split(':').skip(1);
+    let spec = ChildSpec::new(id_of(text), process(|_ctx: Context<()>| async {}));
     words.fold(spec, |spec, word| match word {
         "transient" => spec.restart(Restart::Transient),
         "temporary" => spec.restart(Restart::Temporary),
@@ -202,6 +215,10 @@ pub(super) fn spec(text: &str) -> ChildSpec {
         "brutal" => spec.shutdown(Shutdown::BrutalKill),
         _ => panic!("not about a spec: {word}"),
     })
+}
+
+fn id_of(text: &str) -> &str {
+    text.split(':').next().expect("there is always a first word")
 }
 
 pub(super) fn reason(text: &str) -> ExitReason {

@@ -9,6 +9,7 @@ use proscenium_runtime::{ErrorContext, ExitReason};
 use super::bench::{Bench, Outcome, pids, reason, reason_text, report_text};
 use super::{Event, Flags, Request, Stopped};
 use crate::auto_shutdown::AutoShutdown;
+use crate::backoff::Backoff;
 use crate::strategy::Strategy;
 
 /// A child as the model has it.
@@ -20,6 +21,8 @@ struct Kid {
     significant: bool,
     brutal: bool,
     state: State,
+    /// How many times its restart was put off.
+    delays: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +32,24 @@ enum State {
     Restarting,
 }
 
+/// A restart that was put off: of which child, which time of its, and whether it will count.
+#[derive(Clone, Copy)]
+struct Later {
+    number: usize,
+    delay: u32,
+    counts: bool,
+}
+
 struct Model {
     flags: Flags,
     kids: Vec<Kid>,
     last_number: usize,
     now: u64,
+    /// In whole seconds.
     restarts: Vec<u64>,
     outcomes: BTreeMap<String, VecDeque<Outcome>>,
     stops: BTreeMap<String, VecDeque<Stopped>>,
-    retries: VecDeque<usize>,
+    retries: VecDeque<Later>,
     log: Vec<String>,
     reports: Vec<String>,
     over: bool,
@@ -71,6 +83,7 @@ impl Model {
             significant: words.contains(&"significant"),
             brutal: words.contains(&"brutal"),
             state: State::Down,
+            delays: 0,
         });
         self.last_number
     }
@@ -182,42 +195,66 @@ impl Model {
     }
 
     fn retry(&mut self) {
-        let Some(number) = self.retries.pop_front() else { return };
-        if self.kid(number).is_some_and(|kid| kid.state == State::Restarting) {
-            self.restart(number);
+        let Some(Later { number, delay, counts }) = self.retries.pop_front() else { return };
+        if self.kid(number).is_some_and(|kid| kid.state == State::Restarting && kid.delays == delay) {
+            if counts { self.restart(number) } else { self.restart_group(number) }
         }
     }
 
     fn restart(&mut self, number: usize) {
-        let kid = self.kid(number).expect("it has just ended");
-        kid.state = State::Down;
-        let id = kid.id.clone();
-        self.restarts.push(self.now);
-        let period = u64::try_from(self.flags.period.as_millis()).expect("a short period");
-        let oldest = self.now.saturating_sub(period);
+        let id = self.kid(number).expect("it has just ended").id.clone();
+        let second = self.now / 1000;
+        self.restarts.push(second);
+        let oldest = second.saturating_sub(self.flags.period.as_secs());
         let recent = self.restarts.iter().filter(|at| **at >= oldest).count();
         if recent > self.flags.intensity as usize {
             let Flags { intensity, period, .. } = self.flags;
             let text = format!("reached the maximum restart intensity: more than {intensity} within {period:?}");
             let reason = ExitReason::error(text);
             self.report(ErrorContext::Shutdown, &id, &reason);
+            self.kid(number).expect("it is there").state = State::Down;
             return self.give_up("shutdown");
         }
-        let group: Vec<usize> = match self.flags.strategy {
+        if self.flags.backoff.is_none() {
+            return self.restart_group(number);
+        }
+        self.kid(number).expect("it is there").state = State::Down;
+        for number in self.group(number).into_iter().rev() {
+            self.stop(number);
+        }
+        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(u32::try_from(recent).expect("a few") - 1));
+        self.say(format!("pause {id} {}", pause.min(LONGEST_PAUSE).as_millis()));
+        self.put_off(number, false);
+    }
+
+    fn put_off(&mut self, number: usize, counts: bool) {
+        let kid = self.kid(number).expect("it is there");
+        kid.state = State::Restarting;
+        kid.delays += 1;
+        let delay = kid.delays;
+        self.retries.push_back(Later { number, delay, counts });
+    }
+
+    /// Those whose fate the child shares, oldest first.
+    fn group(&self, number: usize) -> Vec<usize> {
+        match self.flags.strategy {
             Strategy::OneForOne => vec![number],
             Strategy::OneForAll => self.numbers(),
             Strategy::RestForOne => self.numbers().into_iter().skip_while(|it| *it != number).collect(),
-        };
+        }
+    }
+
+    fn restart_group(&mut self, number: usize) {
+        self.kid(number).expect("it is there").state = State::Down;
+        let group = self.group(number);
         for number in group.iter().rev() {
             self.stop(*number);
         }
         for number in group {
             if let Some(Outcome::Fails) = self.start(number) {
-                let kid = self.kid(number).expect("it was there");
-                kid.state = State::Restarting;
-                let id = kid.id.clone();
+                let id = self.kid(number).expect("it was there").id.clone();
                 self.say(format!("retry {id}"));
-                return self.retries.push_back(number);
+                return self.put_off(number, true);
             }
         }
     }
@@ -283,6 +320,9 @@ impl Model {
     }
 }
 
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
+
 const IDS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 /// Machine and model, to which the same happens.
@@ -291,6 +331,8 @@ struct Pair {
     bench: Bench,
     model: Model,
     live: BTreeSet<String>,
+    /// The seconds in which a restart was decided.
+    decided: Vec<u64>,
 }
 
 impl Pair {
@@ -303,6 +345,7 @@ impl Pair {
             intensity: [0, 1, 2, 5, 100][rng.usize(..5)],
             period: Duration::from_secs(5),
             auto_shutdown: shutdowns[rng.usize(..3)],
+            backoff: rng.bool().then(|| Backoff::new(FIRST_PAUSE).longest(LONGEST_PAUSE)),
         };
         let mut model = Model::new(flags);
         let mut specs = Vec::new();
@@ -313,8 +356,7 @@ impl Pair {
             model.add(spec);
         }
         let bench = Bench::new(flags, &specs.join(" "));
-        let live = BTreeSet::new();
-        Pair { rng, bench, model, live }
+        Pair { rng, bench, model, live: BTreeSet::new(), decided: Vec::new() }
     }
 
     fn pick(&mut self) -> &'static str {
@@ -362,6 +404,7 @@ impl Pair {
                 self.live.remove(id);
                 self.bench.exited(id, reason(how));
                 self.model.exited(id, how);
+                self.assert_borne();
             }
             4 => {
                 let pid = pids()[4095];
@@ -369,8 +412,12 @@ impl Pair {
                 self.bench.feed(Event::Exited { pid, reason });
             }
             5..7 if !self.model.retries.is_empty() => {
+                let counts = self.model.retries[0].counts;
                 self.bench.retry();
                 self.model.retry();
+                if counts {
+                    self.assert_borne();
+                }
             }
             7.. => {
                 self.request(id);
@@ -399,6 +446,7 @@ impl Pair {
 
     /// Compares what both did, and holds the machine to what needs no model.
     fn compare(&mut self, requests: usize) {
+        self.assert_in_order();
         assert_eq!(self.bench.log, self.model.log);
         assert_eq!(self.bench.reports, self.model.reports);
         assert_eq!(self.bench.children(), self.model.children());
@@ -415,6 +463,29 @@ impl Pair {
         self.bench.reports.clear();
         self.model.log.clear();
         self.model.reports.clear();
+    }
+
+    /// Stops came in reverse, then starts in order.
+    fn assert_in_order(&self) {
+        let place = |id: &str| self.bench.places.iter().position(|known| known == id).expect("it was added");
+        let steps = |verb: &str| {
+            let of_verb = self.bench.log.iter().filter_map(|line| line.strip_prefix(verb));
+            of_verb.map(|rest| place(rest.split(' ').next().unwrap_or_default())).collect::<Vec<_>>()
+        };
+        assert!(steps("stop ").is_sorted_by(|a, b| a > b), "{:?}", self.bench.log);
+        assert!(steps("start ").is_sorted_by(|a, b| a < b), "{:?}", self.bench.log);
+    }
+
+    /// If a restart was decided, there were no more of them within the period than there may be.
+    fn assert_borne(&mut self) {
+        let is_step = |line: &String| line.starts_with("start ") || line.starts_with("pause ");
+        if !self.bench.log.iter().any(is_step) {
+            return;
+        }
+        let second = self.model.now / 1000;
+        self.decided.push(second);
+        let recent = self.decided.iter().filter(|at| **at + self.model.flags.period.as_secs() >= second).count();
+        assert!(recent <= self.model.flags.intensity as usize, "{recent} restarts");
     }
 
     fn stop(&mut self) {

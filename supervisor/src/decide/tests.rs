@@ -7,6 +7,7 @@ use proscenium_runtime::ExitReason;
 use super::bench::{Bench, FLAGS, pids};
 use super::{Event, Flags};
 use crate::auto_shutdown::AutoShutdown;
+use crate::backoff::Backoff;
 use crate::strategy::Strategy::{self, OneForAll, OneForOne, RestForOne};
 
 /// A machine that has booted.
@@ -204,13 +205,14 @@ fn every_attempt_counts() {
 #[test]
 fn a_group_counts_as_one() {
     let one_for_all = Flags { strategy: OneForAll, ..bearing(1) };
-    check(one_for_all, "a b", "crash a, wait 5001, crash b", "stop b, start a, start b, stop a, start a, start b");
+    check(one_for_all, "a b", "crash a, wait 6000, crash b", "stop b, start a, start b, stop a, start a, start b");
 }
 
 #[test]
-fn restarts_leave_the_window_after_the_period_and_not_before() {
+fn restarts_leave_the_window_after_more_whole_seconds_than_the_period_has() {
     check(bearing(1), "a", "crash a, wait 5000, crash a", "start a, exit shutdown");
-    check(bearing(1), "a", "crash a, wait 5001, crash a, wait 5001, crash a", "start a, start a, start a");
+    check(bearing(1), "a", "crash a, wait 5999, crash a", "start a, exit shutdown");
+    check(bearing(1), "a", "crash a, wait 6000, crash a, wait 6000, crash a", "start a, start a, start a");
 }
 
 #[test]
@@ -339,6 +341,47 @@ fn a_significant_child_needs_a_supervisor_that_minds_and_an_end() {
 
 #[test]
 fn the_period_is_that_of_the_flags() {
-    let flags = Flags { period: Duration::from_millis(10), ..bearing(1) };
-    check(flags, "a", "crash a, wait 11, crash a", "start a, start a");
+    let flags = Flags { period: Duration::from_secs(1), ..bearing(1) };
+    check(flags, "a", "crash a, wait 2000, crash a", "start a, start a");
+}
+
+/// Pauses of 100 ms, 200 ms, 400 ms and so on.
+fn pausing(flags: Flags) -> Flags {
+    Flags { backoff: Some(Backoff::new(Duration::from_millis(100))), ..flags }
+}
+
+#[test]
+fn with_a_backoff_each_restart_waits_twice_as_long_as_the_one_before() {
+    let script = "crash a, retry, crash a, retry, wait 6000, crash a, retry";
+    check(pausing(FLAGS), "a b", script, "pause a 100, start a, pause a 200, start a, pause a 100, start a");
+}
+
+#[test]
+fn siblings_that_share_its_fate_stop_before_the_pause_and_start_after_it() {
+    let script = "crash b, retry";
+    check(pausing(with(OneForAll)), "a b c", script, "stop c, stop a, pause b 100, start a, start b, start c");
+    check(pausing(with(RestForOne)), "a b c", script, "stop c, pause b 100, start b, start c");
+}
+
+#[test]
+fn a_pause_is_part_of_its_restart_and_counts_once() {
+    let flags = pausing(bearing(2));
+    let script = "crash a, retry, crash a, retry, crash a";
+    check(flags, "a", script, "pause a 100, start a, pause a 200, start a, exit shutdown");
+    let failing = "fail a, crash a, retry, retry, retry, crash a";
+    check(flags, "a", failing, "pause a 100, start a fails, retry a, pause a 200, start a, exit shutdown");
+}
+
+#[test]
+fn a_pause_ends_with_a_request_or_with_the_supervisor() {
+    let flags = pausing(FLAGS);
+    check(flags, "a b", "crash a, terminate a, retry", "pause a 100, answer ok");
+    check_children(flags, "a b", "crash a, terminate a, retry", "a:down b:up");
+    check(flags, "a b", "crash a, restart a, stop", "pause a 100, answer restarting, stop b, exit shutdown");
+}
+
+#[test]
+fn the_end_of_a_pause_that_was_cancelled_does_not_end_the_next_one() {
+    let script = "crash a, terminate a, restart a, crash a, retry, retry";
+    check(pausing(FLAGS), "a", script, "pause a 100, answer ok, start a, answer up, pause a 200, start a");
 }

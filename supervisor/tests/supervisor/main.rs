@@ -12,6 +12,8 @@ mod requests;
 
 mod reporting;
 
+mod dynamic;
+
 mod storms;
 
 mod faults;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use proscenium_runtime::{CallError, Context, StartError};
+use proscenium_runtime::{CallError, Context, Event, ExitReason, StartError};
 use proscenium_supervisor::{
-    ChildError, ChildKind, ChildSpec, ChildState, FailedToStart, Restart, Supervisor, SupervisorRef,
+    ChildError, ChildKind, ChildSpec, ChildState, FailedToStart, Restart, Shutdown, Supervisor, SupervisorRef,
 };
 
 use super::common::{Begin, Log, Order, Role, address, boom, crash, in_any_order, settle};
@@ -100,10 +100,8 @@ fn a_child_that_is_added_and_does_not_start_is_forgotten_and_one_restarted_on_re
         let log = Log::default();
         let a = log.actor("a").next_starts([Begin::Fails]);
         let supervisor = Supervisor::one_for_one().start_link(&mut ctx).await.unwrap();
-        let failed = ChildError::Start(FailedToStart {
-            id: "a".into(),
-            error: StartError::Init(proscenium_runtime::ExitReason::error("no luck")),
-        });
+        let failed =
+            ChildError::Start(FailedToStart { id: "a".into(), error: StartError::Init(ExitReason::error("no luck")) });
         assert_eq!(supervisor.start_child(a.spec()).await, Err(failed.clone()));
         assert_eq!(supervisor.which_children().await.unwrap(), []);
 
@@ -161,6 +159,66 @@ fn children_are_listed_youngest_first_with_what_they_are() {
 }
 
 #[test]
+fn one_child_and_its_spec_can_be_asked_for() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let spec = log.actor("a").spec().restart(Restart::Transient).shutdown(Shutdown::BrutalKill);
+        let supervisor = Supervisor::one_for_one().child(spec).child(log.actor("b").spec());
+        let supervisor = supervisor.start_link(&mut ctx).await.unwrap();
+        let pid = ctx.system().whereis("a").unwrap();
+        let child = supervisor.which_child("a").await.unwrap();
+        assert_eq!((&*child.id, child.state, child.kind), ("a", ChildState::Running(pid), ChildKind::Worker));
+        supervisor.terminate_child("a").await.unwrap();
+        assert_eq!(supervisor.which_child("a").await.unwrap().state, ChildState::Stopped);
+
+        // The spec is as good as new.
+        let spec = supervisor.child_spec("a").await.unwrap();
+        assert!(format!("{spec:?}").contains("restart: Transient, shutdown: BrutalKill"), "{spec:?}");
+        supervisor.delete_child("a").await.unwrap();
+        supervisor.start_child(spec).await.unwrap().unwrap();
+
+        let not_found = ChildError::NotFound { id: "nobody".into() };
+        assert_eq!(supervisor.which_child("nobody").await, Err(not_found.clone()));
+        assert_eq!(supervisor.child_spec("nobody").await.unwrap_err(), not_found);
+    });
+}
+
+#[test]
+fn a_supervisor_that_is_stopped_stops_its_children_and_ends_for_that_reason() {
+    for reason in [ExitReason::Normal, ExitReason::Shutdown, boom()] {
+        in_any_order(move |mut ctx| {
+            let reason = reason.clone();
+            async move {
+                let log = Log::default();
+                let supervisor = Supervisor::one_for_one().children(["a", "b"].map(|id| log.actor(id).spec()));
+                let supervisor = supervisor.start_link(&mut ctx).await.unwrap();
+                log.take();
+                assert_eq!(supervisor.stop(reason.clone(), None).await, Ok(()));
+                assert_eq!(log.take(), "stop b shutdown, stop a shutdown");
+                let Event::Exit(exit) = ctx.receive().await else { panic!() };
+                assert_eq!(exit.reason, reason);
+                let again = supervisor.stop(reason, None).await.unwrap_err();
+                assert!(matches!(again, CallError::NoProcess { .. }), "{again}");
+            }
+        });
+    }
+}
+
+#[test]
+fn who_stops_a_supervisor_need_not_wait_for_it() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let slow = log.actor("a").stops_in(Duration::from_secs(3)).spec();
+        let supervisor = Supervisor::one_for_one().child(slow).start_link(&mut ctx).await.unwrap();
+        let late = supervisor.stop(ExitReason::Shutdown, Some(Duration::from_secs(1))).await.unwrap_err();
+        assert!(matches!(late, CallError::Timeout { .. }), "{late}");
+        let began = ctx.system().now();
+        let Event::Exit(exit) = ctx.receive().await else { panic!() };
+        assert_eq!((exit.reason, ctx.system().now() - began), (ExitReason::Shutdown, Duration::from_secs(2)));
+    });
+}
+
+#[test]
 fn a_request_waits_for_as_long_as_the_supervisor_is_busy() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();
@@ -179,7 +237,7 @@ fn a_request_waits_for_as_long_as_the_supervisor_is_busy() {
 fn a_supervisor_that_does_not_live_answers_nothing() {
     in_any_order(|mut ctx| async move {
         let supervisor = Supervisor::one_for_one().name("brief").start_link(&mut ctx).await.unwrap();
-        ctx.exit(supervisor.pid().unwrap(), proscenium_runtime::ExitReason::Kill);
+        ctx.exit(supervisor.pid().unwrap(), ExitReason::Kill);
         ctx.receive().await;
         let by_name = SupervisorRef::named(ctx.system(), "brief");
         assert_eq!(by_name.pid(), None);

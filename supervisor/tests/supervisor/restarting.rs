@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Context, Event, ExitReason, Registry, Report};
-use proscenium_supervisor::{AutoShutdown, ChildSpec, ChildState, Restart, Supervisor, SupervisorRef, process};
+use proscenium_supervisor::{
+    AutoShutdown, Backoff, ChildError, ChildSpec, ChildState, Restart, Supervisor, SupervisorRef, process,
+};
 use slog::{Drain, Logger, Never, OwnedKVList, Record, o};
 
 use super::common::{Begin, Log, Order, address, boom, crash, end, in_any_order, run, settle};
@@ -121,7 +123,7 @@ fn more_restarts_than_the_intensity_end_the_supervisor_and_all_its_children() {
 
 #[test]
 fn restarts_that_are_far_enough_apart_never_end_it() {
-    for (apart, survives) in [(Duration::from_millis(5001), true), (Duration::from_secs(5), false)] {
+    for (apart, survives) in [(Duration::from_secs(6), true), (Duration::from_secs(5), false)] {
         in_any_order(move |mut ctx| async move {
             let log = Log::default();
             let child = log.actor("a").spec();
@@ -348,6 +350,60 @@ fn a_significant_child_takes_its_supervisor_along() {
         end(&ctx, "main", ExitReason::Normal).await;
         assert_eq!(log.take(), "stop main normal, stop helper shutdown");
         assert_eq!(end_of(&mut ctx, &supervisor).await, ExitReason::Shutdown);
+    });
+}
+
+/// When the child of the supervisor with that back-off starts, in milliseconds, if it ends each time after one.
+async fn starts(ctx: &mut Context<()>, backoff: Backoff, count: usize) -> Vec<u128> {
+    let log = Log::default();
+    let supervisor = Supervisor::one_for_one().intensity(1000).period(Duration::from_secs(60)).backoff(backoff);
+    let supervisor = supervisor.child(log.actor("a").spec()).start_link(ctx).await.unwrap();
+    let began = ctx.system().now();
+    let mut starts = Vec::new();
+    for _ in 0..count {
+        ctx.sleep(Duration::from_millis(1)).await;
+        crash(ctx, "a").await;
+        assert_eq!(supervisor.which_child("a").await.unwrap().state, ChildState::Restarting);
+        ctx.system().when_registered("a").await;
+        starts.push((ctx.system().now() - began).as_millis());
+    }
+    starts
+}
+
+#[test]
+fn a_backoff_puts_restarts_off_by_the_clock_of_the_system() {
+    in_any_order(|mut ctx| async move {
+        let backoff = Backoff::new(Duration::from_millis(100)).longest(Duration::from_millis(300));
+        assert_eq!(starts(&mut ctx, backoff, 4).await, [101, 302, 603, 904]);
+    });
+    in_any_order(|mut ctx| async move {
+        let backoff = Backoff::new(Duration::from_millis(100)).jitter(1.0, 5);
+        let starts = starts(&mut ctx, backoff, 2).await;
+        assert!(starts[0] < 101 && starts[1] < 302, "{starts:?}");
+    });
+}
+
+#[test]
+fn a_supervisor_that_pauses_answers_and_stops_at_once() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let backoff = Backoff::new(Duration::from_secs(3600)).longest(Duration::from_secs(3600));
+        let supervisor =
+            Supervisor::one_for_all().intensity(5).backoff(backoff).children(["a", "b"].map(|id| log.actor(id).spec()));
+        let supervisor = supervisor.start_link(&mut ctx).await.unwrap();
+        log.take();
+        let began = ctx.system().now();
+        crash(&ctx, "a").await;
+        assert_eq!(log.take(), "stop a boom, stop b shutdown");
+        let restarting = ChildError::Restarting { id: "a".into() };
+        assert_eq!(supervisor.restart_child("a").await, Err(restarting));
+        supervisor.terminate_child("a").await.unwrap();
+        supervisor.restart_child("a").await.unwrap().unwrap();
+        crash(&ctx, "a").await;
+        supervisor.stop(ExitReason::Shutdown, None).await.unwrap();
+        assert_eq!(end_of(&mut ctx, &supervisor).await, ExitReason::Shutdown);
+        assert!(ctx.system().now() - began < Duration::from_secs(1));
+        assert_eq!(ctx.system().timer_count(), 0);
     });
 }
 

@@ -103,11 +103,13 @@ fn specs_that_make_no_sense_are_refused() {
         let twins = Supervisor::one_for_one().child(log.actor("a").spec()).child(log.actor("a").spec());
         let instant = Supervisor::one_for_one().period(Duration::ZERO);
         let vain = Supervisor::one_for_one().child(log.actor("a").spec().significant(true));
+        assert_eq!(Supervisor::one_for_one().child(log.actor("a").spec()).check(), Ok(()));
         for (supervisor, expected) in [
             (twins, SpecError::DuplicateId { id: "a".into() }),
             (instant, SpecError::NoPeriod),
             (vain, SpecError::SignificantInVain { id: "a".into() }),
         ] {
+            assert_eq!(supervisor.check(), Err(expected.clone()));
             let error = supervisor.start_link(&mut ctx).await.unwrap_err();
             assert_eq!(error, StartError::Init(expected.into()));
         }

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use proscenium_runtime::testing::TestSystem;
-use proscenium_runtime::{Context, ErrorContext, Event, ExitReason, Report};
+use proscenium_runtime::{Address, Context, ErrorContext, Event, ExitReason, Report};
 use proscenium_supervisor::{ChildSpec, Restart, Shutdown, Supervisor, SupervisorRef, process};
 
 use super::common::{Log, Order, address, boom, crash, in_any_order, run, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+fn address_of(ctx: &Context<()>, id: &str) -> Address<()> {
+    ctx.system().lookup(id).unwrap()
+}
 
 /// Tells the supervisor to stop, and waits until it has.
 async fn stop(ctx: &mut Context<()>, supervisor: &SupervisorRef) -> ExitReason {
@@ -200,6 +204,30 @@ fn a_killed_supervisor_leaves_no_server_behind() {
         assert_eq!(ends, ["stop a killed", "stop b shutdown"]);
         assert_eq!(ctx.system().process_count(), 1);
     });
+}
+
+#[test]
+fn whom_a_killed_supervisor_leaves_behind_is_killed_if_it_does_not_heed_its_end() {
+    let limits = [(Shutdown::Timeout(SECOND), 1), (Shutdown::BrutalKill, 5)];
+    for (shutdown, seconds) in limits {
+        in_any_order(move |mut ctx| async move {
+            let unruly = process(|mut ctx: Context<()>| async move {
+                ctx.trap_exit(true);
+                loop {
+                    ctx.receive().await;
+                }
+            });
+            let spec = ChildSpec::new("unruly", unruly.name("unruly")).shutdown(shutdown);
+            let supervisor = Supervisor::one_for_one().child(spec).start_link(&mut ctx).await.unwrap();
+            let orphan = address_of(&ctx, "unruly");
+            let began = ctx.system().now();
+            ctx.exit(supervisor.pid().unwrap(), ExitReason::Kill);
+            assert_eq!(orphan.exited().await, ExitReason::Killed);
+            assert_eq!((ctx.system().now() - began).as_secs(), seconds);
+            settle(&ctx).await;
+            assert_eq!(ctx.system().process_count(), 1);
+        });
+    }
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! Starts whose children are known by their types; what supervisors of children that come and go are given.
+
+use std::any::type_name;
+use std::pin::Pin;
+use std::sync::Mutex;
+
+use proscenium_behaviours::{Behaviour, Start};
+use proscenium_runtime::{Address, Context, Outcome, Parent, Pid, StartError};
+
+use crate::child_spec::{Process, StartChild, Starting};
+
+/// A typed start under way.
+pub type TypedStarting<'a, H> = Pin<Box<dyn Future<Output = Result<(Pid, H), StartError>> + Send + 'a>>;
+
+/// How a child is started, any number of times, and how it is reached then.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not tell how what it starts is reached",
+    note = "it is `Server::start(args)` with args that are `Clone + Sync`, a closure that returns that, a supervisor, or \
+            `process(body)`"
+)]
+pub trait TypedStart: StartChild {
+    /// How the child is reached: an [`Address`], or a supervisor's reference.
+    type Handle: Send + 'static;
+
+    /// As [`StartChild::start_child`], with the handle.
+    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, Self::Handle>;
+
+    /// What it starts, for reports: the name of a type.
+    fn what(&self) -> &'static str {
+        type_name::<Self>()
+    }
+
+    /// Whether it can be started more than once; it can by default.
+    fn can_repeat(&self) -> bool {
+        true
+    }
+}
+
+impl<B: Behaviour<Args: Clone + Sync>> TypedStart for Start<B> {
+    type Handle = B::Handle;
+
+    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, Self::Handle> {
+        start_behaviour(self.clone(), parent)
+    }
+
+    fn what(&self) -> &'static str {
+        type_name::<B>()
+    }
+}
+
+impl<F, B> TypedStart for F
+where
+    F: Fn() -> Start<B> + Send + Sync + 'static,
+    B: Behaviour,
+{
+    type Handle = B::Handle;
+
+    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, Self::Handle> {
+        Box::pin(async move { start_behaviour(self(), parent).await })
+    }
+
+    fn what(&self) -> &'static str {
+        type_name::<B>()
+    }
+}
+
+impl<M, B, F> TypedStart for Process<M, B>
+where
+    M: Send + 'static,
+    B: Fn(Context<M>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    type Handle = Address<M>;
+
+    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, Self::Handle> {
+        Box::pin(async move { with_pid(self.link(parent).await?) })
+    }
+
+    fn what(&self) -> &'static str {
+        type_name::<B>()
+    }
+}
+
+fn start_behaviour<B: Behaviour>(start: Start<B>, parent: &Parent) -> TypedStarting<'_, B::Handle> {
+    Box::pin(async move { with_pid(start.link_to(parent).await?) })
+}
+
+fn with_pid<M: Send + 'static, H: From<Address<M>>>(address: Address<M>) -> Result<(Pid, H), StartError> {
+    let pid = address.pid().expect("it is the address of a process");
+    Ok((pid, address.into()))
+}
+
+/// A behaviour that can be started once, because nobody could make its arguments again.
+pub(crate) struct Once<B: Behaviour>(Mutex<Option<Start<B>>>);
+
+impl<B: Behaviour> Once<B> {
+    pub(crate) fn new(start: Start<B>) -> Self {
+        Once(Mutex::new(Some(start)))
+    }
+}
+
+impl<B: Behaviour> StartChild for Once<B> {
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        Box::pin(async move { Ok(self.start_typed(parent).await?.0) })
+    }
+}
+
+impl<B: Behaviour> TypedStart for Once<B> {
+    type Handle = B::Handle;
+
+    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, Self::Handle> {
+        let start = self.0.lock().ok().and_then(|mut start| start.take());
+        match start {
+            Some(start) => start_behaviour(start, parent),
+            None => Box::pin(async { Err(StartError::Ignored) }),
+        }
+    }
+
+    fn what(&self) -> &'static str {
+        type_name::<B>()
+    }
+
+    fn can_repeat(&self) -> bool {
+        false
+    }
+}
