@@ -8,6 +8,8 @@
 //! | state that others ask | a [`GenServer`] |
 //! | something that is there again after it failed | a [`Supervisor`] with a [`ChildSpec`] |
 //! | servers that come and go: sessions, rooms | a [`DynamicSupervisor`] |
+//! | one server for each share of the keys | a [`PartitionSupervisor`] |
+//! | a thread or a foreign task in the tree | a [`Bridge`] |
 //! | to know of another process's end | [`Context::link`], [`Context::monitor`] |
 //! | processes by key: a room by its number, listeners by topic | a [`Registry`] |
 //! | many processes under one name | groups: [`SystemHandle::groups`] |
@@ -84,9 +86,10 @@ pub use proscenium_runtime::{
     start_monitor, testing,
 };
 pub use proscenium_supervisor::{
-    AutoShutdown, Backoff, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, DynamicChildInfo,
-    DynamicCount, DynamicRef, DynamicSupervisor, FailedToStart, Process, Restart, Shutdown, SpecError, StartChild,
-    Starting, Supervisor, SupervisorRef, TypedStart, TypedStarting, process,
+    AutoShutdown, Backoff, Bridge, BridgeStart, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState,
+    DynamicChildInfo, DynamicCount, DynamicRef, DynamicSupervisor, FailedToStart, PartitionSupervisor, Partitions,
+    Process, Restart, Shutdown, SpecError, StartChild, Starting, Supervisor, SupervisorRef, TypedStart, TypedStarting,
+    process,
 };
 
 /// What most programs need: `use proscenium::prelude::*`.

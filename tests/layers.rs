@@ -88,6 +88,8 @@ const SUPERVISOR: &[&str] = &[
     "dynamic",
     "dynamic_server",
     "dynamic_supervisor",
+    "partition_supervisor",
+    "bridge",
 ];
 
 /// The libraries, in order: each knows only those before it.

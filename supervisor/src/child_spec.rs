@@ -81,6 +81,21 @@ impl ChildSpec {
     pub fn kind(&self) -> ChildKind {
         self.start.kind()
     }
+
+    /// When it is restarted.
+    pub fn restart_type(&self) -> Restart {
+        self.restart
+    }
+
+    /// How it is stopped.
+    pub fn shutdown_type(&self) -> Shutdown {
+        self.shutdown
+    }
+
+    /// Whether its end counts for [`Supervisor::auto_shutdown`](crate::Supervisor::auto_shutdown).
+    pub fn is_significant(&self) -> bool {
+        self.significant
+    }
 }
 
 /// How a child is stopped if nothing else is said.

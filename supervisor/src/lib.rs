@@ -32,13 +32,19 @@ mod dynamic;
 mod dynamic_server;
 mod dynamic_supervisor;
 
+mod partition_supervisor;
+
+mod bridge;
+
 pub use auto_shutdown::AutoShutdown;
 pub use backoff::Backoff;
+pub use bridge::{Bridge, BridgeStart};
 pub use child_spec::{ChildKind, ChildSpec, Process, Restart, Shutdown, StartChild, Starting, process};
 pub use children::{ChildCount, ChildInfo, ChildState};
 pub use dynamic_server::{DynamicChildInfo, DynamicCount};
 pub use dynamic_supervisor::{DynamicRef, DynamicSupervisor};
 pub use error::{ChildError, FailedToStart, SpecError};
+pub use partition_supervisor::{PartitionSupervisor, Partitions};
 pub use supervisor::Supervisor;
 pub use supervisor_ref::SupervisorRef;
 pub use typed_start::{TypedStart, TypedStarting};

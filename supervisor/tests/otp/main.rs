@@ -1,29 +1,19 @@
-//! What Erlang/OTP's own supervisor did with each recorded scenario, ours does too, to the byte.
+//! What Erlang/OTP's own supervisor does with a scenario, ours does too, to the byte.
 
 mod runner;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod cases;
 
-/// The recorded scenarios, sorted.
-fn scenarios() -> Vec<PathBuf> {
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/otp/cases");
-    let files = fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path());
-    let mut scenarios: Vec<_> = files.filter(|file| file.extension().is_some_and(|it| it == "scenario")).collect();
-    scenarios.sort();
-    scenarios
-}
+mod live;
 
 #[test]
 fn recorded_scenarios_end_as_in_otp_in_whatever_order_processes_run() {
-    let scenarios = scenarios();
-    assert!(scenarios.len() >= 70, "only {} scenarios", scenarios.len());
-    for scenario in scenarios {
-        let text = fs::read_to_string(&scenario).unwrap();
-        let otp = fs::read_to_string(scenario.with_extension("trace")).unwrap();
-        for seed in 0..8 {
-            let ours = runner::trace(&text, seed).unwrap();
-            assert_eq!(ours, otp, "{} with seed {seed}", scenario.display());
+    let recorded = cases::recorded();
+    assert!(recorded.len() >= 300, "only {} scenarios", recorded.len());
+    for case in recorded {
+        for seed in 0..3 {
+            let ours = runner::trace(&case.scenario, seed).unwrap();
+            assert_eq!(ours, case.trace, "{} with seed {seed}", case.name);
         }
     }
 }

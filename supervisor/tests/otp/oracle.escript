@@ -44,6 +44,7 @@ flush() -> receive _ -> flush() after 0 -> ok end.
 decls(Lines) ->
     lists:foldl(fun(["sup", Id | KV], M) -> add(sup, Id, "", KV, M);
                    (["sup_in", Parent, Id | KV], M) -> add(sup, Id, Parent, KV, M);
+                   (["pool", Parent, Id | KV], M) -> add(pool, Id, Parent, KV, M);
                    (["child", Parent, Id | KV], M) -> add(child, Id, Parent, KV, M)
                 end, #{order => []}, Lines).
 
@@ -57,19 +58,26 @@ options(KV) ->
 child_spec(Id, Opts) ->
     Kind = maps:get(kind, Opts, child),
     Shutdown = case maps:get(shutdown, Opts, "default") of
-                   "default" when Kind =:= sup -> infinity;
-                   "default" -> 5000;
-                   "brutal_kill" -> brutal_kill;
-                   "infinity" -> infinity;
-                   Ms -> list_to_integer(Ms)
+                   "default" when Kind =/= child -> infinity;
+                   Given -> shutdown(Given)
                end,
     #{id => Id, restart => list_to_atom(maps:get(restart, Opts, "permanent")), shutdown => Shutdown,
       significant => maps:get(significant, Opts, "false") =:= "true",
-      type => case Kind of sup -> supervisor; child -> worker end, modules => dynamic,
+      type => case Kind of child -> worker; _ -> supervisor end, modules => dynamic,
       start => case Kind of
-                   sup -> {?MODULE, sup_start, [Id]};
-                   child -> {?MODULE, child_start, [Id]}
+                   child -> {?MODULE, child_start, [Id]};
+                   _ -> {?MODULE, sup_start, [Id]}
                end}.
+
+%% What all children of a pool have in common; the id comes with the request.
+template(Opts) ->
+    #{id => each, restart => list_to_atom(maps:get(each_restart, Opts, "permanent")),
+      shutdown => shutdown(maps:get(each_shutdown, Opts, "default")), start => {?MODULE, child_start, []}}.
+
+shutdown("default") -> 5000;
+shutdown("brutal_kill") -> brutal_kill;
+shutdown("infinity") -> infinity;
+shutdown(Ms) -> list_to_integer(Ms).
 
 %% ---- commands -------------------------------------------------------------------------------
 
@@ -89,10 +97,25 @@ step(Cmd) ->
 leaves_orphans(["kill", Id]) -> ask({is_supervisor, Id});
 leaves_orphans(_) -> false.
 
-events(false) -> ask(take_events);
+events(false) -> sort_runs([lists:flatten(E) || E <- ask(take_events)]);
 events(true) ->
-    {Stops, Starts} = lists:partition(fun(E) -> lists:prefix("stop ", lists:flatten(E)) end, ask(take_events)),
-    lists:sort([lists:flatten(S) || S <- Stops]) ++ Starts.
+    {Stops, Starts} = lists:partition(fun(E) -> lists:prefix("stop ", E) end,
+                                      [lists:flatten(E) || E <- ask(take_events)]),
+    lists:sort(Stops) ++ Starts.
+
+%% Children of a pool that stop together do so in no order.
+sort_runs(Events) -> sort_runs(Events, "", []).
+sort_runs([], _, Run) -> lists:sort(Run);
+sort_runs([E | Rest], Pool, Run) ->
+    case pool_of(E) of
+        "" -> lists:sort(Run) ++ [E | sort_runs(Rest, "", [])];
+        Pool -> sort_runs(Rest, Pool, [E | Run]);
+        Other -> lists:sort(Run) ++ sort_runs(Rest, Other, [E])
+    end.
+
+%% The pool of whom that event is the stop, if any.
+pool_of("stop " ++ Rest) -> ask({pool_of, hd(string:lexemes(Rest, " "))});
+pool_of(_) -> "".
 
 command(["start", Root]) ->
     case catch sup_start(Root) of
@@ -109,17 +132,38 @@ command(["kill", Id]) -> alive(Id, fun(P) -> exit(P, kill), gone(P) end);
 command(["next_start", Id | Outcomes]) -> tell({outcomes, Id, Outcomes}), none;
 command(["on_stop", Id, How]) -> tell({on_stop, Id, How}), none;
 command(["sleep", Ms]) -> timer:sleep(list_to_integer(Ms)), none;
+command(["align"]) ->
+    Ms = erlang:monotonic_time(millisecond),
+    timer:sleep(1000 - ((Ms rem 1000 + 1000) rem 1000) + 2), none;
+command(["stop", Sup, R]) -> alive(Sup, fun(P) -> proc_lib:stop(P, to_reason(R), infinity), gone(P) end);
 command(["suspend", Sup]) -> alive(Sup, fun(P) -> sys:suspend(P), tell({suspended, Sup, true}) end);
 command(["resume", Sup]) -> alive(Sup, fun(P) -> tell({suspended, Sup, false}), sys:resume(P) end);
-command(["terminate_child", Sup, Id]) -> api(Sup, fun(P) -> supervisor:terminate_child(P, Id) end);
+command(["terminate_child", Sup, Id]) ->
+    api(Sup, fun(P) -> supervisor:terminate_child(P, child_ref(Sup, Id)) end);
 command(["restart_child", Sup, Id]) -> api(Sup, fun(P) -> supervisor:restart_child(P, Id) end);
 command(["delete_child", Sup, Id]) -> api(Sup, fun(P) -> supervisor:delete_child(P, Id) end);
 command(["start_child", Sup, Id | KV]) ->
     Opts = (options(KV))#{kind => child, parent => Sup},
-    api(Sup, fun(P) -> supervisor:start_child(P, child_spec(Id, Opts)) end);
+    Spec = case ask({is_pool, Sup}) of true -> [Id]; false -> child_spec(Id, Opts) end,
+    [ask({in_pool, Id, Sup}) || is_list(Spec)],
+    api(Sup, fun(P) -> supervisor:start_child(P, Spec) end);
 command(["which", Sup]) ->
+    api(Sup, fun(P) -> {which, which(ask({is_pool, Sup}), supervisor:which_children(P))} end);
+command(["which_child", Sup, Id]) ->
     api(Sup, fun(P) ->
-        {which, [[Id, ":", state(C)] || {Id, C, _, _} <- supervisor:which_children(P)]}
+        case lists:keyfind(Id, 1, supervisor:which_children(P)) of
+            {Id, C, _, _} -> {which, [state(C)]};
+            false -> {error, not_found}
+        end
+    end);
+command(["spec", Sup, Id]) ->
+    api(Sup, fun(P) ->
+        case supervisor:get_childspec(P, Id) of
+            {ok, #{restart := R, shutdown := S, significant := G, type := T}} ->
+                {which, [io_lib:format("~s=~0p", [K, V])
+                         || {K, V} <- [{restart, R}, {shutdown, S}, {significant, G}, {type, T}]]};
+            Error -> Error
+        end
     end);
 command(["count", Sup]) ->
     api(Sup, fun(P) ->
@@ -127,6 +171,15 @@ command(["count", Sup]) ->
         {which, [io_lib:format("~s=~b", [K, proplists:get_value(K, C)])
                  || K <- [specs, active, supervisors, workers]]}
     end).
+
+%% Children of a pool are listed in no order, and those that are restarted are nobody.
+which(false, Children) -> [[Id, ":", state(C)] || {Id, C, _, _} <- Children];
+which(true, Children) ->
+    lists:sort([case C of restarting -> "?:restarting"; _ -> ask({id, C}) ++ ":up" end || {_, C, _, _} <- Children]).
+
+%% A child of a pool is known by the last pid that it had.
+child_ref(Sup, Id) ->
+    case ask({is_pool, Sup}) of true -> ask({last_pid, Id}); false -> Id end.
 
 state(undefined) -> "down";
 state(restarting) -> "restarting";
@@ -196,7 +249,7 @@ whereis_id(Id) -> ask({whereis, Id}).
 
 director(S0) ->
     S = maps:merge(#{specs => #{order => []}, outcomes => #{}, on_stop => #{}, suspended => #{}, pids => #{},
-                     ids => #{}, events => [], gone => [], counter => 0}, S0),
+                     ids => #{}, last => #{}, pools => #{}, events => [], gone => [], counter => 0}, S0),
     receive
         {specs, Specs} -> director(S#{specs := Specs});
         {outcomes, Id, L} -> #{outcomes := O} = S, director(S#{outcomes := O#{Id => L}});
@@ -216,9 +269,9 @@ director(S0) ->
 
 seen(S = #{counter := C}) -> S#{counter := C + 1}.
 
-answer({started, Id}, From, S = #{pids := P, ids := I, on_stop := Stop}) ->
+answer({started, Id}, From, S = #{pids := P, ids := I, last := L, on_stop := Stop}) ->
     monitor(process, From),
-    {maps:get(Id, Stop, "clean"), S#{pids := P#{Id => From}, ids := I#{From => Id}}};
+    {maps:get(Id, Stop, "clean"), S#{pids := P#{Id => From}, ids := I#{From => Id}, last := L#{Id => From}}};
 answer({outcome, Id}, _, S = #{outcomes := O, specs := Specs}) ->
     Opts = maps:get(Id, Specs, #{}),
     case maps:get(Id, O, first(Opts)) of
@@ -228,6 +281,12 @@ answer({outcome, Id}, _, S = #{outcomes := O, specs := Specs}) ->
 answer({children, Id}, _, S = #{specs := #{order := Order} = Specs}) ->
     {{maps:get(Id, Specs), [child_spec(C, maps:get(C, Specs)) || C <- Order, maps:get(parent, maps:get(C, Specs)) =:= Id]}, S};
 answer({whereis, Id}, _, S = #{pids := P}) -> {maps:get(Id, P, undefined), S};
+answer({id, Pid}, _, S = #{ids := I}) -> {maps:get(Pid, I), S};
+answer({last_pid, Id}, _, S = #{last := L}) -> {maps:get(Id, L, undefined), S};
+answer({in_pool, Id, Pool}, _, S = #{pools := P}) -> {ok, S#{pools := P#{Id => Pool}}};
+answer({pool_of, Id}, _, S = #{pools := P}) -> {maps:get(Id, P, ""), S};
+answer({is_pool, Id}, _, S = #{specs := Specs}) ->
+    {case Specs of #{Id := #{kind := pool}} -> true; _ -> false end, S};
 answer({is_supervisor, Id}, _, S) -> {is_supervisor(Id, S), S};
 answer(supervisors, _, S = #{ids := Ids, suspended := M}) ->
     {[Pid || {Pid, Id} <- maps:to_list(Ids), is_supervisor(Id, S), not maps:get(Id, M, false)], S};
@@ -236,14 +295,14 @@ answer(take_gone, _, S = #{gone := G}) -> {G, S#{gone := []}};
 answer(counter, _, S = #{counter := C}) -> {C, S}.
 
 is_supervisor(Id, #{specs := Specs}) ->
-    case Specs of #{Id := #{kind := Kind}} -> Kind =:= sup; _ -> false end.
+    case Specs of #{Id := #{kind := Kind}} -> Kind =/= child; _ -> false end.
 
 first(Opts) ->
     case maps:get(start, Opts, "") of "" -> []; L -> string:lexemes(L, ",") end.
 
 %% ---- the processes under test ----------------------------------------------------------------
 
-sup_start(Id) -> supervisor:start_link(?MODULE, {sup, Id}).
+sup_start(Id) -> supervisor:start_link(?MODULE, {case ask({is_pool, Id}) of true -> pool; false -> sup end, Id}).
 child_start(Id) -> gen_server:start_link(?MODULE, {child, Id}, []).
 
 init({sup, Id}) ->
@@ -254,6 +313,13 @@ init({sup, Id}) ->
             intensity => list_to_integer(maps:get(intensity, Opts, "1")),
             period => list_to_integer(maps:get(period, Opts, "3600")),
             auto_shutdown => list_to_atom(maps:get(auto_shutdown, Opts, "never"))}, Children}};
+init({pool, Id}) ->
+    {Opts, []} = ask({children, Id}),
+    ask({started, Id}),
+    tell({event, "start " ++ Id}),
+    {ok, {#{strategy => simple_one_for_one,
+            intensity => list_to_integer(maps:get(intensity, Opts, "1")),
+            period => list_to_integer(maps:get(period, Opts, "3600"))}, [template(Opts)]}};
 init({child, Id}) ->
     process_flag(trap_exit, true),
     case ask({outcome, Id}) of

@@ -14,6 +14,10 @@ mod reporting;
 
 mod dynamic;
 
+mod partitions;
+
+mod bridges;
+
 mod storms;
 
 mod faults;

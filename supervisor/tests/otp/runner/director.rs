@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use proscenium_runtime::{Address, Context, Event, ExitReason, Pid, Reply, SystemHandle};
-use proscenium_supervisor::SupervisorRef;
+use proscenium_supervisor::{DynamicRef, SupervisorRef};
 
-use super::parse::{Declaration, Scenario};
+use super::parse::{Declaration, Kind, Scenario};
 
 /// The director as all who know it hold it.
 #[derive(Clone)]
@@ -22,6 +22,10 @@ struct Notes {
     outcomes: BTreeMap<String, VecDeque<String>>,
     on_stop: BTreeMap<String, String>,
     alive: Vec<Alive>,
+    /// Who had an id last.
+    last: BTreeMap<String, Pid>,
+    /// The pool of each that was ever asked for there.
+    pools: BTreeMap<String, String>,
     incarnations: u32,
     events: Vec<String>,
     gone: Vec<String>,
@@ -41,6 +45,7 @@ pub(crate) enum Role {
     /// It ends itself with the reason it is sent.
     Worker(Address<ExitReason>),
     Supervisor(SupervisorRef),
+    Pool(DynamicRef),
 }
 
 impl Director {
@@ -71,7 +76,25 @@ impl Director {
 
     pub(crate) fn is_supervisor(&self, id: &str) -> bool {
         let declarations = &self.notes().declarations;
-        declarations.iter().any(|declaration| declaration.id == id && declaration.is_supervisor)
+        declarations.iter().any(|declaration| declaration.id == id && declaration.kind != Kind::Worker)
+    }
+
+    pub(crate) fn set_pool(&self, id: &str, pool: &str) {
+        self.notes().pools.insert(id.to_owned(), pool.to_owned());
+    }
+
+    /// The pool of which that process is or was a child.
+    pub(crate) fn pool_of(&self, id: &str) -> Option<String> {
+        self.notes().pools.get(id).cloned()
+    }
+
+    pub(crate) fn last_pid(&self, id: &str) -> Option<Pid> {
+        self.notes().last.get(id).copied()
+    }
+
+    /// Who lives with that pid.
+    pub(crate) fn id_of(&self, pid: Pid) -> Option<String> {
+        self.notes().alive.iter().find(|alive| alive.pid == pid).map(|alive| alive.id.clone())
     }
 
     pub(crate) fn children_of(&self, id: &str) -> Vec<Declaration> {
@@ -120,7 +143,7 @@ impl Director {
     /// A process has started; by the time this returns, its end will be noticed.
     pub(crate) async fn started(&self, alive: Alive) {
         let pid = alive.pid;
-        self.notes().alive.push(alive);
+        self.notes().saw_start(alive);
         let watched = self.coroner.call(|watched| Watch { pid, watched }).await;
         watched.expect("the coroner outlives everybody");
     }
@@ -130,13 +153,11 @@ impl Director {
         self.notes().alive.iter().rfind(|alive| alive.id == id).cloned()
     }
 
-    pub(crate) fn supervisors(&self) -> Vec<(String, SupervisorRef)> {
-        let notes = self.notes();
-        let supervisor = |alive: &Alive| match &alive.role {
-            Role::Supervisor(supervisor) => Some((alive.id.clone(), supervisor.clone())),
-            Role::Worker(_) => None,
-        };
-        notes.alive.iter().filter_map(supervisor).collect()
+    /// All supervisors that live.
+    pub(crate) fn supervisors(&self) -> Vec<Alive> {
+        let mut supervisors = self.notes().alive.clone();
+        supervisors.retain(|alive| !matches!(alive.role, Role::Worker(_)));
+        supervisors
     }
 
     /// How much has been seen so far.
@@ -157,6 +178,11 @@ impl Director {
 }
 
 impl Notes {
+    fn saw_start(&mut self, alive: Alive) {
+        self.last.insert(alive.id.clone(), alive.pid);
+        self.alive.push(alive);
+    }
+
     fn saw_end(&mut self, id: &str, reason: &ExitReason) {
         self.gone.push(format!("{id}:{}", super::words::reason(reason)));
         self.seen += 1;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Context, Event, EventRef, ExitReason, Pid, StartError};
-use proscenium_supervisor::SupervisorRef;
+use proscenium_supervisor::{DynamicRef, SupervisorRef};
 
 use director::{Alive, Director, Role};
 use gate::Gate;
@@ -64,6 +64,8 @@ impl Stage {
         let mut events = self.director.take_events();
         if leaves_orphans {
             sort_stops(&mut events);
+        } else {
+            self.sort_pools(&mut events);
         }
         for event in events {
             self.write("", &event);
@@ -78,6 +80,17 @@ impl Stage {
         Ok(())
     }
 
+    /// Children of a pool that stop together do so in no order.
+    fn sort_pools(&self, events: &mut [String]) {
+        let pool_of = |event: &String| {
+            let id = event.strip_prefix("stop ")?.split(' ').next()?;
+            self.director.pool_of(id)
+        };
+        for run in events.chunk_by_mut(|a, b| pool_of(a).is_some() && pool_of(a) == pool_of(b)) {
+            run.sort();
+        }
+    }
+
     fn write(&mut self, mark: &str, text: &str) {
         self.trace += &format!("{mark}{text}\n");
     }
@@ -90,6 +103,7 @@ impl Stage {
             ["next_start", id, outcomes @ ..] => self.director.set_outcomes(id, outcomes),
             ["on_stop", id, how] => self.director.set_on_stop(id, how),
             ["sleep", millis] => self.ctx.sleep(Duration::from_millis(number(millis).into())).await,
+            ["align"] => self.align().await,
             [_, id, ..] => {
                 return match self.director.find(id) {
                     Some(alive) => self.command_to(alive, command).await,
@@ -119,8 +133,22 @@ impl Stage {
                 let gate = Gate::close(&mut self.ctx, supervisor).await;
                 self.suspended.insert(alive.id, gate);
             }
-            (["resume", _], Role::Supervisor(_)) => drop(self.suspended.remove(&alive.id)),
+            (["suspend", _], Role::Pool(pool)) => {
+                let gate = Gate::close_pool(&mut self.ctx, pool).await;
+                self.suspended.insert(alive.id, gate);
+            }
+            (["resume", _], Role::Supervisor(_) | Role::Pool(_)) => drop(self.suspended.remove(&alive.id)),
+            (["stop", _, reason], role) => {
+                let reason = words::to_reason(reason);
+                let stopped = match role {
+                    Role::Supervisor(supervisor) => supervisor.stop(reason, None).await,
+                    Role::Pool(pool) => pool.stop(reason, None).await,
+                    Role::Worker(_) => return Err(format!("{} is no supervisor", alive.id)),
+                };
+                stopped.map_err(|error| error.to_string())?;
+            }
             (_, Role::Supervisor(supervisor)) => return self.request(supervisor, command).await.map(Some),
+            (_, Role::Pool(pool)) => return self.request_to_pool(pool, command).await.map(Some),
             _ => return Err(format!("{} cannot do that: {}", alive.id, command.join(" "))),
         }
         Ok(None)
@@ -136,10 +164,38 @@ impl Stage {
                 supervisor.start_child(spec).await.map(words::of_start)
             }
             ["which", _] => supervisor.which_children().await.map(|children| words::listed(&children)),
+            ["which_child", _, id] => supervisor.which_child(id).await.map(|it| words::of_state(it.state).to_owned()),
+            ["spec", _, id] => supervisor.child_spec(id).await.map(|spec| words::specified(&spec)),
             ["count", _] => supervisor.count_children().await.map(words::counted),
             _ => return Err(format!("unknown command: {}", command.join(" "))),
         };
         Ok(done.unwrap_or_else(|error| words::of_error(&error)))
+    }
+
+    async fn request_to_pool(&self, pool: &DynamicRef, command: &[&str]) -> Result<String, String> {
+        let done = match command {
+            ["start_child", name, id, ..] => {
+                self.director.set_pool(id, name);
+                pool.start_child(tree::worker(&self.director, id)).await.map(words::of_start)
+            }
+            ["terminate_child", _, id] => match self.director.last_pid(id) {
+                Some(pid) => pool.terminate_child(pid).await.map(|()| "ok".to_owned()),
+                None => return Err(format!("{id} was never started")),
+            },
+            ["which", _] => {
+                let id_of = |pid| self.director.id_of(pid).unwrap_or_else(|| format!("{pid}"));
+                pool.which_children().await.map(|children| words::listed_of_pool(&children, id_of))
+            }
+            ["count", _] => pool.count_children().await.map(words::counted_in_pool),
+            _ => return Err(format!("unknown command: {}", command.join(" "))),
+        };
+        Ok(done.unwrap_or_else(|error| words::of_error(&error)))
+    }
+
+    /// Waits until a whole second of the system's clock begins.
+    async fn align(&self) {
+        let passed = Duration::from_nanos(self.ctx.system().uptime().subsec_nanos().into());
+        self.ctx.sleep(Duration::from_secs(1) - passed).await;
     }
 
     async fn start(&mut self) -> String {
@@ -181,9 +237,12 @@ impl Stage {
             let seen = self.director.seen();
             // Time moves only when nobody has anything to do at this moment.
             self.ctx.sleep(Duration::from_millis(1)).await;
-            for (id, supervisor) in self.director.supervisors() {
-                if !self.suspended.contains_key(&id) {
-                    let _ = supervisor.count_children().await;
+            for Alive { id, role, .. } in self.director.supervisors() {
+                match role {
+                    _ if self.suspended.contains_key(&id) => {}
+                    Role::Supervisor(supervisor) => drop(supervisor.count_children().await),
+                    Role::Pool(pool) => drop(pool.count_children().await),
+                    Role::Worker(_) => {}
                 }
             }
             self.ctx.sleep(Duration::from_millis(1)).await;

@@ -3,8 +3,18 @@
 use std::collections::BTreeMap;
 
 /// Every key that a declaration may have.
-const KEYS: [&str; 8] =
-    ["strategy", "intensity", "period", "auto_shutdown", "restart", "shutdown", "significant", "start"];
+const KEYS: [&str; 10] = [
+    "strategy",
+    "intensity",
+    "period",
+    "auto_shutdown",
+    "restart",
+    "shutdown",
+    "significant",
+    "start",
+    "each_restart",
+    "each_shutdown",
+];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
@@ -17,8 +27,16 @@ pub(crate) struct Scenario {
 pub(crate) struct Declaration {
     pub(crate) id: String,
     pub(crate) parent: Option<String>,
-    pub(crate) is_supervisor: bool,
+    pub(crate) kind: Kind,
     pub(crate) options: Options,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Worker,
+    Supervisor,
+    /// A supervisor of children that come and go.
+    Pool,
 }
 
 /// The `key=value` words of a line.
@@ -45,16 +63,17 @@ impl Scenario {
 impl Declaration {
     fn parse(words: &[String]) -> Result<Self, String> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let (is_supervisor, parent, id, options) = match &*words {
-            ["sup", id, options @ ..] => (true, None, id, options),
-            ["sup_in", parent, id, options @ ..] => (true, Some(parent), id, options),
-            ["child", parent, id, options @ ..] => (false, Some(parent), id, options),
+        let (kind, parent, id, options) = match &*words {
+            ["sup", id, options @ ..] => (Kind::Supervisor, None, id, options),
+            ["sup_in", parent, id, options @ ..] => (Kind::Supervisor, Some(parent), id, options),
+            ["pool", parent, id, options @ ..] => (Kind::Pool, Some(parent), id, options),
+            ["child", parent, id, options @ ..] => (Kind::Worker, Some(parent), id, options),
             other => return Err(format!("not a declaration: {}", other.join(" "))),
         };
         Ok(Declaration {
             id: (*id).to_owned(),
             parent: parent.map(|parent| (*parent).to_owned()),
-            is_supervisor,
+            kind,
             options: Options::parse(options)?,
         })
     }

@@ -4,20 +4,27 @@ use std::time::Duration;
 
 use proscenium_runtime::{Context, Event, ExitReason, InitAck, Parent, StartError, StartOptions, start_link};
 use proscenium_supervisor::{
-    AutoShutdown, ChildKind, ChildSpec, Restart, Shutdown, StartChild, Starting, Supervisor, SupervisorRef,
+    AutoShutdown, ChildKind, ChildSpec, DynamicRef, DynamicSupervisor, Restart, Shutdown, StartChild, Starting,
+    Supervisor, SupervisorRef, TypedStart, TypedStarting,
 };
 
 use super::director::{Alive, Director, Role};
-use super::parse::{Declaration, Options, number};
+use super::parse::{Declaration, Kind, Options, number};
 
 /// The spec of a declared child.
 pub(crate) fn child_spec(director: &Director, declaration: &Declaration) -> ChildSpec {
     let (id, director) = (declaration.id.clone(), director.clone());
-    if declaration.is_supervisor {
-        with_options(ChildSpec::new(&id.clone(), Branch { id, director }), &declaration.options)
-    } else {
-        worker_spec(&director, &id, &declaration.options)
+    let options = &declaration.options;
+    match declaration.kind {
+        Kind::Supervisor => with_options(ChildSpec::new(&id.clone(), Branch { id, director }), options),
+        Kind::Pool => with_options(ChildSpec::new(&id.clone(), Pool { id, director }), options),
+        Kind::Worker => worker_spec(&director, &id, options),
     }
+}
+
+/// A worker that is started in a pool.
+pub(crate) fn worker(director: &Director, id: &str) -> impl TypedStart<Handle = ()> {
+    Leaf { id: id.to_owned(), director: director.clone() }
 }
 
 pub(crate) fn worker_spec(director: &Director, id: &str, options: &Options) -> ChildSpec {
@@ -26,19 +33,28 @@ pub(crate) fn worker_spec(director: &Director, id: &str, options: &Options) -> C
 }
 
 fn with_options(spec: ChildSpec, options: &Options) -> ChildSpec {
-    let restart = match options.get("restart") {
+    let spec = spec.restart(restart(options, "restart")).significant(options.get("significant") == Some("true"));
+    match shutdown(options, "shutdown") {
+        None => spec,
+        Some(shutdown) => spec.shutdown(shutdown),
+    }
+}
+
+fn restart(options: &Options, key: &str) -> Restart {
+    match options.get(key) {
         None | Some("permanent") => Restart::Permanent,
         Some("transient") => Restart::Transient,
         Some("temporary") => Restart::Temporary,
         Some(other) => panic!("unknown restart: {other}"),
-    };
-    let spec = spec.restart(restart).significant(options.get("significant") == Some("true"));
-    match options.get("shutdown") {
-        None => spec,
-        Some("brutal_kill") => spec.shutdown(Shutdown::BrutalKill),
-        Some("infinity") => spec.shutdown(Shutdown::Infinity),
-        Some(millis) => spec.shutdown(Shutdown::Timeout(Duration::from_millis(number(millis).into()))),
     }
+}
+
+fn shutdown(options: &Options, key: &str) -> Option<Shutdown> {
+    Some(match options.get(key)? {
+        "brutal_kill" => Shutdown::BrutalKill,
+        "infinity" => Shutdown::Infinity,
+        millis => Shutdown::Timeout(Duration::from_millis(number(millis).into())),
+    })
 }
 
 /// The supervisor `id` with its declared children; the start of it is an event.
@@ -94,6 +110,38 @@ impl StartChild for Branch {
     }
 }
 
+/// A supervisor of children that come and go; the start of it is an event.
+struct Pool {
+    id: String,
+    director: Director,
+}
+
+impl StartChild for Pool {
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        Box::pin(async move {
+            self.director.saw(format!("start {}", self.id));
+            let options = self.director.declaration(&self.id).options;
+            let pool = DynamicSupervisor::new()
+                .intensity(options.number("intensity", 1))
+                .period(Duration::from_secs(options.number("period", 3600).into()))
+                .restart(restart(&options, "each_restart"));
+            let pool = match shutdown(&options, "each_shutdown") {
+                Some(shutdown) => pool.shutdown(shutdown),
+                None => pool,
+            };
+            let name = self.director.new_name(&self.id);
+            let pid = pool.name(&name).start_child(parent).await?;
+            let role = Role::Pool(DynamicRef::named(parent.system(), &name));
+            self.director.started(Alive { id: self.id.clone(), pid, role }).await;
+            Ok(pid)
+        })
+    }
+
+    fn kind(&self) -> ChildKind {
+        ChildKind::Supervisor
+    }
+}
+
 struct Leaf {
     id: String,
     director: Director,
@@ -107,6 +155,14 @@ impl StartChild for Leaf {
             let address = start_link(parent, StartOptions::new(), body).await?;
             Ok(address.pid().expect("it is the address of a process"))
         })
+    }
+}
+
+impl TypedStart for Leaf {
+    type Handle = ();
+
+    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, ()> {
+        Box::pin(async move { Ok((self.start_child(parent).await?, ())) })
     }
 }
 

@@ -1,0 +1,271 @@
+//! One child for each share of the keys; Elixir's `PartitionSupervisor`.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use proscenium_behaviours::{GenServer, Start};
+use proscenium_runtime::{Address, Context, Parent, Registry, StartError, SystemHandle};
+
+use crate::child_spec::{ChildKind, ChildSpec, Shutdown, StartChild, Starting};
+use crate::error::ChildError;
+use crate::server::Ask;
+use crate::supervisor::Supervisor;
+use crate::supervisor_ref::SupervisorRef;
+use crate::typed_start::{TypedStart, TypedStarting};
+
+/// A supervisor to be of servers that are all alike, each for a share of the keys: what one server is too slow for.
+///
+/// The same key always leads to the same partition, so what is about one key is handled in order. A partition that ends is
+/// restarted alone; meanwhile the others work on.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::GenServer;
+/// use proscenium_runtime::{Context, ExitReason, Reply, testing::TestSystem};
+/// use proscenium_supervisor::PartitionSupervisor;
+///
+/// struct Visits(u32);
+///
+/// enum Visit {
+///     Of(&'static str),
+///     Count(Reply<u32>),
+/// }
+///
+/// impl GenServer for Visits {
+///     type Args = usize;
+///     type Message = Visit;
+///
+///     async fn init(_partition: usize, _ctx: &mut Context<Visit>) -> Result<Self, ExitReason> {
+///         Ok(Visits(0))
+///     }
+///
+///     async fn handle(&mut self, message: Visit, _ctx: &mut Context<Visit>) -> Result<(), ExitReason> {
+///         match message {
+///             Visit::Of(_page) => self.0 += 1,
+///             Visit::Count(reply) => reply.send(self.0),
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let four = 4.try_into().unwrap();
+///     let visits = PartitionSupervisor::new(ctx.system(), four, Visits::start).start_link(&mut ctx).await.unwrap();
+///     for page in ["/", "/about", "/", "/tea"] {
+///         visits.of(page).cast(Visit::Of(page));
+///     }
+///     let mut sum = 0;
+///     for partition in visits.all() {
+///         sum += partition.call(Visit::Count).await.unwrap();
+///     }
+///     assert_eq!(sum, 4);
+/// });
+/// ```
+pub struct PartitionSupervisor<S: GenServer> {
+    partitions: Partitions<S>,
+    supervisor: Supervisor,
+    shutdown: Option<Shutdown>,
+}
+
+/// The partitions of a [`PartitionSupervisor`], to be asked for by key. Cheap to clone; there before it runs, and the same
+/// after it was restarted.
+pub struct Partitions<S: GenServer> {
+    shared: Arc<Shared<S>>,
+}
+
+struct Shared<S: GenServer> {
+    start: Box<dyn Fn(usize) -> Start<S> + Send + Sync>,
+    servers: Registry<usize, S::Message>,
+    supervisor: Registry<(), Ask>,
+    count: AtomicUsize,
+    /// Whoever has what is in it may change the number of partitions.
+    resizing: (Sender<()>, Receiver<()>),
+}
+
+impl<S: GenServer> PartitionSupervisor<S> {
+    /// `count` partitions, numbered from 0; `start` makes the start of each.
+    pub fn new(
+        system: &SystemHandle,
+        count: NonZeroUsize,
+        start: impl Fn(usize) -> Start<S> + Send + Sync + 'static,
+    ) -> Self {
+        let resizing = async_channel::bounded(1);
+        resizing.0.try_send(()).expect("it has room for one");
+        let shared = Shared {
+            start: Box::new(start),
+            servers: Registry::unique(system),
+            supervisor: Registry::unique(system),
+            count: AtomicUsize::new(count.get()),
+            resizing,
+        };
+        PartitionSupervisor {
+            partitions: Partitions { shared: Arc::new(shared) },
+            supervisor: Supervisor::one_for_one(),
+            shutdown: None,
+        }
+    }
+
+    /// How many restarts within the period it bears, of all partitions together; 1 by default.
+    #[must_use]
+    pub fn intensity(mut self, restarts: u32) -> Self {
+        self.supervisor = self.supervisor.intensity(restarts);
+        self
+    }
+
+    /// The period in which restarts are counted, as [`Supervisor::period`]; 5 s by default.
+    #[must_use]
+    pub fn period(mut self, period: Duration) -> Self {
+        self.supervisor = self.supervisor.period(period);
+        self
+    }
+
+    /// How each partition is stopped; they have 5 s by default.
+    #[must_use]
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.shutdown = Some(shutdown);
+        self
+    }
+
+    /// Its partitions, before it runs: who needs them can be given them.
+    pub fn partitions(&self) -> Partitions<S> {
+        self.partitions.clone()
+    }
+
+    /// Starts all partitions, linked to the process of `ctx`.
+    ///
+    /// # Errors
+    /// If one does not start; if this or a clone of it runs already.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it is ready kills the supervisor, and its partitions with it.
+    pub async fn start_link<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<Partitions<S>, StartError> {
+        Ok(self.start_typed(&ctx.as_parent()).await?.1)
+    }
+}
+
+impl<S: GenServer> StartChild for PartitionSupervisor<S> {
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        Box::pin(async move { Ok(self.start_typed(parent).await?.0) })
+    }
+
+    fn kind(&self) -> ChildKind {
+        ChildKind::Supervisor
+    }
+}
+
+impl<S: GenServer> TypedStart for PartitionSupervisor<S> {
+    type Handle = Partitions<S>;
+
+    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, Partitions<S>> {
+        let partitions = self.partitions.clone();
+        let specs = (0..partitions.count()).map(|number| partitions.spec(number, self.shutdown));
+        let supervisor = self.supervisor.clone().children(specs);
+        Box::pin(async move {
+            let start = supervisor.into_start().label("partition supervisor");
+            let address = start.via(&partitions.shared.supervisor, (), ()).link_to(parent).await?;
+            Ok((address.pid().expect("it is the address of a process"), partitions))
+        })
+    }
+}
+
+impl<S: GenServer> Partitions<S> {
+    /// The partition that a key belongs to. The address follows it through restarts, and not through a
+    /// [`resize`](Self::resize).
+    ///
+    /// Which one it is depends on nothing but the key and the number of partitions, within one build of a program.
+    pub fn of(&self, key: impl Hash) -> Address<S::Message> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        // The remainder is less than the count, which is a `usize`.
+        let number = usize::try_from(hasher.finish() % self.count() as u64).unwrap_or_default();
+        self.shared.servers.via(number)
+    }
+
+    /// All partitions, by their numbers.
+    pub fn all(&self) -> Vec<Address<S::Message>> {
+        (0..self.count()).map(|number| self.shared.servers.via(number)).collect()
+    }
+
+    /// How many partitions there are.
+    pub fn count(&self) -> usize {
+        self.shared.count.load(Ordering::Acquire)
+    }
+
+    /// The supervisor above them.
+    pub fn supervisor(&self) -> SupervisorRef {
+        SupervisorRef::new(self.shared.supervisor.via(()))
+    }
+
+    /// Changes the number of partitions: new ones start before keys lead to them, and superfluous ones stop when keys have
+    /// ceased to. What a key led to before, and the state that is kept there, may now be another partition's business.
+    ///
+    /// # Errors
+    /// If a new partition does not start, or the supervisor does not live. What was done until then stays, and
+    /// [`count`](Self::count) tells it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves some of the steps undone.
+    pub async fn resize(&self, count: NonZeroUsize) -> Result<(), ChildError> {
+        let turn = self.shared.resizing.1.recv().await;
+        turn.expect("the other end is kept beside it");
+        let _next = GiveBack(&self.shared.resizing.0);
+        let supervisor = self.supervisor();
+        while self.count() < count.get() {
+            let number = self.count();
+            supervisor.start_child(self.spec(number, None)).await?;
+            self.shared.count.store(number + 1, Ordering::Release);
+        }
+        while self.count() > count.get() {
+            let number = self.count() - 1;
+            self.shared.count.store(number, Ordering::Release);
+            let id = number.to_string();
+            supervisor.terminate_child(&id).await?;
+            supervisor.delete_child(&id).await?;
+        }
+        Ok(())
+    }
+
+    fn spec(&self, number: usize, shutdown: Option<Shutdown>) -> ChildSpec {
+        let shared = self.shared.clone();
+        let start = move || (shared.start)(number).via(&shared.servers, number, ());
+        let spec = ChildSpec::new(&number.to_string(), start);
+        match shutdown {
+            Some(shutdown) => spec.shutdown(shutdown),
+            None => spec,
+        }
+    }
+}
+
+/// Lets the next one change the number of partitions.
+struct GiveBack<'a>(&'a Sender<()>);
+
+impl Drop for GiveBack<'_> {
+    fn drop(&mut self) {
+        // It was taken out of there.
+        let _ = self.0.try_send(());
+    }
+}
+
+impl<S: GenServer> Clone for Partitions<S> {
+    fn clone(&self) -> Self {
+        Partitions { shared: self.shared.clone() }
+    }
+}
+
+impl<S: GenServer> fmt::Debug for Partitions<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partitions").field("count", &self.count()).finish_non_exhaustive()
+    }
+}
+
+impl<S: GenServer> fmt::Debug for PartitionSupervisor<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartitionSupervisor").field("partitions", &self.partitions).finish_non_exhaustive()
+    }
+}
