@@ -20,6 +20,8 @@ mod bridges;
 
 mod storms;
 
+mod simulation;
+
 mod faults;
 
 mod threads;
