@@ -257,7 +257,9 @@ fn answer_text(answer: &Result<Option<Pid>, ChildError>) -> &'static str {
         Err(ChildError::Spec(SpecError::SignificantInVain { .. })) => "significant in vain",
         Err(ChildError::Spec(SpecError::SignificantPermanent { .. })) => "significant and permanent",
         Err(ChildError::Start(_)) => "failed",
-        Err(ChildError::Spec(_) | ChildError::Call(_)) => unreachable!("the machine never says so"),
+        Err(ChildError::Spec(_) | ChildError::Call(_) | ChildError::MaxChildren { .. }) => {
+            unreachable!("the machine never says so")
+        }
     }
 }
 
