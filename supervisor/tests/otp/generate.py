@@ -49,7 +49,7 @@ class Generator:
     def windows(self):
         """Restarts at known seconds. OTP's clock is nobody's to set, but `align` waits for a second of it to begin."""
         rng = self.rng
-        period = rng.randint(1, 3)
+        period = rng.randint(1, 2)
         self.say("sup", "root", "strategy=one_for_one", "intensity=3")
         self.say("sup_in", "root", "s", f"strategy={rng.choice(['one_for_one', 'one_for_all', 'rest_for_one'])}",
                  f"intensity={rng.randint(1, 3)}", f"period={period}")
@@ -62,8 +62,8 @@ class Generator:
         self.out.append("run")
         if len(self.sups) > 2:
             self.say("start_child", "p", "w")
-        for _ in range(rng.randint(3, 6)):
-            for _ in range(rng.choice([1, 1, 2, period, period + 1])):
+        for _ in range(rng.randint(2, 4)):
+            for _ in range(rng.choice([1, 1, 2, period + 1])):
                 self.say("align")
             if rng.random() < 0.5:
                 self.say("sleep", rng.choice(["200", "400", "600"]))

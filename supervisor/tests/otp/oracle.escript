@@ -93,10 +93,12 @@ step(Cmd) ->
     end,
     case Result of none -> ok; R -> io:format("= ~s~n", [R]) end.
 
-%% Whom a killed supervisor leaves behind ends beside whatever its own supervisor does: in no order.
-leaves_orphans(["kill", Id]) -> ask({is_supervisor, Id});
+%% Workers hear of the end of a killed supervisor before anything else happens, and stop in the order in which they are told.
+%% Supervisors among its children stop what they have beside whatever its own supervisor does: in no order.
+leaves_orphans(["kill", Id]) -> ask({has_supervisors, Id});
 leaves_orphans(_) -> false.
 
+events(killed) -> [lists:flatten(E) || E <- ask(take_events)];
 events(false) -> sort_runs([lists:flatten(E) || E <- ask(take_events)]);
 events(true) ->
     {Stops, Starts} = lists:partition(fun(E) -> lists:prefix("stop ", E) end,
@@ -287,7 +289,9 @@ answer({in_pool, Id, Pool}, _, S = #{pools := P}) -> {ok, S#{pools := P#{Id => P
 answer({pool_of, Id}, _, S = #{pools := P}) -> {maps:get(Id, P, ""), S};
 answer({is_pool, Id}, _, S = #{specs := Specs}) ->
     {case Specs of #{Id := #{kind := pool}} -> true; _ -> false end, S};
-answer({is_supervisor, Id}, _, S) -> {is_supervisor(Id, S), S};
+answer({has_supervisors, Id}, _, S = #{specs := Specs, pids := Pids}) ->
+    Below = [C || C <- maps:keys(Pids), is_supervisor(C, S), maps:get(parent, maps:get(C, Specs)) =:= Id],
+    {case is_supervisor(Id, S) of true when Below =:= [] -> killed; Is -> Is end, S};
 answer(supervisors, _, S = #{ids := Ids, suspended := M}) ->
     {[Pid || {Pid, Id} <- maps:to_list(Ids), is_supervisor(Id, S), not maps:get(Id, M, false)], S};
 answer(take_events, _, S = #{events := E}) -> {lists:reverse(E), S#{events := []}};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use proscenium_runtime::{Address, Context, Event, ExitReason, Pid, Reply, SystemHandle};
 use proscenium_supervisor::{DynamicRef, SupervisorRef};
 
+use super::links::Links;
 use super::parse::{Declaration, Kind, Scenario};
 
 /// The director as all who know it hold it.
@@ -26,6 +27,9 @@ struct Notes {
     last: BTreeMap<String, Pid>,
     /// The pool of each that was ever asked for there.
     pools: BTreeMap<String, String>,
+    /// Whom each supervisor is linked to, and who each of those is.
+    links: BTreeMap<Pid, Links>,
+    linked: BTreeMap<u32, String>,
     incarnations: u32,
     events: Vec<String>,
     gone: Vec<String>,
@@ -38,6 +42,15 @@ pub(crate) struct Alive {
     pub(crate) id: String,
     pub(crate) pid: Pid,
     pub(crate) role: Role,
+    /// With its supervisor, if that is one of the tree.
+    pub(crate) link: Option<Link>,
+}
+
+/// A link of a supervisor with the child of that number.
+#[derive(Clone, Copy)]
+pub(crate) struct Link {
+    supervisor: Pid,
+    child: u32,
 }
 
 #[derive(Clone)]
@@ -140,10 +153,33 @@ impl Director {
         self.notes().saw_end(id, reason);
     }
 
+    /// A process is about to start, linked to its supervisor.
+    pub(crate) async fn links(&self, supervisor: Pid, id: &str) -> Link {
+        // Who has ended has lost its link by now; the coroner must know that, too.
+        self.ask(None).await;
+        self.notes().link(supervisor, id)
+    }
+
+    /// Its start has failed.
+    pub(crate) fn unlinks(&self, link: Link) {
+        self.notes().unlink(link);
+    }
+
+    /// Those who are linked to a supervisor, in the order in which Erlang would tell them of its end.
+    pub(crate) fn told_by(&self, supervisor: Pid) -> Vec<String> {
+        let notes = self.notes();
+        let numbers = notes.links.get(&supervisor).map(Links::told).unwrap_or_default();
+        numbers.iter().filter_map(|number| notes.linked.get(number).cloned()).collect()
+    }
+
     /// A process has started; by the time this returns, its end will be noticed.
     pub(crate) async fn started(&self, alive: Alive) {
         let pid = alive.pid;
         self.notes().saw_start(alive);
+        self.ask(Some(pid)).await;
+    }
+
+    async fn ask(&self, pid: Option<Pid>) {
         let watched = self.coroner.call(|watched| Watch { pid, watched }).await;
         watched.expect("the coroner outlives everybody");
     }
@@ -178,6 +214,26 @@ impl Director {
 }
 
 impl Notes {
+    fn link(&mut self, supervisor: Pid, id: &str) -> Link {
+        self.incarnations += 1;
+        let child = self.incarnations;
+        let links = self.links.entry(supervisor).or_insert_with(|| {
+            // The first link of all is that with its own supervisor.
+            let mut links = Links::default();
+            links.insert(0);
+            links
+        });
+        links.insert(child);
+        self.linked.insert(child, id.to_owned());
+        Link { supervisor, child }
+    }
+
+    fn unlink(&mut self, link: Link) {
+        if let Some(links) = self.links.get_mut(&link.supervisor) {
+            links.remove(link.child);
+        }
+    }
+
     fn saw_start(&mut self, alive: Alive) {
         self.last.insert(alive.id.clone(), alive.pid);
         self.alive.push(alive);
@@ -189,9 +245,9 @@ impl Notes {
     }
 }
 
-/// Asks the coroner to write down the end of a process.
+/// Asks the coroner to write down the end of a process, if any, and waits until it has written down all that came before.
 struct Watch {
-    pid: Pid,
+    pid: Option<Pid>,
     watched: Reply<()>,
 }
 
@@ -199,13 +255,18 @@ async fn certify(mut ctx: Context<Watch>, notes: Arc<Mutex<Notes>>) {
     loop {
         match ctx.receive().await {
             Event::Message(Watch { pid, watched }) => {
-                ctx.monitor(pid);
+                if let Some(pid) = pid {
+                    ctx.monitor(pid);
+                }
                 watched.send(());
             }
             Event::Down(down) => {
                 let mut notes = notes.lock().expect("nobody panics under it");
                 if let Some(index) = notes.alive.iter().position(|alive| alive.pid == down.pid) {
                     let ended = notes.alive.remove(index);
+                    if let Some(link) = ended.link {
+                        notes.unlink(link);
+                    }
                     notes.saw_end(&ended.id, &down.reason);
                 }
             }

@@ -4,6 +4,8 @@ mod parse;
 
 mod words;
 
+mod links;
+
 mod director;
 
 mod gate;
@@ -58,14 +60,14 @@ impl Stage {
 
     async fn step(&mut self, command: &[&str]) -> Result<(), String> {
         self.write("> ", &command.join(" "));
-        let leaves_orphans = matches!(command, ["kill", id] if self.director.is_supervisor(id));
+        let orphans = self.orphans_of(command);
         let result = self.command(command).await?;
         self.settle().await;
         let mut events = self.director.take_events();
-        if leaves_orphans {
-            sort_stops(&mut events);
-        } else {
-            self.sort_pools(&mut events);
+        match orphans {
+            Orphans::Nobody => self.sort_pools(&mut events),
+            Orphans::Workers(told) => sort_orphans(&mut events, &told),
+            Orphans::Trees => sort_stops(&mut events),
         }
         for event in events {
             self.write("", &event);
@@ -78,6 +80,17 @@ impl Stage {
             self.write("= ", &result);
         }
         Ok(())
+    }
+
+    /// Whom the command leaves behind.
+    fn orphans_of(&self, command: &[&str]) -> Orphans {
+        let killed = match command {
+            ["kill", id] if self.director.is_supervisor(id) => self.director.find(id),
+            _ => None,
+        };
+        let Some(killed) = killed else { return Orphans::Nobody };
+        let told = self.director.told_by(killed.pid);
+        if told.iter().any(|id| self.director.is_supervisor(id)) { Orphans::Trees } else { Orphans::Workers(told) }
     }
 
     /// Children of a pool that stop together do so in no order.
@@ -204,7 +217,7 @@ impl Stage {
             Ok(root) => {
                 let pid = root.pid().expect("it is known by its pid");
                 let (id, role) = (self.root.clone(), Role::Supervisor(root));
-                self.director.started(Alive { id, pid, role }).await;
+                self.director.started(Alive { id, pid, role, link: None }).await;
                 "ok".to_owned()
             }
             Err(StartError::Init(error)) => {
@@ -253,8 +266,22 @@ impl Stage {
     }
 }
 
-/// Whom a killed supervisor leaves behind ends beside whatever its own supervisor does: in no order. Sorted stops come
-/// first, and then the starts as they were.
+/// Whom a killed supervisor leaves behind.
+enum Orphans {
+    Nobody,
+    /// In the order in which Erlang tells them.
+    Workers(Vec<String>),
+    /// Supervisors among them stop what they have beside whatever the killed one's own supervisor does.
+    Trees,
+}
+
+/// Workers hear of it before their supervisor's own supervisor has done anything.
+fn sort_orphans(events: &mut [String], told: &[String]) {
+    let place = |event: &String| told.iter().position(|id| *event == format!("stop {id} killed"));
+    events.sort_by_cached_key(|event| place(event).unwrap_or(usize::MAX));
+}
+
+/// In no order: sorted stops come first, and then the starts as they were.
 fn sort_stops(events: &mut [String]) {
     events.sort_by_cached_key(|event| match event.strip_prefix("stop ") {
         Some(_) => (false, event.clone()),

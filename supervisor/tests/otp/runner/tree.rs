@@ -90,15 +90,19 @@ struct Branch {
 impl StartChild for Branch {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         Box::pin(async move {
+            let link = self.director.links(parent.pid(), &self.id).await;
             let name = self.director.new_name(&self.id);
             let started = supervisor(&self.director, &self.id).name(&name).start_child(parent).await;
             match &started {
                 Ok(pid) => {
                     let role = Role::Supervisor(SupervisorRef::named(parent.system(), &name));
                     let (id, pid) = (self.id.clone(), *pid);
-                    self.director.started(Alive { id, pid, role }).await;
+                    self.director.started(Alive { id, pid, role, link: Some(link) }).await;
                 }
-                Err(StartError::Init(reason)) => self.director.saw_end(&self.id, reason),
+                Err(StartError::Init(reason)) => {
+                    self.director.unlinks(link);
+                    self.director.saw_end(&self.id, reason);
+                }
                 Err(error) => panic!("{} did not start: {error}", self.id),
             }
             started
@@ -119,6 +123,7 @@ struct Pool {
 impl StartChild for Pool {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         Box::pin(async move {
+            let link = self.director.links(parent.pid(), &self.id).await;
             self.director.saw(format!("start {}", self.id));
             let options = self.director.declaration(&self.id).options;
             let pool = DynamicSupervisor::new()
@@ -132,7 +137,7 @@ impl StartChild for Pool {
             let name = self.director.new_name(&self.id);
             let pid = pool.name(&name).start_child(parent).await?;
             let role = Role::Pool(DynamicRef::named(parent.system(), &name));
-            self.director.started(Alive { id: self.id.clone(), pid, role }).await;
+            self.director.started(Alive { id: self.id.clone(), pid, role, link: Some(link) }).await;
             Ok(pid)
         })
     }
@@ -168,20 +173,23 @@ impl TypedStart for Leaf {
 
 async fn work(mut ctx: Context<ExitReason>, ack: InitAck, id: String, director: Director) -> Result<(), ExitReason> {
     ctx.trap_exit(true);
+    let link = director.links(ctx.parent().expect("a supervisor starts it"), &id).await;
     match &*director.next_outcome(&id) {
         "ok" => {}
         "error" => {
+            director.unlinks(link);
             director.saw(format!("start {id} error"));
             return Err(ExitReason::error("boom"));
         }
         "ignore" => {
+            director.unlinks(link);
             director.saw(format!("start {id} ignore"));
             return Err(ExitReason::Ignore);
         }
         other => panic!("unknown outcome: {other}"),
     }
     let how = director.on_stop(&id);
-    let alive = Alive { id: id.clone(), pid: ctx.pid(), role: Role::Worker(ctx.address()) };
+    let alive = Alive { id: id.clone(), pid: ctx.pid(), role: Role::Worker(ctx.address()), link: Some(link) };
     director.started(alive).await;
     director.saw(format!("start {id}"));
     ack.ready();
