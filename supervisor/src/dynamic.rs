@@ -274,3 +274,6 @@ impl Dynamic {
         living.chain(self.restarting.values().map(|child| (ChildState::Restarting, child)))
     }
 }
+
+#[cfg(test)]
+mod properties;

@@ -18,7 +18,7 @@ use crate::typed_start::{TypedStart, TypedStarting};
 /// A supervisor to be: its strategy, how much it bears, and its children.
 ///
 /// It starts its children in order, restarts those that end as their specs say, and stops them in reverse when it is
-/// stopped itself or gives up. It gives up, with [`ExitReason::Shutdown`], when more than `intensity` restarts (1 by
+/// stopped itself or gives up. It gives up, with [`Shutdown`](proscenium_runtime::ExitReason::Shutdown), when more than `intensity` restarts (1 by
 /// default) are needed within `period` (5 s by default), as in OTP.
 ///
 /// # Examples
