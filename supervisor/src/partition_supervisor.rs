@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
-use proscenium_behaviours::{GenServer, Start};
+use proscenium_behaviours::{Behaviour, Start};
 use proscenium_runtime::{Address, Context, Parent, Registry, StartError, SystemHandle};
 
 use crate::child_spec::{ChildKind, ChildSpec, Shutdown, StartChild, Starting};
@@ -67,38 +67,44 @@ use crate::typed_start::{TypedStart, TypedStarting};
 ///     assert_eq!(sum, 4);
 /// });
 /// ```
-pub struct PartitionSupervisor<S: GenServer> {
-    partitions: Partitions<S>,
+pub struct PartitionSupervisor<M: Send + 'static> {
+    partitions: Partitions<M>,
     supervisor: Supervisor,
     shutdown: Option<Shutdown>,
 }
 
 /// The partitions of a [`PartitionSupervisor`], to be asked for by key. Cheap to clone; there before it runs, and the same
 /// after it was restarted.
-pub struct Partitions<S: GenServer> {
-    shared: Arc<Shared<S>>,
+pub struct Partitions<M: Send + 'static> {
+    shared: Arc<Shared<M>>,
 }
 
-struct Shared<S: GenServer> {
-    start: Box<dyn Fn(usize) -> Start<S> + Send + Sync>,
-    servers: Registry<usize, S::Message>,
+struct Shared<M: Send + 'static> {
+    /// Makes the spec of the partition of that number, registered there.
+    spec: Box<dyn Fn(usize, &Registry<usize, M>) -> ChildSpec + Send + Sync>,
+    servers: Registry<usize, M>,
     supervisor: Registry<(), Ask>,
     count: AtomicUsize,
     /// Whoever has what is in it may change the number of partitions.
     resizing: (Sender<()>, Receiver<()>),
 }
 
-impl<S: GenServer> PartitionSupervisor<S> {
+impl<M: Send + 'static> PartitionSupervisor<M> {
     /// `count` partitions, numbered from 0; `start` makes the start of each.
-    pub fn new(
+    pub fn new<B: Behaviour<Message = M>>(
         system: &SystemHandle,
         count: NonZeroUsize,
-        start: impl Fn(usize) -> Start<S> + Send + Sync + 'static,
+        start: impl Fn(usize) -> Start<B> + Send + Sync + 'static,
     ) -> Self {
+        let start = Arc::new(start);
+        let spec = move |number: usize, servers: &Registry<usize, M>| {
+            let (start, servers) = (start.clone(), servers.clone());
+            ChildSpec::new(&number.to_string(), move || start(number).via(&servers, number, ()))
+        };
         let resizing = async_channel::bounded(1);
         resizing.0.try_send(()).expect("it has room for one");
         let shared = Shared {
-            start: Box::new(start),
+            spec: Box::new(spec),
             servers: Registry::unique(system),
             supervisor: Registry::unique(system),
             count: AtomicUsize::new(count.get()),
@@ -133,7 +139,7 @@ impl<S: GenServer> PartitionSupervisor<S> {
     }
 
     /// Its partitions, before it runs: who needs them can be given them.
-    pub fn partitions(&self) -> Partitions<S> {
+    pub fn partitions(&self) -> Partitions<M> {
         self.partitions.clone()
     }
 
@@ -144,12 +150,12 @@ impl<S: GenServer> PartitionSupervisor<S> {
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready kills the supervisor, and its partitions with it.
-    pub async fn start_link<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<Partitions<S>, StartError> {
+    pub async fn start_link<N: Send + 'static>(self, ctx: &mut Context<N>) -> Result<Partitions<M>, StartError> {
         Ok(self.start_typed(&ctx.as_parent()).await?.1)
     }
 }
 
-impl<S: GenServer> StartChild for PartitionSupervisor<S> {
+impl<M: Send + 'static> StartChild for PartitionSupervisor<M> {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         Box::pin(async move { Ok(self.start_typed(parent).await?.0) })
     }
@@ -159,10 +165,10 @@ impl<S: GenServer> StartChild for PartitionSupervisor<S> {
     }
 }
 
-impl<S: GenServer> TypedStart for PartitionSupervisor<S> {
-    type Handle = Partitions<S>;
+impl<M: Send + 'static> TypedStart for PartitionSupervisor<M> {
+    type Handle = Partitions<M>;
 
-    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, Partitions<S>> {
+    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, Partitions<M>> {
         let partitions = self.partitions.clone();
         let specs = (0..partitions.count()).map(|number| partitions.spec(number, self.shutdown));
         let supervisor = self.supervisor.clone().children(specs);
@@ -174,12 +180,12 @@ impl<S: GenServer> TypedStart for PartitionSupervisor<S> {
     }
 }
 
-impl<S: GenServer> Partitions<S> {
+impl<M: Send + 'static> Partitions<M> {
     /// The partition that a key belongs to. The address follows it through restarts, and not through a
     /// [`resize`](Self::resize).
     ///
     /// Which one it is depends on nothing but the key and the number of partitions, within one build of a program.
-    pub fn of(&self, key: impl Hash) -> Address<S::Message> {
+    pub fn of(&self, key: impl Hash) -> Address<M> {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         // The remainder is less than the count, which is a `usize`.
@@ -188,7 +194,7 @@ impl<S: GenServer> Partitions<S> {
     }
 
     /// All partitions, by their numbers.
-    pub fn all(&self) -> Vec<Address<S::Message>> {
+    pub fn all(&self) -> Vec<Address<M>> {
         (0..self.count()).map(|number| self.shared.servers.via(number)).collect()
     }
 
@@ -232,9 +238,7 @@ impl<S: GenServer> Partitions<S> {
     }
 
     fn spec(&self, number: usize, shutdown: Option<Shutdown>) -> ChildSpec {
-        let shared = self.shared.clone();
-        let start = move || (shared.start)(number).via(&shared.servers, number, ());
-        let spec = ChildSpec::new(&number.to_string(), start);
+        let spec = (self.shared.spec)(number, &self.shared.servers);
         match shutdown {
             Some(shutdown) => spec.shutdown(shutdown),
             None => spec,
@@ -252,19 +256,19 @@ impl Drop for GiveBack<'_> {
     }
 }
 
-impl<S: GenServer> Clone for Partitions<S> {
+impl<M: Send + 'static> Clone for Partitions<M> {
     fn clone(&self) -> Self {
         Partitions { shared: self.shared.clone() }
     }
 }
 
-impl<S: GenServer> fmt::Debug for Partitions<S> {
+impl<M: Send + 'static> fmt::Debug for Partitions<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Partitions").field("count", &self.count()).finish_non_exhaustive()
     }
 }
 
-impl<S: GenServer> fmt::Debug for PartitionSupervisor<S> {
+impl<M: Send + 'static> fmt::Debug for PartitionSupervisor<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartitionSupervisor").field("partitions", &self.partitions).finish_non_exhaustive()
     }

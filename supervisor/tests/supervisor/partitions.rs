@@ -41,11 +41,11 @@ fn count(count: usize) -> NonZeroUsize {
     count.try_into().unwrap()
 }
 
-fn supervisor(ctx: &Context<()>, partitions: usize) -> PartitionSupervisor<Numbered> {
+fn supervisor(ctx: &Context<()>, partitions: usize) -> PartitionSupervisor<Ask> {
     PartitionSupervisor::new(ctx.system(), count(partitions), |number| Numbered::start((number, 8))).intensity(100)
 }
 
-async fn number_of(partitions: &Partitions<Numbered>, key: u32) -> usize {
+async fn number_of(partitions: &Partitions<Ask>, key: u32) -> usize {
     partitions.of(key).call(Ask::Number).await.unwrap()
 }
 
