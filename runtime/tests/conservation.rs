@@ -205,6 +205,30 @@ fn a_message_that_is_not_taken_comes_back_to_who_sent_it() {
 }
 
 #[test]
+fn a_message_that_is_put_back_is_received_again_or_a_dead_letter() {
+    in_every_order(|ctx: Context<()>| async move {
+        let before = ctx.system().dead_letter_count();
+        let options = SpawnOptions::new().mailbox(Mailbox::bounded(3));
+        let hesitant = ctx.system().spawn_with(options, |mut ctx: Context<u8>| async move {
+            assert_eq!(ctx.receive_message().await, 1);
+            assert_eq!(ctx.receive_message().await, 2);
+            ctx.put_back(2);
+            ctx.put_back(1);
+            assert_eq!(ctx.queue_len(), 3);
+            assert!(ctx.address().try_send(4).is_err(), "they take their room again");
+            assert_eq!(ctx.receive_message().await, 1);
+            ctx.put_back(1);
+        });
+        let hesitant = hesitant.expect("it takes no name");
+        for n in 1..=3 {
+            assert!(hesitant.try_send(n).is_ok());
+        }
+        hesitant.exited().await;
+        assert_eq!(ctx.system().dead_letter_count() - before, 3);
+    });
+}
+
+#[test]
 fn a_message_on_its_way_to_a_dying_process_is_not_lost() {
     many_times(|ctx: Context<()>| async move {
         let before = ctx.system().dead_letter_count();

@@ -6,6 +6,7 @@ use std::task::{self, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::Context;
+use crate::any_process::AnyProcess;
 use crate::current::{self, POLL_BUDGET};
 use crate::failure::OnFailure;
 use crate::mailbox::Item;
@@ -119,6 +120,18 @@ impl<M: Send + 'static> Context<M> {
         if received.is_none() {
             current::spend();
         }
+    }
+
+    /// How many messages, exits and downs wait in the mailbox.
+    pub fn queue_len(&self) -> usize {
+        self.process.vitals().queue_len
+    }
+
+    /// For behaviours: gives back a message that was received and not handled. It is received next or, if never again, a dead
+    /// letter as all that is left in the mailbox.
+    pub fn put_back(&mut self, message: M) {
+        self.batch.insert(self.urgent, message.into());
+        self.process.unreceived(self.batch.len());
     }
 
     #[inline]

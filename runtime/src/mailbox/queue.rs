@@ -200,6 +200,13 @@ impl<M> Queue<M> {
         self.room.as_mut()?.give_back()
     }
 
+    /// A message that was received was given back.
+    pub(crate) fn unreceived(&mut self) {
+        if let Some(room) = &mut self.room {
+            room.take_past_capacity();
+        }
+    }
+
     /// A sender waits no longer. Returns the one whose turn it is then.
     pub(crate) fn leave_line(&mut self, turn: Turn) -> Option<Waker> {
         self.room.as_mut()?.leave(turn)

@@ -259,6 +259,14 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
+    /// The body has given a message back, and holds `held` items again. It takes its room again, whether there is any or not.
+    pub(crate) fn unreceived(&self, held: usize) {
+        self.hold(held);
+        if self.mailbox.is_bounded() {
+            self.inner.lock().queue.unreceived();
+        }
+    }
+
     /// Takes back what the body held when its context was dropped. If the context has outlived the process, it is too
     /// late for that.
     pub(crate) fn put_back(&self, batch: VecDeque<Item<M>>, on_failure: Option<OnFailure>) {
