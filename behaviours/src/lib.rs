@@ -48,6 +48,7 @@
 
 mod behaviour;
 mod gen_server;
+pub mod gen_statem;
 mod keeper;
 mod protocol;
 mod sys;

@@ -46,6 +46,8 @@ pub enum SysEventKind {
     Continue,
     /// A timeout of its own was due.
     Timeout,
+    /// A state machine puts an event aside until its state changes.
+    Postpone,
 }
 
 impl fmt::Display for SysEventKind {
@@ -55,6 +57,7 @@ impl fmt::Display for SysEventKind {
             SysEventKind::Info => "info",
             SysEventKind::Continue => "continue",
             SysEventKind::Timeout => "timeout",
+            SysEventKind::Postpone => "postpone",
         })
     }
 }
