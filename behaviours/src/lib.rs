@@ -47,6 +47,7 @@
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
 mod behaviour;
+pub mod circuit_breaker;
 mod gen_server;
 pub mod gen_statem;
 mod keeper;
