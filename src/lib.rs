@@ -6,6 +6,8 @@
 //! |---|---|
 //! | something that runs by itself | a process: [`SystemHandle::spawn`], [`Context::spawn_link`] |
 //! | state that others ask | a [`GenServer`] |
+//! | something that does other things in other states | a [`GenStatem`](gen_statem::GenStatem) |
+//! | to leave alone for a while what fails too often | a [`CircuitBreaker`](circuit_breaker::CircuitBreaker) |
 //! | something that is there again after it failed | a [`Supervisor`] with a [`ChildSpec`] |
 //! | servers that come and go: sessions, rooms | a [`DynamicSupervisor`] |
 //! | one server for each share of the keys | a [`PartitionSupervisor`] |
@@ -69,6 +71,7 @@ pub use proscenium_behaviours::{
     Behaviour, GenServer, Info, Keeper, Kept, Origin, Received, ServerLoop, Start, StillLent, StopError, Subject, Sys,
     SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus, protocol,
 };
+pub use proscenium_behaviours::{circuit_breaker, gen_statem};
 #[cfg(any(feature = "log", feature = "tracing"))]
 pub use proscenium_runtime::bridges;
 #[cfg(feature = "metrics")]
