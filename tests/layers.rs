@@ -69,7 +69,7 @@ const RUNTIME: &[&str] = &[
     "loom_tests",
 ];
 
-const BEHAVIOURS: &[&str] = &["keeper", "protocol", "behaviour", "sys", "gen_server", "gen_statem"];
+const BEHAVIOURS: &[&str] = &["keeper", "protocol", "behaviour", "sys", "gen_server", "gen_statem", "circuit_breaker"];
 
 const SUPERVISOR: &[&str] = &[
     "child_spec",

@@ -66,7 +66,7 @@ fn only_an_abnormal_end_is_reported_with_the_last_event_and_what_state_may_be_sh
         let log = Log::default();
         for (order, crashes) in [("normal", false), ("shutdown", false), ("boom", true), ("panic", true)] {
             let script = Script::new(&log).may_fail(obey);
-            let machine = script.start().name("machine").link(&mut ctx).await.unwrap();
+            let machine = script.start().name("machine").label("a test").link(&mut ctx).await.unwrap();
             machine.cast(Say::Cast("keep"));
             machine.cast(Say::Cast(order));
             let reason = machine.exited().await;
@@ -77,6 +77,8 @@ fn only_an_abnormal_end_is_reported_with_the_last_event_and_what_state_may_be_sh
                     assert!(crashes, "{order}");
                     assert_eq!((&terminate.reason, &crash.reason), (&reason, &reason));
                     assert_eq!(terminate.behaviour, "gen_statem");
+                    let names = (terminate.name.as_deref(), terminate.label.as_deref());
+                    assert_eq!(names, (Some("machine"), Some("a test")));
                     assert_eq!(terminate.last_message.as_deref(), Some(&*format!("cast {order}")));
                     assert_eq!(&*terminate.state, "a (queued: 0, postponed: 1, timeouts: 0)");
                     assert_eq!(crash.unreceived, 1, "what was postponed");
