@@ -4,6 +4,8 @@ mod common;
 
 mod starting;
 
+mod machines;
+
 mod restarting;
 
 mod stopping;
