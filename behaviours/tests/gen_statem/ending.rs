@@ -17,6 +17,7 @@ fn obey(_state: State, event: Happening) -> Result<Step, ExitReason> {
             reply.send("stopped".to_owned());
             return Err(boom());
         }
+        Event::Message(Say::Call("forget and stop", _)) => return Err(boom()),
         Event::Message(Say::Cast("normal")) => return Err(ExitReason::Normal),
         Event::Message(Say::Cast("shutdown")) => return Err(ExitReason::shutdown_with("done")),
         Event::Message(Say::Cast("boom")) => return Err(boom()),
@@ -101,6 +102,20 @@ fn a_reply_that_stops_a_machine_comes_before_terminate_is_done() {
         assert_eq!(machine.exited().await, boom());
         assert_eq!(ctx.system().now(), began + 2 * SECOND);
         assert_eq!(log.take(), "ends slowly: call stop, ends slowly: terminate boom");
+    });
+}
+
+#[test]
+fn a_caller_who_is_forgotten_by_a_machine_that_stops_hears_why_and_only_when_it_has_ended() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let script = Script::new(&log).on_init(|puppet| start_in("ends slowly", puppet)).may_fail(obey);
+        let machine = script.link(&mut ctx).await;
+        let Err(CallError::Down { reason, .. }) = machine.call(|reply| Say::Call("forget and stop", reply)).await
+        else {
+            panic!()
+        };
+        assert_eq!((reason, ctx.system().is_alive(&machine)), (boom(), false));
     });
 }
 

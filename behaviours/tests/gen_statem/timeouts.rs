@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proscenium_behaviours::Sys;
 use proscenium_behaviours::gen_statem::{Event, Timer, keep_state, next_state, repeat_state};
 
 use super::common::{Log, SECOND, Say, Script, in_any_order, said, settle};
@@ -262,5 +263,24 @@ fn a_timeout_that_expires_while_the_machine_is_busy_comes_behind_what_waits_then
         let expected = "a: cast set, a: cast slow, a: cast in time, a: cast flood, a: state timeout , \
                         a: cast flood, a: cast flood, a: cast flood";
         assert_eq!(log.take(), expected);
+    });
+}
+
+#[test]
+fn a_timeout_does_not_wait_for_what_is_taken_out_of_the_mailbox_without_being_handled() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let script = Script::new(&log).on_event(|_, event| match said(&event) {
+            "set" => keep_state().state_timeout(SECOND, ""),
+            _ => keep_state(),
+        });
+        let machine = script.link(&mut ctx).await;
+        machine.cast(Say::Cast("set"));
+        machine.cast(Say::Cast("slow"));
+        ctx.sleep(SECOND / 2).await;
+        // When the timeout expires this waits, and it is no event.
+        Sys::new(ctx.system(), &machine).get_status().await.unwrap();
+        settle(&ctx).await;
+        assert_eq!(log.take(), "a: cast set, a: cast slow, a: state timeout ");
     });
 }
