@@ -1,7 +1,8 @@
 //! Generic behaviours: what every server shares is here, so that you write only what yours does.
 //!
 //! A behaviour is a loop over a process's mailbox that calls back into your code. [`GenServer`] is the one that most
-//! programs need: state, requests, and a start that its starter can wait for.
+//! programs need: state, requests, and a start that its starter can wait for. A [`GenStatem`](gen_statem::GenStatem) does
+//! other things in other states; a [`CircuitBreaker`](circuit_breaker::CircuitBreaker) is one.
 //!
 //! # Examples
 //!

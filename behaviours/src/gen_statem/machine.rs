@@ -12,10 +12,10 @@ use super::{EventOf, GenStatem, MessageOf, StateAndData};
 use crate::sys::{Received, Subject, SysEventKind, SysState};
 
 /// A machine that has begun. When it ends, however it does, what it has received and not handled goes back to its mailbox.
-pub(super) struct Machine<S: GenStatem> {
+struct Machine<'c, S: GenStatem> {
     live: Live<S>,
     sys: SysState,
-    ctx: Context<MessageOf<S>>,
+    ctx: &'c mut Context<MessageOf<S>>,
 }
 
 /// What [`Sys`](crate::Sys) finds of a machine.
@@ -25,27 +25,34 @@ struct Live<S: GenStatem> {
 }
 
 /// Runs a machine until it ends.
-pub(super) async fn run<S: GenStatem>(initial: Initial<S>, ctx: Context<MessageOf<S>>) -> Result<(), ExitReason> {
+pub(super) async fn run<S: GenStatem>(initial: Initial<S>, ctx: &mut Context<MessageOf<S>>) -> Result<(), ExitReason> {
     let Transition { change: Beginning { state, data }, actions } = initial;
     let live = Live { whole: StateAndData { state, data }, engine: Engine::new() };
     let mut machine = Machine { live, sys: SysState::new(), ctx };
-    let reason = machine.live(actions).await;
+    let reason = match catch_panic(machine.carry_out(Enter::Again, actions)).await {
+        Ok(Ok(())) => machine.live().await,
+        Ok(Err(reason)) | Err(reason) => reason,
+    };
     Err(Box::pin(machine.end(reason)).await)
 }
 
-impl<S: GenStatem> Machine<S> {
+impl<S: GenStatem> Machine<'_, S> {
     /// Handles what happens until something ends it, and returns what that was.
-    async fn live(&mut self, actions: Vec<Action<S::Event>>) -> ExitReason {
-        let mut outcome = catch_panic(self.carry_out(Enter::Again, actions)).await;
+    async fn live(&mut self) -> ExitReason {
         loop {
-            if let Err(reason) = outcome.and_then(|outcome| outcome) {
-                return reason;
-            }
             let event = match self.next().await {
                 Ok(event) => event,
                 Err(reason) => return reason,
             };
-            outcome = catch_panic(self.handle(event)).await;
+            self.tell_of(&event);
+            let StateAndData { state, data } = &mut self.live.whole;
+            let transition = match catch_panic(data.handle_event(state, event, self.ctx)).await {
+                Ok(Ok(transition)) => transition,
+                Ok(Err(reason)) | Err(reason) => return reason,
+            };
+            if let Ok(Err(reason)) | Err(reason) = catch_panic(self.follow(transition)).await {
+                return reason;
+            }
         }
     }
 
@@ -54,29 +61,31 @@ impl<S: GenStatem> Machine<S> {
         self.ctx.begin_exit();
         let answer = self.ctx.take_wishes().and_then(|wishes| wishes.answer_at_end);
         let StateAndData { state, data } = &mut self.live.whole;
-        let terminated = catch_panic(data.terminate(&reason, state, &mut self.ctx)).await;
+        let terminated = catch_panic(data.terminate(&reason, state, self.ctx)).await;
         let reason = terminated.err().unwrap_or(reason);
-        self.sys.report(&self.ctx, &self.live, &reason);
+        self.sys.report(self.ctx, &self.live, &reason);
         if let Some(answer) = answer {
             answer.send();
         }
         reason
     }
 
-    async fn handle(&mut self, event: EventOf<S>) -> Result<(), ExitReason> {
-        self.sys.note(&self.ctx, kind(&event), |f| S::format_event(&event, f));
+    /// Tells whoever watches what is about to be handled.
+    fn tell_of(&mut self, event: &EventOf<S>) {
+        self.sys.note(self.ctx, kind(event), |f| S::format_event(event, f));
         if S::KEEPS_LAST_EVENT {
-            self.sys.keep_message(|f| S::format_event(&event, f));
+            self.sys.keep_message(|f| S::format_event(event, f));
         }
-        let StateAndData { state, data } = &mut self.live.whole;
-        let Transition { change: Change(target), actions } = data.handle_event(state, event, &mut self.ctx).await?;
-        let enter = self.live.engine.go(state, target);
+    }
+
+    /// Carries out what a callback has returned.
+    async fn follow(&mut self, transition: Transition<S>) -> Result<(), ExitReason> {
+        let Transition { change: Change(target), actions } = transition;
         if self.ctx.take_wishes().is_some() {
-            slog::warn!(
-                self.ctx.logger(),
-                "only servers continue and idle: machines have next_event and event_timeout"
-            );
+            let logger = self.ctx.logger();
+            slog::warn!(logger, "only servers continue and idle: machines have next_event and event_timeout");
         }
+        let enter = self.live.engine.go(&mut self.live.whole.state, target);
         self.carry_out(enter, actions).await
     }
 
@@ -84,7 +93,7 @@ impl<S: GenStatem> Machine<S> {
     async fn carry_out(&mut self, enter: Enter<S::State>, actions: Vec<Action<S::Event>>) -> Result<(), ExitReason> {
         for action in &actions {
             if let Action::Postpone(event) = action {
-                self.sys.note(&self.ctx, SysEventKind::Postpone, |f| S::format_event(event, f));
+                self.sys.note(self.ctx, SysEventKind::Postpone, |f| S::format_event(event, f));
             }
         }
         self.live.engine.act(actions);
@@ -101,7 +110,7 @@ impl<S: GenStatem> Machine<S> {
     async fn enter(&mut self, old: Option<S::State>) -> Result<(), ExitReason> {
         let StateAndData { state, data } = &mut self.live.whole;
         loop {
-            let entered = data.enter(old.as_ref().unwrap_or(state), state, &mut self.ctx);
+            let entered = data.enter(old.as_ref().unwrap_or(state), state, self.ctx);
             let Transition { change: Entering { again }, actions } = entered.await?;
             self.live.engine.act(actions);
             if !again {
@@ -127,9 +136,9 @@ impl<S: GenStatem> Machine<S> {
                 }
                 let deadline = self.live.engine.deadline(now);
                 // Boxed, so that machines without a timeout have no room for it.
-                Box::pin(self.sys.receive_deadline(&mut self.ctx, &mut self.live, deadline)).await
+                Box::pin(self.sys.receive_deadline(self.ctx, &mut self.live, deadline)).await
             } else {
-                Some(self.sys.receive(&mut self.ctx, &mut self.live).await)
+                Some(self.sys.receive(self.ctx, &mut self.live).await)
             };
             self.live.engine.received(received.is_some());
             match received {
@@ -143,7 +152,7 @@ impl<S: GenStatem> Machine<S> {
     }
 }
 
-impl<S: GenStatem> Drop for Machine<S> {
+impl<S: GenStatem> Drop for Machine<'_, S> {
     fn drop(&mut self) {
         for message in self.live.engine.take_unhandled() {
             self.ctx.put_back(message);

@@ -133,6 +133,9 @@ pub trait GenStatem: Sized + Send + 'static {
     /// Handles what happens while the machine is in `state`: [`next_state`], [`keep_state`] or [`repeat_state`], with what is to be
     /// done on the way.
     ///
+    /// [`Context::continue_with`] and [`Context::idle_timeout`] are of servers; a machine has [`Transition::next_event`] and
+    /// [`Transition::event_timeout`]. It logs a warning if it is asked for the former.
+    ///
     /// # Errors
     /// The machine stops with the reason; its crash is reported unless the reason is an orderly one.
     fn handle_event(
@@ -189,7 +192,7 @@ pub trait GenStatem: Sized + Send + 'static {
         mut ctx: Context<MessageOf<Self>>,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send {
         ctx.become_behaviour();
-        machine::run(initial, ctx)
+        async move { machine::run(initial, &mut ctx).await }
     }
 
     /// Writes of state and data what reports and [`Sys`](crate::Sys) may show; OTP's `format_status`. By default the name of the
@@ -225,6 +228,12 @@ pub type EventOf<S> = event::Parts<<S as GenStatem>::Event>;
 /// What others send to the machine `S`.
 pub type MessageOf<S> = <<S as GenStatem>::Event as EventTypes>::Message;
 
+/// What the timeouts of the machine `S` carry.
+pub type TimeoutOf<S> = <<S as GenStatem>::Event as EventTypes>::Timeout;
+
+/// What names the named timeouts of the machine `S`.
+pub type NameOf<S> = <<S as GenStatem>::Event as EventTypes>::Name;
+
 /// A machine as [`Sys::get_state`](crate::Sys::get_state) and [`Sys::replace_state`](crate::Sys::replace_state) find it.
 #[derive(Clone, Debug)]
 pub struct StateAndData<S: GenStatem> {
@@ -242,10 +251,17 @@ impl<S: GenStatem> Behaviour for StatemLoop<S> {
     type Message = MessageOf<S>;
     type Handle = Address<MessageOf<S>>;
 
-    async fn run(args: S::Args, mut ctx: Context<MessageOf<S>>, ack: InitAck) -> Result<(), ExitReason> {
-        let initial = S::init(args, &mut ctx).await?;
-        ack.ready();
-        machine::run(initial, ctx).await
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
+    fn run(
+        args: S::Args,
+        mut ctx: Context<MessageOf<S>>,
+        ack: InitAck,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        async move {
+            let initial = S::init(args, &mut ctx).await?;
+            ack.ready();
+            machine::run(initial, &mut ctx).await
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use proscenium_runtime::Reply;
 
-use super::GenStatem;
 use super::event::{EventTypes, Parts};
+use super::{EventOf, GenStatem, NameOf, TimeoutOf};
 
 /// What becomes of the state, and the actions on the way, in their order; what OTP's callbacks return.
 ///
@@ -144,38 +144,29 @@ impl<S: GenStatem, C> Transition<S, C> {
     /// [`Event::StateTimeout`](super::Event::StateTimeout).
     ///
     /// A state change cancels the one that ran before it; one that is started by the transition itself belongs to the new state.
-    pub fn state_timeout(self, expiry: impl Into<Expiry>, content: <S::Event as EventTypes>::Timeout) -> Self {
+    pub fn state_timeout(self, expiry: impl Into<Expiry>, content: TimeoutOf<S>) -> Self {
         self.with(Action::Timeout(Timer::State, Setting::Start(expiry.into(), content)))
     }
 
     /// Starts the event timeout: if nothing happens until then, the machine is told
     /// [`Event::EventTimeout`](super::Event::EventTimeout). Whatever is handled before cancels it: messages and news, internal and
     /// postponed events, and other timeouts.
-    pub fn event_timeout(self, expiry: impl Into<Expiry>, content: <S::Event as EventTypes>::Timeout) -> Self {
+    pub fn event_timeout(self, expiry: impl Into<Expiry>, content: TimeoutOf<S>) -> Self {
         self.with(Action::Timeout(Timer::Event, Setting::Start(expiry.into(), content)))
     }
 
     /// Starts the timeout of that name, also if it runs already. State changes do not touch it.
-    pub fn named_timeout(
-        self,
-        name: <S::Event as EventTypes>::Name,
-        expiry: impl Into<Expiry>,
-        content: <S::Event as EventTypes>::Timeout,
-    ) -> Self {
+    pub fn named_timeout(self, name: NameOf<S>, expiry: impl Into<Expiry>, content: TimeoutOf<S>) -> Self {
         self.with(Action::Timeout(Timer::Named(name), Setting::Start(expiry.into(), content)))
     }
 
     /// Cancels a timeout. If it does not run, nothing happens.
-    pub fn cancel(self, timer: Timer<<S::Event as EventTypes>::Name>) -> Self {
+    pub fn cancel(self, timer: Timer<NameOf<S>>) -> Self {
         self.with(Action::Timeout(timer, Setting::Cancel))
     }
 
     /// Changes what a timeout carries, not when it expires. If it does not run, it expires at once, as in OTP.
-    pub fn update(
-        self,
-        timer: Timer<<S::Event as EventTypes>::Name>,
-        content: <S::Event as EventTypes>::Timeout,
-    ) -> Self {
+    pub fn update(self, timer: Timer<NameOf<S>>, content: TimeoutOf<S>) -> Self {
         self.with(Action::Timeout(timer, Setting::Update(content)))
     }
 
@@ -189,12 +180,12 @@ impl<S: GenStatem> Transition<S> {
     /// Puts the event aside until the state has changed; then it is handled again, in its turn.
     ///
     /// It takes the event that the callback was given, with the [`Reply`] in it.
-    pub fn postpone(self, event: Parts<S::Event>) -> Self {
+    pub fn postpone(self, event: EventOf<S>) -> Self {
         self.with(Action::Postpone(event))
     }
 
     /// Inserts an event that is handled next, before all that waits. Several are handled in the order in which they were inserted.
-    pub fn next_event(self, event: Parts<S::Event>) -> Self {
+    pub fn next_event(self, event: EventOf<S>) -> Self {
         self.with(Action::NextEvent(event))
     }
 }
@@ -202,7 +193,7 @@ impl<S: GenStatem> Transition<S> {
 impl<S: GenStatem> Initial<S> {
     /// Inserts an event that is handled first, before anything from the mailbox. Several are handled in the order in which they were
     /// inserted.
-    pub fn next_event(self, event: Parts<S::Event>) -> Self {
+    pub fn next_event(self, event: EventOf<S>) -> Self {
         self.with(Action::NextEvent(event))
     }
 }

@@ -1,10 +1,14 @@
-//! A machine as `Sys` finds it.
+//! A machine as `Sys` finds it, and what it logs.
+
+use std::sync::{Arc, Mutex};
 
 use proscenium_behaviours::gen_statem::{
     Event, GenStatem, Initial, StateAndData, Transition, keep_state, next_state, start_in,
 };
 use proscenium_behaviours::{Sys, SysError, SysEventKind};
+use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Context, ExitReason};
+use slog::{Drain, Level, Logger, OwnedKVList, Record, o};
 
 use super::common::{Log, SECOND, Say, Script, in_any_order, said, settle};
 
@@ -80,6 +84,60 @@ fn state_and_data_can_be_read_and_replaced_also_while_the_machine_is_suspended()
         assert!(matches!(broken, Err(SysError::Function { .. })));
         assert_eq!(sys.get_state(seen).await, Ok((1, 1)));
     });
+}
+
+/// Asks for what only a server is granted.
+struct Mistaken;
+
+impl GenStatem for Mistaken {
+    type Args = ();
+    type State = ();
+    type Event = Event<u32>;
+
+    async fn init((): (), _ctx: &mut Context<u32>) -> Result<Initial<Self>, ExitReason> {
+        Ok(start_in((), Mistaken))
+    }
+
+    async fn handle_event(
+        &mut self,
+        (): &(),
+        event: Event<u32>,
+        ctx: &mut Context<u32>,
+    ) -> Result<Transition<Self>, ExitReason> {
+        assert_eq!(event, Event::Message(1), "it does not continue with 2");
+        ctx.continue_with(2);
+        Ok(keep_state())
+    }
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Records(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Drain for Records {
+    type Ok = ();
+    type Err = slog::Never;
+
+    fn log(&self, record: &Record<'_>, _values: &OwnedKVList) -> Result<(), slog::Never> {
+        self.0.lock().unwrap().push((record.level(), record.msg().to_string()));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_machine_that_asks_for_what_only_servers_are_granted_is_told_so_in_the_log() {
+    let records = Records::default();
+    let test = TestSystem::with_logger(1, Logger::root(records.clone(), o!()));
+    test.run(|mut ctx: Context<()>| async move {
+        let mistaken = Mistaken::start(()).link(&mut ctx).await.unwrap();
+        mistaken.cast(1);
+        mistaken.cast(1);
+        settle(&ctx).await;
+        assert!(ctx.system().is_alive(&mistaken));
+    });
+    let text = "only servers continue and idle: machines have next_event and event_timeout";
+    let records = records.0.lock().unwrap();
+    assert_eq!(*records, [(Level::Warning, text.to_owned()), (Level::Warning, text.to_owned())]);
 }
 
 #[test]
