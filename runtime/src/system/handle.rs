@@ -9,6 +9,7 @@ use slog::Logger;
 
 use super::Shared;
 use crate::any_process::WithControl;
+use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
 use crate::exit::ExitReason;
 use crate::info::ProcessInfo;
@@ -42,6 +43,15 @@ impl SystemHandle {
     /// Waits for `duration` of the system's time, which stands still once the system has ended.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         self.shared.timers.sleep_until(self.shared.timers.after(duration))
+    }
+
+    /// Which of this system's processes runs the code that asks; `None` if none does. OTP's `self()`, where there is no
+    /// context at hand.
+    pub fn current(&self) -> Option<Pid> {
+        let pid = current::pid()?;
+        // A process of another system may have the same pid.
+        let here = self.shared.table.get(pid)?;
+        (Arc::as_ptr(&here).addr() == current::address()).then_some(pid)
     }
 
     /// The pids of all processes, oldest first.
