@@ -68,8 +68,11 @@
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
 pub use proscenium_behaviours::{
-    Behaviour, GenServer, Info, Keeper, Kept, Origin, Received, ServerLoop, Start, StillLent, StopError, Subject, Sys,
-    SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus, protocol,
+    Actor, ActorArgs, ActorRef, Agent, AgentLoop, AgentMessage, AgentState, Behaviour, Dispatch, EventHandler,
+    EventManager, EventMessage, GenServer, HandlerCall, HandlerContext, HandlerError, HandlerExit, HandlerId,
+    HandlerRef, Handles, Info, Keeper, Kept, Origin, Received, Removal, ServerLoop, Start, StillLent, StopError,
+    StreamTasks, Subject, Sys, SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus, Task, TaskBody,
+    TaskError, TaskOwner, TaskStream, await_many, protocol, yield_many,
 };
 pub use proscenium_behaviours::{circuit_breaker, gen_statem};
 #[cfg(any(feature = "log", feature = "tracing"))]
@@ -78,15 +81,15 @@ pub use proscenium_runtime::bridges;
 pub use proscenium_runtime::describe_metrics;
 pub use proscenium_runtime::{
     Address, Alias, AliasOptions, Ancestor, Ancestors, AnswerAtEnd, Builder, BusyTime, By, Call, CallError, Cause,
-    Changes, Context, CrashReport, DeadLetter, DeadReason, Down, Duplicate, ErrorContext, Event, EventRef, Exit,
-    ExitKind, ExitReason, Failure, GroupChange, GroupError, GroupName, GroupSnapshot, IdleTimeout, Incoming, InitAck,
-    Interest, Interval, KeyError, LookupError, Mailbox, MailboxOverflow, Missed, MonitorOptions, MonitorRef, Offender,
-    Outcome, Overflow, Panic, Parent, ParsePidError, Pid, Priority, ProcessInfo, ProgressReport, Ranked, Ready,
-    Recipient, RegisterError, Registry, RegistryChange, RegistryEntry, RegistryKey, Reply, Report, Request, Requests,
-    Scope, ScopeChange, SendError, Sleep, SpawnOptions, StartError, StartOptions, Status, SupervisorReport, System,
-    SystemCounts, SystemHandle, SystemMessage, SystemSnapshot, TerminateReport, TimerRef, TreeNode, TrySendError,
-    Unique, WatchError, WatchRef, Watched, Wishes, catch_panic, consume_budget, logging, multi_call, start, start_link,
-    start_monitor, testing,
+    Changes, Context, CrashReport, DeadLetter, DeadReason, Down, Duplicate, ErrorContext, Event, EventHandlerReport,
+    EventRef, Exit, ExitKind, ExitReason, Failure, GroupChange, GroupError, GroupName, GroupSnapshot, IdleTimeout,
+    Incoming, InitAck, Interest, Interval, KeyError, LookupError, Mailbox, MailboxOverflow, Missed, MonitorOptions,
+    MonitorRef, Offender, Outcome, Overflow, Panic, Parent, ParsePidError, Pid, Priority, ProcessInfo, ProgressReport,
+    Ranked, Ready, Recipient, RegisterError, Registry, RegistryChange, RegistryEntry, RegistryKey, Reply, Report,
+    Request, Requests, Scope, ScopeChange, SendError, Sleep, SpawnOptions, StartError, StartOptions, Status,
+    SupervisorReport, System, SystemCounts, SystemHandle, SystemMessage, SystemSnapshot, TerminateReport, TimerRef,
+    TreeNode, TrySendError, Unique, WatchError, WatchRef, Watched, Wishes, catch_panic, consume_budget, logging,
+    multi_call, start, start_link, start_monitor, testing,
 };
 pub use proscenium_supervisor::{
     AutoShutdown, Backoff, Bridge, BridgeStart, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState,

@@ -69,7 +69,20 @@ const RUNTIME: &[&str] = &[
     "loom_tests",
 ];
 
-const BEHAVIOURS: &[&str] = &["keeper", "protocol", "behaviour", "sys", "gen_server", "gen_statem", "circuit_breaker"];
+const BEHAVIOURS: &[&str] = &[
+    "keeper",
+    "protocol",
+    "behaviour",
+    "handle",
+    "sys",
+    "gen_server",
+    "gen_statem",
+    "circuit_breaker",
+    "agent",
+    "dispatcher",
+    "gen_event",
+    "task",
+];
 
 const SUPERVISOR: &[&str] = &[
     "child_spec",

@@ -48,19 +48,33 @@
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
 mod behaviour;
-pub mod circuit_breaker;
-mod gen_server;
-pub mod gen_statem;
+mod handle;
 mod keeper;
 mod protocol;
 mod sys;
 
+mod gen_server;
+pub mod gen_statem;
+
+mod agent;
+pub mod circuit_breaker;
+mod dispatcher;
+mod gen_event;
+mod task;
+
+pub use agent::{Agent, AgentLoop, AgentMessage, AgentState};
 pub use behaviour::{Behaviour, Start};
+pub use dispatcher::{Actor, ActorArgs, ActorRef, Dispatch, Handles};
+pub use gen_event::{
+    EventHandler, EventManager, EventMessage, HandlerCall, HandlerContext, HandlerError, HandlerExit, HandlerId,
+    HandlerRef, Removal,
+};
 pub use gen_server::{GenServer, Info, ServerLoop};
 pub use keeper::{Keeper, Kept, Origin, StillLent};
 pub use sys::{
     Received, StopError, Subject, Sys, SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus,
 };
+pub use task::{StreamTasks, Task, TaskBody, TaskError, TaskOwner, TaskStream, await_many, yield_many};
 
 /// What [`protocol!`] needs where it is used.
 #[doc(hidden)]

@@ -192,6 +192,15 @@ impl<M: Send + 'static> Address<M> {
         }
     }
 
+    /// The system that its process lives in, or its name or key.
+    pub fn system(&self) -> SystemHandle {
+        let shared = match &self.target {
+            Target::Process(process) => &process.system,
+            Target::Via(via) => via.system(),
+        };
+        SystemHandle { shared: shared.clone() }
+    }
+
     #[inline]
     fn offer(&self, message: M) -> Result<(), Refused<M>> {
         match self.find() {

@@ -140,7 +140,9 @@ pub use panic::catch_panic;
 pub use pid::{GroupName, MonitorRef, ParsePidError, Pid, Recipient, TimerRef, WatchRef};
 pub use registry::{Duplicate, Registry, RegistryChange, RegistryEntry, Unique};
 pub use reply::{CallError, Reply};
-pub use report::{CrashReport, ErrorContext, Offender, ProgressReport, Report, SupervisorReport, TerminateReport};
+pub use report::{
+    CrashReport, ErrorContext, EventHandlerReport, Offender, ProgressReport, Report, SupervisorReport, TerminateReport,
+};
 pub use requests::{Request, Requests, multi_call};
 pub use scheduler::Priority;
 pub use scope::Scope;

@@ -25,6 +25,8 @@ pub enum Report {
     Supervisor(Arc<SupervisorReport>),
     /// A supervisor started a child; OTP's progress report.
     Progress(Arc<ProgressReport>),
+    /// A handler of an event manager failed, and was removed.
+    EventHandler(Arc<EventHandlerReport>),
 }
 
 /// A process ended by itself with an abnormal reason. Processes that a signal ends make none, as in OTP, unless dropping
@@ -125,6 +127,34 @@ impl SupervisorReport {
     }
 
     /// Adds the supervisor's registered name.
+    #[must_use]
+    pub fn named(mut self, name: Option<Arc<str>>) -> Self {
+        self.name = name;
+        self
+    }
+}
+
+/// A handler of an event manager failed, and was removed. The manager goes on.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventHandlerReport {
+    /// The manager.
+    pub manager: Pid,
+    /// The manager's registered name.
+    pub name: Option<Arc<str>>,
+    /// Which handler it was.
+    pub handler: String,
+    /// Why it failed.
+    pub reason: ExitReason,
+}
+
+impl EventHandlerReport {
+    /// A report of `manager` about `handler`.
+    pub fn new(manager: Pid, handler: String, reason: ExitReason) -> Self {
+        EventHandlerReport { manager, name: None, handler, reason }
+    }
+
+    /// Adds the manager's registered name.
     #[must_use]
     pub fn named(mut self, name: Option<Arc<str>>) -> Self {
         self.name = name;
@@ -260,6 +290,7 @@ impl Reports {
                 let level = if progress.requested { Level::Debug } else { Level::Info };
                 self.log(level, |logger| log_progress(logger, level, progress));
             }
+            Report::EventHandler(report) => self.log(Level::Error, |logger| log_handler(logger, report)),
         });
     }
 
@@ -316,6 +347,15 @@ fn log_supervisor(logger: &Logger, report: &SupervisorReport) {
         "shutdown" => ?report.offender.shutdown,
         "significant" => report.offender.significant,
         "kind" => ?report.offender.kind,
+        "reason" => %report.reason,
+    );
+}
+
+fn log_handler(logger: &Logger, report: &EventHandlerReport) {
+    slog::error!(logger, "event handler failed";
+        "manager" => %report.manager,
+        "name" => report.name.as_deref(),
+        "handler" => &report.handler,
         "reason" => %report.reason,
     );
 }

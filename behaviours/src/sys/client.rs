@@ -259,7 +259,8 @@ impl Sys {
         }
     }
 
-    async fn with_state<S: 'static, T: Send + 'static>(
+    /// Lets `act` do something with the state, in the process.
+    pub(crate) async fn with_state<S: 'static, T: Send + 'static>(
         &self,
         act: impl FnOnce(&mut S) -> T + Send + 'static,
     ) -> Result<T, SysError> {

@@ -1,9 +1,13 @@
-//! What each layer adds to a call and to a cast: a server with callbacks, a supervisor above it, a bound on its mailbox. What a
-//! bare process costs is in the rows `call` and `cast in bursts of 100`, and that of a bare task in their other columns.
+//! What each layer adds to a call and to a cast: a server with callbacks, a supervisor above it, a bound on its mailbox; and an actor,
+//! which has a callback for each type of message. What a bare process costs is in the rows `call` and `cast in bursts of 100`, and
+//! that of a bare task in their other columns.
 
 use std::hint::black_box;
 
-use proscenium::{Address, ChildSpec, Context, ExitReason, GenServer, Mailbox, Reply, ServerLoop, Start, Supervisor};
+use proscenium::{
+    Actor, ActorRef, Address, ChildSpec, Context, Dispatch, ExitReason, GenServer, Handles, Mailbox, Reply, ServerLoop,
+    Start, Supervisor,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::figures::{Load, Outcome, Row, Sample, Target};
@@ -20,9 +24,11 @@ pub(crate) fn rows() -> Vec<Row> {
         row("call, GenServer", 100_000, call_server, call_tokio),
         row("call, supervised GenServer", 100_000, call_supervised, call_tokio),
         row("call, supervised, bounded mailbox", 100_000, call_bounded, call_bounded_tokio),
+        row("call, Actor", 100_000, call_actor, call_tokio),
         row("bursts of 100, GenServer", 200_000, cast_server, cast_tokio),
         row("bursts of 100, supervised GenServer", 200_000, cast_supervised, cast_tokio),
         row("bursts of 100, supervised, bounded mailbox", 200_000, cast_bounded, cast_bounded_tokio),
+        row("bursts of 100, Actor", 200_000, cast_actor, cast_tokio),
     ]
 }
 
@@ -53,10 +59,39 @@ impl GenServer for Counter {
     }
 }
 
+struct Add(u64);
+
+struct Get;
+
+impl Actor for Counter {
+    type Args = ();
+
+    async fn init(_args: (), _ctx: &mut Context<Dispatch<Self>>) -> Result<Self, ExitReason> {
+        Ok(Counter { total: 0 })
+    }
+}
+
+impl Handles<Add> for Counter {
+    type Reply = ();
+
+    async fn handle(&mut self, add: Add, _ctx: &mut Context<Dispatch<Self>>) -> Result<(), ExitReason> {
+        self.total += black_box(add.0);
+        Ok(())
+    }
+}
+
+impl Handles<Get> for Counter {
+    type Reply = u64;
+
+    async fn handle(&mut self, _get: Get, _ctx: &mut Context<Dispatch<Self>>) -> Result<u64, ExitReason> {
+        Ok(self.total)
+    }
+}
+
 type Server = Address<Message<Reply<u64>>>;
 
 async fn bare(ctx: &mut Context<()>) -> Server {
-    Counter::start(()).link(ctx).await.expect("it starts")
+    server().link(ctx).await.expect("it starts")
 }
 
 async fn supervised(ctx: &mut Context<()>, start: Start<ServerLoop<Counter>>) -> Server {
@@ -65,8 +100,16 @@ async fn supervised(ctx: &mut Context<()>, start: Start<ServerLoop<Counter>>) ->
     ctx.system().lookup("counter").expect("it has its name")
 }
 
+fn server() -> Start<ServerLoop<Counter>> {
+    <Counter as GenServer>::start(())
+}
+
 fn bounded() -> Start<ServerLoop<Counter>> {
-    Counter::start(()).mailbox(Mailbox::bounded(BOUND))
+    server().mailbox(Mailbox::bounded(BOUND))
+}
+
+async fn actor(ctx: &mut Context<()>) -> ActorRef<Counter> {
+    <Counter as Actor>::start(()).link(ctx).await.expect("it starts")
 }
 
 fn call_server(load: Load) -> Outcome {
@@ -74,10 +117,7 @@ fn call_server(load: Load) -> Outcome {
 }
 
 fn call_supervised(load: Load) -> Outcome {
-    stage::proscenium(
-        load,
-        move |mut ctx| async move { call(supervised(&mut ctx, Counter::start(())).await, load).await },
-    )
+    stage::proscenium(load, move |mut ctx| async move { call(supervised(&mut ctx, server()).await, load).await })
 }
 
 fn call_bounded(load: Load) -> Outcome {
@@ -89,10 +129,7 @@ fn cast_server(load: Load) -> Outcome {
 }
 
 fn cast_supervised(load: Load) -> Outcome {
-    stage::proscenium(
-        load,
-        move |mut ctx| async move { cast(supervised(&mut ctx, Counter::start(())).await, load).await },
-    )
+    stage::proscenium(load, move |mut ctx| async move { cast(supervised(&mut ctx, server()).await, load).await })
 }
 
 /// With a bound a sender waits for room.
@@ -105,6 +142,29 @@ fn cast_bounded(load: Load) -> Outcome {
                 server.send(Message::Add(n)).await.expect("the server lives");
             }
             server.call(Message::Get).await.expect("the server lives");
+        }
+        watch.stop().each(load.size)
+    })
+}
+
+fn call_actor(load: Load) -> Outcome {
+    stage::proscenium(load, move |mut ctx| async move {
+        let actor = actor(&mut ctx).await;
+        let watch = Stopwatch::start();
+        for _ in 0..load.size {
+            black_box(actor.call(Get).await.expect("the actor lives"));
+        }
+        watch.stop().each(load.size)
+    })
+}
+
+fn cast_actor(load: Load) -> Outcome {
+    stage::proscenium(load, move |mut ctx| async move {
+        let actor = actor(&mut ctx).await;
+        let watch = Stopwatch::start();
+        for _ in 0..load.size / BURST {
+            (1..BURST).for_each(|n| actor.cast(Add(n)));
+            actor.call(Get).await.expect("the actor lives");
         }
         watch.stop().each(load.size)
     })

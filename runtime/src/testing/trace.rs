@@ -82,6 +82,9 @@ fn write_report(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
         Report::Progress(progress) => {
             write!(f, "{} started its child {:?}: {}", progress.supervisor, progress.id, progress.child)
         }
+        Report::EventHandler(report) => {
+            write!(f, "{} removed its event handler {}: {}", report.manager, report.handler, report.reason)
+        }
     }
 }
 

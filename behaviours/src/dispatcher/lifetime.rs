@@ -1,0 +1,73 @@
+//! How long an actor lives.
+
+use std::time::{Duration, Instant};
+
+use proscenium_runtime::{Context, ExitReason};
+
+use super::envelope::Content;
+use super::{Actor, ActorRef, Dispatch};
+use crate::behaviour::Start;
+
+impl<A: Actor> Start<ActorRef<A>> {
+    /// The actor ends, with [`ExitReason::Normal`], so long after its first message; Thespian's `transient`. One that is never
+    /// sent anything lives on.
+    ///
+    /// A supervisor that restarts it always would: give it [`Restart::Transient`](proscenium_runtime::Restart::Transient) there.
+    /// What waits in its mailbox then is a dead letter, or its caller hears of the end.
+    #[must_use]
+    pub fn transient(mut self, after: Duration) -> Self {
+        self.args.lifetime = Lifetime::After(after);
+        self
+    }
+
+    /// The actor ends, as with [`transient`](Self::transient), when it has handled nothing for so long; Thespian's
+    /// `transient_idle`. One that is never sent anything lives on.
+    #[must_use]
+    pub fn transient_idle(mut self, after: Duration) -> Self {
+        self.args.lifetime = Lifetime::Idle(after);
+        self
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lifetime {
+    Forever,
+    After(Duration),
+    Idle(Duration),
+}
+
+/// The time that an actor has. Its timer is none of the actor's business.
+pub(super) struct Remaining {
+    lifetime: Lifetime,
+    /// When it was last busy; `None` before its first message, or if that does not matter.
+    busy: Option<Instant>,
+}
+
+impl Remaining {
+    pub(super) fn new(lifetime: Lifetime) -> Self {
+        Remaining { lifetime, busy: None }
+    }
+
+    /// A message has been handled.
+    pub(super) fn note<A: Actor>(&mut self, ctx: &mut Context<Dispatch<A>>) {
+        let (Lifetime::After(limit) | Lifetime::Idle(limit)) = self.lifetime else { return };
+        if self.busy.replace(ctx.system().now()).is_none() {
+            ctx.send_after(limit, Dispatch(Content::Retire));
+        }
+    }
+
+    /// The timer has expired: the time is over, unless the actor has been busy meanwhile.
+    ///
+    /// # Errors
+    /// The reason with which the actor ends.
+    pub(super) fn retire<A: Actor>(&self, ctx: &mut Context<Dispatch<A>>) -> Result<(), ExitReason> {
+        if let (Lifetime::Idle(limit), Some(busy)) = (self.lifetime, self.busy) {
+            let left = limit.saturating_sub(ctx.system().now().saturating_duration_since(busy));
+            if !left.is_zero() {
+                ctx.send_after(left, Dispatch(Content::Retire));
+                return Ok(());
+            }
+        }
+        Err(ExitReason::Normal)
+    }
+}

@@ -1,0 +1,199 @@
+//! A task for each of many items, so many at a time; Elixir's `async_stream`.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::task::{self, Poll, ready};
+use std::thread;
+use std::time::Duration;
+
+use async_channel::Receiver;
+use futures_lite::Stream;
+use proscenium_runtime::{Address, Context};
+
+use super::spawner::{Spawner, Step};
+use super::{DEFAULT_TIMEOUT, Task, TaskError};
+
+/// A stream of tasks that has yet to begin; made by [`Task::stream`].
+#[must_use = "nothing begins before it is spawned"]
+pub struct StreamTasks<I, B> {
+    items: I,
+    body: B,
+    options: StreamOptions,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StreamOptions {
+    pub(super) max_concurrency: NonZeroUsize,
+    pub(super) ordered: bool,
+    pub(super) timeout: Option<Duration>,
+    /// Whether a late task is killed and the stream goes on.
+    pub(super) kill_late: bool,
+    /// Whether a task that fails takes the owner along.
+    pub(super) linked: bool,
+}
+
+impl Task<()> {
+    /// A task for each item, of which a bounded number runs at a time; Elixir's `Task.async_stream`.
+    ///
+    /// It is lazy: no task is started before the first result is asked for, and no item is taken from `items` before there is
+    /// room for its task. By default there are as many tasks at a time as the machine has processors, results come in the order
+    /// of the items, and a task that takes more than 5 s is the stream's end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let pages = test.run(|mut ctx: Context<()>| async move {
+    ///     let fetch = |ctx: Context<()>, page: u64| async move {
+    ///         ctx.sleep(Duration::from_secs(1)).await;
+    ///         page * 100
+    ///     };
+    ///     let mut fetched = Task::stream(1..=6, fetch).max_concurrency(2).spawn_link(&mut ctx);
+    ///     let mut pages = Vec::new();
+    ///     while let Some(page) = fetched.next().await {
+    ///         pages.push(page?);
+    ///     }
+    ///     Ok::<_, ExitReason>(pages)
+    /// });
+    /// assert_eq!(pages, Ok(vec![100, 200, 300, 400, 500, 600]));
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3));
+    /// ```
+    pub fn stream<I, B, F, T>(items: I, body: B) -> StreamTasks<I::IntoIter, B>
+    where
+        I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
+        B: Fn(Context<()>, I::Item) -> F + Send + Sync + 'static,
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let options = StreamOptions {
+            max_concurrency: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            ordered: true,
+            timeout: Some(DEFAULT_TIMEOUT),
+            kill_late: false,
+            linked: true,
+        };
+        StreamTasks { items: items.into_iter(), body, options }
+    }
+}
+
+impl<I, B> StreamTasks<I, B> {
+    /// So many tasks run at a time, or have a result that has not been taken; at least one.
+    pub fn max_concurrency(mut self, tasks: usize) -> Self {
+        self.options.max_concurrency = NonZeroUsize::new(tasks).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// Results come as they are there, not in the order of the items.
+    pub fn unordered(mut self) -> Self {
+        self.options.ordered = false;
+        self
+    }
+
+    /// Gives each task this long.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Gives each task as long as it takes.
+    pub fn without_timeout(mut self) -> Self {
+        self.options.timeout = None;
+        self
+    }
+
+    /// A task that takes too long is killed, its item gives [`TaskError::Timeout`], and the stream goes on. By default that
+    /// error is the last item, and the other tasks are killed, too.
+    pub fn kill_late(mut self) -> Self {
+        self.options.kill_late = true;
+        self
+    }
+
+    /// Begins the stream. A task that fails takes this process along, unless it traps exits: then the error is the last item.
+    pub fn spawn_link<M, F, T>(self, ctx: &mut Context<M>) -> TaskStream<T>
+    where
+        M: Send + 'static,
+        I: Iterator<Item: Send + 'static> + Send + 'static,
+        B: Fn(Context<()>, I::Item) -> F + Send + Sync + 'static,
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (sender, results) = async_channel::unbounded();
+        let StreamTasks { items, body, options } = self;
+        let spawner = ctx.spawn_link(move |ctx| Spawner::new(ctx, items, body, options, sender).run());
+        TaskStream { spawner, results: Box::pin(results), begin: Some(options.max_concurrency.get()) }
+    }
+
+    /// As [`spawn_link`](Self::spawn_link), but a task that fails gives its item a [`TaskError`], and the stream goes on; what
+    /// Elixir's `async_stream_nolink` does.
+    pub fn spawn<M, F, T>(mut self, ctx: &mut Context<M>) -> TaskStream<T>
+    where
+        M: Send + 'static,
+        I: Iterator<Item: Send + 'static> + Send + 'static,
+        B: Fn(Context<()>, I::Item) -> F + Send + Sync + 'static,
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.options.linked = false;
+        self.spawn_link(ctx)
+    }
+}
+
+impl<I, B> fmt::Debug for StreamTasks<I, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamTasks").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// The results of a stream of tasks. Dropping it kills the tasks that still run.
+pub struct TaskStream<T: Send + 'static> {
+    spawner: Address<Step>,
+    results: Pin<Box<Receiver<Result<T, TaskError>>>>,
+    /// How many tasks may be started when the first result is asked for.
+    begin: Option<usize>,
+}
+
+impl<T: Send + 'static> TaskStream<T> {
+    /// The next result; `None` when all have come.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Result<T, TaskError>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
+impl<T: Send + 'static> Stream for TaskStream<T> {
+    type Item = Result<T, TaskError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(tasks) = self.begin.take() {
+            let _ = self.spawner.try_send(Step::Start(tasks));
+        }
+        let result = ready!(self.results.as_mut().poll_next(cx));
+        if result.is_some() {
+            // There is room for one more.
+            let _ = self.spawner.try_send(Step::Start(1));
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl<T: Send + 'static> Drop for TaskStream<T> {
+    fn drop(&mut self) {
+        // If all is done, there is nobody to tell.
+        let _ = self.spawner.try_send(Step::Halt);
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for TaskStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskStream").field("spawner", &self.spawner.pid()).finish_non_exhaustive()
+    }
+}
