@@ -197,12 +197,10 @@ impl SysState {
         if !reason.is_crash() {
             return;
         }
-        let info = ctx.system().process_info(ctx.pid());
-        let (name, label) = info.map(|info| (info.name, info.label)).unwrap_or_default();
         let state = shown(|f| subject.format_status(f));
         let mut report =
             TerminateReport::new(ctx.pid(), reason.clone(), subject.behaviour(), subject.type_name(), state);
-        (report.name, report.label, report.clients) = (name, label, ctx.callers());
+        (report.name, report.label, report.clients) = (ctx.name(), ctx.label(), ctx.callers());
         if let Some(inner) = &self.0 {
             report.last_message = inner.last_message.clone().or_else(|| inner.watch.last_message());
             report.log = inner.watch.logged().iter().map(ToString::to_string).collect();

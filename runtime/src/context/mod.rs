@@ -102,13 +102,23 @@ impl<M: Send + 'static> Context<M> {
         &self.process.ancestors
     }
 
+    /// Its registered name, if it has one.
+    pub fn name(&self) -> Option<Arc<str>> {
+        self.process.control(|control| control.name.clone())
+    }
+
+    /// What it calls itself, if it does; see [`set_label`](Self::set_label).
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.process.control(|control| control.label.clone())
+    }
+
     /// A logger whose records carry the pid, the name, the label and the ancestors of this process.
     ///
     /// Name and label are those that it has when it first asks, or has given itself since. A clone keeps those it had.
     pub fn logger(&self) -> &Logger {
         self.logger.get_or_init(|| {
-            let (name, label) = self.process.control(|control| (control.name.clone(), control.label.clone()));
-            let identity = Identity { pid: self.pid(), name, label, ancestors: self.ancestors().clone() };
+            let ancestors = self.ancestors().clone();
+            let identity = Identity { pid: self.pid(), name: self.name(), label: self.label(), ancestors };
             self.system.logger().new(o!(identity))
         })
     }

@@ -15,6 +15,7 @@ fn told(ctx: &Context<()>) -> impl Fn() -> Vec<String> + use<> {
                 Report::Crash(crash) => {
                     format!("{} of {} crashed", crash.name.as_deref().unwrap_or("?"), crash.ancestors)
                 }
+                Report::Terminate(server) => format!("{} terminates", server.name.as_deref().unwrap_or("?")),
                 Report::Supervisor(report) => {
                     let name = report.name.as_deref().unwrap_or("?");
                     format!("{name}: {:?} {}", report.context, report.offender.id)
@@ -42,7 +43,8 @@ fn starts_restarts_and_failures_are_reported_and_what_was_asked_for_as_such() {
         assert_eq!(told(), ["shop: started b on request"]);
         crash(&ctx, "b").await;
         let of = format!("shop, {}", ctx.pid());
-        assert_eq!(told(), [format!("b of {of} crashed"), "shop: ChildTerminated b".into(), "shop: started b".into()]);
+        let crash = ["b terminates".to_owned(), format!("b of {of} crashed")];
+        assert_eq!(told(), [&crash[..], &["shop: ChildTerminated b".into(), "shop: started b".into()]].concat());
     });
 }
 
