@@ -132,6 +132,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn statistics_count_messages_and_no_other_events() {
+        let (mut watch, now) = (Watch::default(), Instant::now());
+        watch.count_from(now, 5);
+        take_in(&mut watch, &["1", "2"]);
+        watch.take_in(&SysEvent::new(Pid::NOBODY, now, SysEventKind::Info, "down".into()));
+        let expected = SysStatistics { time: Duration::from_secs(1), messages_in: 2, messages_out: 3 };
+        assert_eq!(watch.statistics(now + Duration::from_secs(1), 8), Some(expected));
+    }
+
     fn logged(watch: &Watch) -> Vec<String> {
         watch.logged().iter().map(|event| event.text.to_string()).collect()
     }
