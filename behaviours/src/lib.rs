@@ -47,19 +47,17 @@
 
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
+mod agent;
 mod behaviour;
+pub mod circuit_breaker;
+mod dispatcher;
+mod gen_event;
+mod gen_server;
+pub mod gen_statem;
 mod handle;
 mod keeper;
 mod protocol;
 mod sys;
-
-mod gen_server;
-pub mod gen_statem;
-
-mod agent;
-pub mod circuit_breaker;
-mod dispatcher;
-mod gen_event;
 mod task;
 
 pub use agent::{Agent, AgentLoop, AgentMessage, AgentState};

@@ -81,13 +81,15 @@ pub struct Partitions<M: Send + 'static> {
 
 struct Shared<M: Send + 'static> {
     /// Makes the spec of the partition of that number, registered there.
-    spec: Box<dyn Fn(usize, &Registry<usize, M>) -> ChildSpec + Send + Sync>,
+    spec: Box<MakeSpec<M>>,
     servers: Registry<usize, M>,
     supervisor: Registry<(), Ask>,
     count: AtomicUsize,
     /// Whoever has what is in it may change the number of partitions.
     resizing: (Sender<()>, Receiver<()>),
 }
+
+type MakeSpec<M> = dyn Fn(usize, &Registry<usize, M>) -> ChildSpec + Send + Sync;
 
 impl<M: Send + 'static> PartitionSupervisor<M> {
     /// `count` partitions, numbered from 0; `start` makes the start of each.
