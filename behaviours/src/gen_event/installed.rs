@@ -75,9 +75,7 @@ pub(super) async fn tell_removal<E: Send + 'static>(
     ctx: &mut Context<EventMessage<E>>,
 ) {
     if let Removal::Failed(reason) = &why {
-        let info = ctx.system().process_info(ctx.pid());
-        let report = EventHandlerReport::new(ctx.pid(), id.to_string(), reason.clone());
-        let report = report.named(info.and_then(|info| info.name));
+        let report = EventHandlerReport::new(ctx.pid(), id.to_string(), reason.clone()).named(ctx.name());
         ctx.system().report(Report::EventHandler(Arc::new(report)));
     }
     if let Some(owner) = owner {
