@@ -66,7 +66,7 @@ class Generator:
             for _ in range(rng.choice([1, 1, 2, period + 1])):
                 self.say("align")
             if rng.random() < 0.5:
-                self.say("sleep", rng.choice(["200", "400", "600"]))
+                self.say("sleep", rng.choice(["100", "200", "300"]))
             for _ in range(rng.randint(1, 3)):
                 self.say("crash", rng.choice("abw" if len(self.sups) > 2 else "ab"))
 

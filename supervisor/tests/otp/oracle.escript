@@ -141,7 +141,12 @@ command(["stop", Sup, R]) -> alive(Sup, fun(P) -> proc_lib:stop(P, to_reason(R),
 command(["suspend", Sup]) -> alive(Sup, fun(P) -> sys:suspend(P), tell({suspended, Sup, true}) end);
 command(["resume", Sup]) -> alive(Sup, fun(P) -> tell({suspended, Sup, false}), sys:resume(P) end);
 command(["terminate_child", Sup, Id]) ->
-    api(Sup, fun(P) -> supervisor:terminate_child(P, child_ref(Sup, Id)) end);
+    api(Sup, fun(P) ->
+        case child_ref(Sup, Id) of
+            undefined -> {error, never_started};
+            Child -> supervisor:terminate_child(P, Child)
+        end
+    end);
 command(["restart_child", Sup, Id]) -> api(Sup, fun(P) -> supervisor:restart_child(P, Id) end);
 command(["delete_child", Sup, Id]) -> api(Sup, fun(P) -> supervisor:delete_child(P, Id) end);
 command(["start_child", Sup, Id | KV]) ->

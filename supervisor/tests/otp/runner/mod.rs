@@ -193,7 +193,7 @@ impl Stage {
             }
             ["terminate_child", _, id] => match self.director.last_pid(id) {
                 Some(pid) => pool.terminate_child(pid).await.map(|()| "ok".to_owned()),
-                None => return Err(format!("{id} was never started")),
+                None => return Ok("error:never_started".to_owned()),
             },
             ["which", _] => {
                 let id_of = |pid| self.director.id_of(pid).unwrap_or_else(|| format!("{pid}"));
