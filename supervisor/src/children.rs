@@ -114,6 +114,33 @@ impl Children {
         }
     }
 
+    /// Takes specs and order from `like`, where both have a child; what only these have comes behind. Every child gets a
+    /// new key. Returns those of children whose restart is put off.
+    pub(crate) fn update(&mut self, like: &Children) -> Vec<Key> {
+        let mut before = std::mem::take(&mut self.by_key);
+        let wanted = like.iter().filter_map(|child| {
+            let key = self.by_id.get(&child.spec.id)?;
+            Some(Child { spec: child.spec.clone(), ..before.remove(key)? })
+        });
+        let mut children: Vec<Child> = wanted.collect();
+        children.extend(before.into_values());
+        *self = Children { last: self.last, ..Children::default() };
+        children.into_iter().filter_map(|child| self.put(child)).collect()
+    }
+
+    /// Puts a child behind the others. Returns its key if its restart is put off.
+    fn put(&mut self, child: Child) -> Option<Key> {
+        self.last += 1;
+        let key = Key(self.last);
+        self.by_id.insert(child.spec.id.clone(), key);
+        if let ChildState::Running(pid) = child.state {
+            self.by_pid.insert(pid, key);
+        }
+        let waits = child.state == ChildState::Restarting;
+        self.by_key.insert(key, child);
+        waits.then_some(key)
+    }
+
     pub(crate) fn started(&mut self, key: Key, alive: Alive) {
         self.set_state(key, ChildState::Running(alive.pid));
         if let Some(child) = self.by_key.get_mut(&key) {

@@ -9,7 +9,7 @@
 //! - Children start in order and stop in reverse.
 //! - A restart is decided once per child's end and once per retry; each counts one, however many children it takes along.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ use crate::auto_shutdown::AutoShutdown;
 use crate::backoff::Backoff;
 use crate::child_spec::{ChildSpec, Restart, Shutdown};
 use crate::children::{Alive, Child, ChildState, Children, Key};
-use crate::error::{ChildError, FailedToStart};
+use crate::error::{ChildError, FailedToStart, SpecError};
 use crate::intensity::{Intensity, Verdict};
 use crate::strategy::Strategy;
 
 /// How a supervisor behaves; OTP's `sup_flags`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Flags {
     pub(crate) strategy: Strategy,
     pub(crate) intensity: u32,
@@ -38,6 +38,20 @@ impl Flags {
     pub(crate) fn new(strategy: Strategy) -> Self {
         let (intensity, period) = (1, Duration::from_secs(5));
         Flags { strategy, intensity, period, auto_shutdown: AutoShutdown::Never, backoff: None }
+    }
+
+    /// The children of a supervisor that is started so, none of them started yet.
+    pub(crate) fn check(&self, specs: Vec<ChildSpec>) -> Result<Children, SpecError> {
+        if self.period.is_zero() {
+            return Err(SpecError::NoPeriod);
+        }
+        let mut children = Children::default();
+        for spec in specs {
+            self.auto_shutdown.check(&spec)?;
+            let id = spec.id.clone();
+            children.add(spec).map_err(|_| SpecError::DuplicateId { id })?;
+        }
+        Ok(children)
     }
 }
 
@@ -77,6 +91,10 @@ pub(crate) enum Request {
     Terminate(Arc<str>),
     Restart(Arc<str>),
     Delete(Arc<str>),
+    /// Stop it and forget it.
+    Remove(Arc<str>),
+    /// In place, as a code change would.
+    Update(Flags, Vec<ChildSpec>),
 }
 
 /// How a stop went.
@@ -131,6 +149,8 @@ enum Purpose {
     Request {
         adds: bool,
     },
+    /// That child is forgotten once it has stopped.
+    Remove(Key),
     Exit(ExitReason),
 }
 
@@ -208,6 +228,10 @@ impl Decide {
         match std::mem::replace(&mut self.purpose, Purpose::Idle) {
             Purpose::Exit(reason) => actions.push(Action::Exit(reason)),
             Purpose::Request { .. } => actions.push(Action::Answer(Ok(None))),
+            Purpose::Remove(key) => {
+                self.children.remove(key);
+                actions.push(Action::Answer(Ok(None)));
+            }
             Purpose::Idle | Purpose::Boot | Purpose::Restart => {}
         }
     }
@@ -306,34 +330,79 @@ impl Decide {
     }
 
     fn request(&mut self, request: Request, actions: &mut Vec<Action>) {
-        let adds = matches!(request, Request::Start(_));
-        match self.plan_for(request) {
-            Ok(step) => self.begin(Purpose::Request { adds }, step.into_iter().collect()),
+        match self.plan_for(request, actions) {
+            Ok((purpose, plan)) => self.begin(purpose, plan),
             Err(error) => actions.push(Action::Answer(Err(error))),
         }
     }
 
-    /// The step that a request needs, if any.
-    fn plan_for(&mut self, request: Request) -> Result<Option<Step>, ChildError> {
+    /// The steps that a request needs, and for what.
+    fn plan_for(
+        &mut self,
+        request: Request,
+        actions: &mut Vec<Action>,
+    ) -> Result<(Purpose, VecDeque<Step>), ChildError> {
+        let on = |step| (Purpose::Request { adds: false }, VecDeque::from([step]));
+        let done = || Ok((Purpose::Request { adds: false }, VecDeque::new()));
         match request {
             Request::Start(spec) => {
                 self.auto_shutdown.check(&spec).map_err(ChildError::Spec)?;
                 let id = spec.id.clone();
                 match self.children.add(spec) {
-                    Ok(key) => Ok(Some(Step::Start(key))),
+                    Ok(key) => Ok((Purpose::Request { adds: true }, [Step::Start(key)].into())),
                     Err(key) => Err(match self.children.get(key).map(|child| child.state) {
                         Some(ChildState::Running(pid)) => ChildError::AlreadyStarted { id, pid },
                         _ => ChildError::AlreadyPresent { id },
                     }),
                 }
             }
-            Request::Terminate(id) => self.find(&id).map(|(key, _)| Some(Step::Stop(key))),
-            Request::Restart(id) => self.find_stopped(id).map(|key| Some(Step::Start(key))),
+            Request::Terminate(id) => self.find(&id).map(|(key, _)| on(Step::Stop(key))),
+            Request::Restart(id) => self.find_stopped(id).map(|key| on(Step::Start(key))),
             Request::Delete(id) => {
                 let key = self.find_stopped(id)?;
                 self.children.remove(key);
-                Ok(None)
+                done()
             }
+            Request::Remove(id) => match self.find(&id)? {
+                (key, ChildState::Restarting) => {
+                    let fallen = self.fallen();
+                    self.children.remove(key);
+                    self.let_wait(fallen, actions);
+                    done()
+                }
+                (key, _) => Ok((Purpose::Remove(key), [Step::Stop(key)].into())),
+            },
+            Request::Update(flags, specs) => {
+                let like = flags.check(specs).map_err(ChildError::Spec)?;
+                for key in self.fallen() {
+                    self.children.delayed(key);
+                }
+                self.strategy = flags.strategy;
+                self.auto_shutdown = flags.auto_shutdown;
+                self.intensity.change(flags.intensity, flags.period);
+                self.backoff = flags.backoff;
+                // Who waits is called by another key now.
+                let waiting = self.children.update(&like);
+                self.let_wait(waiting, actions);
+                done()
+            }
+        }
+    }
+
+    /// Those that fell with a child whose restart is put off, and wait for that one's.
+    fn fallen(&self) -> Vec<Key> {
+        let state = |key: &Key| self.children.get(*key).map(|child| child.state);
+        let delayed = self.children.keys().filter(|key| state(key) == Some(ChildState::Restarting));
+        let groups = delayed.flat_map(|key| self.strategy.group(&self.children, key));
+        let fallen: BTreeSet<Key> = groups.filter(|key| state(key) == Some(ChildState::Stopped)).collect();
+        fallen.into_iter().collect()
+    }
+
+    /// Each of these waits for a restart of its own, which has been counted.
+    fn let_wait(&mut self, keys: Vec<Key>, actions: &mut Vec<Action>) {
+        for key in keys {
+            let retry = Retry { key, delay: self.children.delayed(key), counts: false };
+            actions.push(Action::Retry { retry, pause: None });
         }
     }
 
@@ -394,7 +463,7 @@ impl Decide {
                 self.purpose = Purpose::Idle;
                 actions.push(Action::Answer(Err(ChildError::Start(FailedToStart { id, error }))));
             }
-            Purpose::Idle | Purpose::Exit(_) => {}
+            Purpose::Idle | Purpose::Remove(_) | Purpose::Exit(_) => {}
         }
     }
 

@@ -35,6 +35,13 @@ impl Intensity {
         Intensity { limit, period, seconds: VecDeque::new(), count: 0 }
     }
 
+    /// Sets other limits; the restarts of late still count.
+    pub(crate) fn change(&mut self, limit: u32, period: Duration) {
+        let Intensity { limit, period, .. } = Intensity::new(limit, period);
+        self.limit = limit;
+        self.period = period;
+    }
+
     /// Why a supervisor gives up that had more.
     pub(crate) fn reason(&self) -> ExitReason {
         let Intensity { limit, period, .. } = self;

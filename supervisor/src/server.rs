@@ -9,7 +9,7 @@ use proscenium_runtime::{
 };
 
 use crate::child_spec::ChildSpec;
-use crate::children::{Alive, Child, ChildCount, ChildInfo, ChildState, Children, Key};
+use crate::children::{Alive, Child, ChildCount, ChildInfo, ChildState, Key};
 use crate::decide::{Action, Decide, Event, Flags, Request, Retry};
 use crate::error::{ChildError, SpecError};
 use crate::shutdown;
@@ -24,15 +24,7 @@ pub(crate) struct Blueprint {
 
 impl Blueprint {
     pub(crate) fn check(self) -> Result<Decide, SpecError> {
-        if self.flags.period.is_zero() {
-            return Err(SpecError::NoPeriod);
-        }
-        let mut children = Children::default();
-        for spec in self.children {
-            self.flags.auto_shutdown.check(&spec)?;
-            let id = spec.id.clone();
-            children.add(spec).map_err(|_| SpecError::DuplicateId { id })?;
-        }
+        let children = self.flags.check(self.children)?;
         Ok(Decide::new(self.flags, children))
     }
 }

@@ -8,8 +8,8 @@ use proscenium_runtime::{Context, Parent, StartError, SystemHandle};
 use crate::auto_shutdown::AutoShutdown;
 use crate::backoff::Backoff;
 use crate::child_spec::{ChildKind, ChildSpec, StartChild, Starting};
-use crate::decide::Flags;
-use crate::error::SpecError;
+use crate::decide::{Flags, Request};
+use crate::error::{ChildError, SpecError};
 use crate::server::{Blueprint, Server};
 use crate::strategy::Strategy;
 use crate::supervisor_ref::SupervisorRef;
@@ -92,7 +92,11 @@ impl Supervisor {
     }
 
     fn new(strategy: Strategy) -> Self {
-        Supervisor { blueprint: Blueprint { flags: Flags::new(strategy), name: None, children: Vec::new() } }
+        Supervisor::with_flags(Flags::new(strategy))
+    }
+
+    pub(crate) fn with_flags(flags: Flags) -> Self {
+        Supervisor { blueprint: Blueprint { flags, name: None, children: Vec::new() } }
     }
 
     /// How many restarts within the period it bears; 1 by default. With 0 the first one ends it.
@@ -205,5 +209,38 @@ impl TypedStart for Supervisor {
             let pid = address.pid().expect("it is the address of a process");
             Ok((pid, SupervisorRef::new(address)))
         })
+    }
+}
+
+impl SupervisorRef {
+    /// Makes it behave as `supervisor` would, in place: strategy, intensity, period, auto-shutdown, and the specs and
+    /// the order of those children that both have; OTP's `code_change`. Its name stays.
+    ///
+    /// Nothing is started or stopped: a new spec is for the next start. Children that only one of the two has are left
+    /// alone; those that only the running one has come behind the others from now on.
+    ///
+    /// # Errors
+    /// If the specs are wrong; then nothing has changed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{Context, testing::TestSystem};
+    /// use proscenium_supervisor::{ChildSpec, Supervisor, process};
+    ///
+    /// let lamp = || {
+    ///     let body = |mut ctx: Context<()>| async move { ctx.receive_message().await };
+    ///     ChildSpec::new("lamp", process(body).name("lamp"))
+    /// };
+    /// TestSystem::new(1).run(move |mut ctx: Context<()>| async move {
+    ///     let house = Supervisor::one_for_one().intensity(0).child(lamp()).start_link(&mut ctx).await.unwrap();
+    ///     let before = ctx.system().whereis("lamp");
+    ///     house.update(Supervisor::one_for_all().intensity(3).child(lamp())).await.unwrap();
+    ///     assert_eq!(ctx.system().whereis("lamp"), before, "nothing was stopped");
+    /// });
+    /// ```
+    pub async fn update(&self, supervisor: Supervisor) -> Result<(), ChildError> {
+        let Blueprint { flags, children, .. } = supervisor.blueprint;
+        self.request(Request::Update(flags, children)).await.map(drop)
     }
 }

@@ -113,7 +113,13 @@ impl SupervisorRef {
         shutdown::await_end(self.address.call(|farewell| Ask::Stop(reason, farewell)), within).await
     }
 
-    async fn request(&self, request: Request) -> Result<Option<Pid>, ChildError> {
+    /// Stops a child and forgets it. If its restart is being tried again, those that fell with it are
+    /// restarted without it.
+    pub(crate) async fn remove_child(&self, id: &str) -> Result<(), ChildError> {
+        self.request(Request::Remove(id.into())).await.map(drop)
+    }
+
+    pub(crate) async fn request(&self, request: Request) -> Result<Option<Pid>, ChildError> {
         self.address.call(|reply| Ask::Change(request, reply)).without_timeout().await?
     }
 }

@@ -12,6 +12,8 @@ mod stopping;
 
 mod requests;
 
+mod updating;
+
 mod reporting;
 
 mod dynamic;
