@@ -103,6 +103,7 @@ const SUPERVISOR: &[&str] = &[
     "dynamic_supervisor",
     "partition_supervisor",
     "bridge",
+    "tree",
 ];
 
 /// The libraries, in order: each knows only those before it.

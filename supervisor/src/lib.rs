@@ -36,6 +36,8 @@ mod partition_supervisor;
 
 mod bridge;
 
+pub mod tree;
+
 pub use auto_shutdown::AutoShutdown;
 pub use backoff::Backoff;
 pub use bridge::{Bridge, BridgeStart};
