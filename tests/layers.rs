@@ -104,6 +104,7 @@ const SUPERVISOR: &[&str] = &[
     "partition_supervisor",
     "bridge",
     "tree",
+    "application",
 ];
 
 /// The libraries, in order: each knows only those before it.

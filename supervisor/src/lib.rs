@@ -38,6 +38,8 @@ mod bridge;
 
 pub mod tree;
 
+pub mod application;
+
 pub use auto_shutdown::AutoShutdown;
 pub use backoff::Backoff;
 pub use bridge::{Bridge, BridgeStart};
