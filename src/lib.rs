@@ -12,6 +12,8 @@
 //! | servers that come and go: sessions, rooms | a [`DynamicSupervisor`] |
 //! | one server for each share of the keys | a [`PartitionSupervisor`] |
 //! | a thread or a foreign task in the tree | a [`Bridge`] |
+//! | a tree that is described in files, and changes while it runs | [`tree`]: a [`Catalog`](tree::Catalog) of what [files](tree::TreeFiles) may start |
+//! | a program of parts that start and stop in order, with signals and an exit code | [`application`]: [`Application`](application::Application)s in a [`Release`](application::Release) |
 //! | to know of another process's end | [`Context::link`], [`Context::monitor`] |
 //! | processes by key: a room by its number, listeners by topic | a [`Registry`] |
 //! | many processes under one name | groups: [`SystemHandle::groups`] |
@@ -95,7 +97,7 @@ pub use proscenium_supervisor::{
     AutoShutdown, Backoff, Bridge, BridgeStart, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState,
     DynamicChildInfo, DynamicCount, DynamicRef, DynamicSupervisor, FailedToStart, PartitionSupervisor, Partitions,
     Process, Restart, Shutdown, SpecError, StartChild, Starting, Supervisor, SupervisorRef, TypedStart, TypedStarting,
-    process,
+    application, process, tree,
 };
 
 /// What most programs need: `use proscenium::prelude::*`.
