@@ -20,6 +20,11 @@ pub trait Behaviour: Sized + 'static {
     /// How others reach the process; its [`Address`], or what wraps that.
     type Handle: From<Address<Self::Message>> + Send + 'static;
 
+    /// What reports call it: the type of its user's by which it is this behaviour, such as that of a server.
+    fn type_name() -> &'static str {
+        type_name::<Self>()
+    }
+
     /// The life of the process. It calls [`InitAck::ready`] when its start may return, and takes system messages from then on, by
     /// [`SysState`](crate::SysState).
     ///
@@ -143,6 +148,6 @@ impl<B: Behaviour<Args: Clone>> Clone for Start<B> {
 
 impl<B: Behaviour> fmt::Debug for Start<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Start").field("behaviour", &type_name::<B>()).finish_non_exhaustive()
+        f.debug_struct("Start").field("behaviour", &B::type_name()).finish_non_exhaustive()
     }
 }

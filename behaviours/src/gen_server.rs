@@ -231,6 +231,10 @@ impl<S: GenServer> Behaviour for ServerLoop<S> {
     type Message = S::Message;
     type Handle = Address<S::Message>;
 
+    fn type_name() -> &'static str {
+        type_name::<S>()
+    }
+
     #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
     fn run(
         args: S::Args,

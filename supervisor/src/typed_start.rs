@@ -44,7 +44,7 @@ impl<B: Behaviour<Args: Clone + Sync>> TypedStart for Start<B> {
     }
 
     fn what(&self) -> &'static str {
-        name_of::<B>()
+        B::type_name()
     }
 }
 
@@ -60,7 +60,7 @@ where
     }
 
     fn what(&self) -> &'static str {
-        name_of::<B>()
+        B::type_name()
     }
 }
 
@@ -90,13 +90,6 @@ fn with_pid<M: Send + 'static, H: From<Address<M>>>(address: Address<M>) -> Resu
     Ok((pid, address.into()))
 }
 
-/// The name of what the user has written, over which the loop of a behaviour is generic.
-fn name_of<B>() -> &'static str {
-    let name = type_name::<B>();
-    let inner = name.split_once('<').and_then(|(_, inner)| inner.strip_suffix('>'));
-    inner.unwrap_or(name)
-}
-
 /// A behaviour that can be started once, because nobody could make its arguments again.
 pub(crate) struct Once<B: Behaviour>(Mutex<Option<Start<B>>>);
 
@@ -124,7 +117,7 @@ impl<B: Behaviour> TypedStart for Once<B> {
     }
 
     fn what(&self) -> &'static str {
-        name_of::<B>()
+        B::type_name()
     }
 
     fn can_repeat(&self) -> bool {

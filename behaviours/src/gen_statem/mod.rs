@@ -251,6 +251,10 @@ impl<S: GenStatem> Behaviour for StatemLoop<S> {
     type Message = MessageOf<S>;
     type Handle = Address<MessageOf<S>>;
 
+    fn type_name() -> &'static str {
+        type_name::<S>()
+    }
+
     #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
     fn run(
         args: S::Args,
