@@ -10,6 +10,8 @@
 //! | to leave alone for a while what fails too often | a [`CircuitBreaker`](circuit_breaker::CircuitBreaker) |
 //! | something that is there again after it failed | a [`Supervisor`] with a [`ChildSpec`] |
 //! | servers that come and go: sessions, rooms | a [`DynamicSupervisor`] |
+//! | work on the side, and its result | a [`Task`] |
+//! | no more such work than so much, which ends with its part of the program | a [`TaskSupervisor`] |
 //! | one server for each share of the keys | a [`PartitionSupervisor`] |
 //! | a thread or a foreign task in the tree | a [`Bridge`] |
 //! | a tree that is described in files, and changes while it runs | [`tree`]: a [`Catalog`](tree::Catalog) of what [files](tree::TreeFiles) may start |
@@ -96,8 +98,8 @@ pub use proscenium_runtime::{
 pub use proscenium_supervisor::{
     AutoShutdown, Backoff, Bridge, BridgeStart, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState,
     DynamicChildInfo, DynamicCount, DynamicRef, DynamicSupervisor, FailedToStart, PartitionSupervisor, Partitions,
-    Process, Restart, Shutdown, SpecError, StartChild, Starting, Supervisor, SupervisorRef, TypedStart, TypedStarting,
-    application, process, tree,
+    Process, Restart, Shutdown, SpecError, StartChild, Starting, Supervisor, SupervisorRef, TaskSupervisor,
+    TaskSupervisorRef, TypedStart, TypedStarting, application, process, tree,
 };
 
 /// What most programs need: `use proscenium::prelude::*`.

@@ -102,6 +102,7 @@ const SUPERVISOR: &[&str] = &[
     "dynamic_server",
     "dynamic_supervisor",
     "partition_supervisor",
+    "task_supervisor",
     "bridge",
     "tree",
     "application",

@@ -25,6 +25,7 @@ pub(crate) struct Terms {
     pub(crate) period: Duration,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) max_children: usize,
+    /// Unless a child asks for something else.
     pub(crate) restart: Restart,
     /// If nothing else was said, it depends on what the child is.
     pub(crate) shutdown: Option<Shutdown>,
@@ -36,6 +37,7 @@ pub(crate) struct DynamicChild {
     pub(crate) start: Option<Arc<dyn StartChild>>,
     pub(crate) what: &'static str,
     pub(crate) kind: ChildKind,
+    restart: Restart,
     monitor: Option<MonitorRef>,
     /// How many times it was started.
     pub(crate) starts: u32,
@@ -92,14 +94,15 @@ pub(crate) struct Dynamic {
 }
 
 impl DynamicChild {
-    /// One that has never been started.
-    pub(crate) fn new(start: Option<Arc<dyn StartChild>>, what: &'static str, kind: ChildKind) -> Self {
-        DynamicChild { start, what, kind, monitor: None, starts: 0 }
-    }
-
-    /// When it is restarted: never, if nobody knows how.
-    fn restart(&self, terms: &Terms) -> Restart {
-        if self.start.is_none() { Restart::Temporary } else { terms.restart }
+    /// One that has never been started. It is never restarted if nobody knows how.
+    pub(crate) fn new(
+        start: Option<Arc<dyn StartChild>>,
+        restart: Restart,
+        what: &'static str,
+        kind: ChildKind,
+    ) -> Self {
+        let restart = if start.is_none() { Restart::Temporary } else { restart };
+        DynamicChild { start, what, kind, restart, monitor: None, starts: 0 }
     }
 
     pub(crate) fn shutdown(&self, terms: &Terms) -> Shutdown {
@@ -145,7 +148,7 @@ impl Dynamic {
             return Vec::new();
         };
         child.monitor = None;
-        let restart = child.restart(&self.terms);
+        let restart = child.restart;
         let in_peace = reason.is_normal() && restart != Restart::Permanent;
         let mut steps = Vec::new();
         if !in_peace {
@@ -257,15 +260,14 @@ impl Dynamic {
         match outcome {
             Stopped::Abandoned => Some((ErrorContext::Abandoned, ExitReason::Killed)),
             Stopped::Ended(reason) => {
-                let in_order = is_orderly(child.restart(&self.terms), child.shutdown(&self.terms), &reason);
+                let in_order = is_orderly(child.restart, child.shutdown(&self.terms), &reason);
                 (!in_order).then_some((ErrorContext::ShutdownError, reason))
             }
         }
     }
 
     fn offender(&self, child: &DynamicChild, pid: Option<Pid>) -> Offender {
-        let (restart, shutdown) = (child.restart(&self.terms), child.shutdown(&self.terms));
-        Offender::new(child.what.into(), pid, restart, shutdown, false, child.kind)
+        Offender::new(child.what.into(), pid, child.restart, child.shutdown(&self.terms), false, child.kind)
     }
 
     /// All children: those that live, and then those that are restarted.

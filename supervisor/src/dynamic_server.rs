@@ -20,6 +20,8 @@ use crate::typed_start::TypedStart;
 pub(crate) struct DynamicBlueprint {
     pub(crate) terms: Terms,
     pub(crate) name: Option<Arc<str>>,
+    /// What it is, in a few words.
+    pub(crate) label: &'static str,
 }
 
 /// What it is sent.
@@ -65,7 +67,8 @@ pub(crate) trait Candidate: Send {
 
     fn what(&self) -> &'static str;
 
-    /// It has started: whoever waits is told how it is reached, and what is kept of it is returned.
+    /// It has started: whoever waits is told how it is reached, and what is kept of it is returned. It is restarted as
+    /// `restart` says, unless it was asked for otherwise.
     fn admit(self: Box<Self>, restart: Restart) -> DynamicChild;
 
     /// It has not; `Ok` if it chose not to.
@@ -74,6 +77,8 @@ pub(crate) trait Candidate: Send {
 
 pub(crate) struct Applicant<S: TypedStart> {
     pub(crate) start: S,
+    /// If not as the supervisor says.
+    pub(crate) restart: Option<Restart>,
     pub(crate) handle: Option<S::Handle>,
     pub(crate) reply: Reply<Result<Option<S::Handle>, ChildError>>,
 }
@@ -92,11 +97,12 @@ impl<S: TypedStart> Candidate for Applicant<S> {
     }
 
     fn admit(self: Box<Self>, restart: Restart) -> DynamicChild {
-        let Applicant { start, handle, reply } = *self;
+        let restart = self.restart.unwrap_or(restart);
+        let Applicant { start, handle, reply, .. } = *self;
         let (what, kind) = (start.what(), start.kind());
         let is_kept = restart != Restart::Temporary && start.can_repeat();
         reply.send(Ok(handle));
-        DynamicChild::new(is_kept.then(|| Arc::new(start) as Arc<dyn StartChild>), what, kind)
+        DynamicChild::new(is_kept.then(|| Arc::new(start) as Arc<dyn StartChild>), restart, what, kind)
     }
 
     fn refuse(self: Box<Self>, why: Result<(), ChildError>) {

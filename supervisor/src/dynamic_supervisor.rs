@@ -81,7 +81,7 @@ impl DynamicSupervisor {
             restart: Restart::Permanent,
             shutdown: None,
         };
-        DynamicSupervisor { blueprint: DynamicBlueprint { terms, name: None } }
+        DynamicSupervisor { blueprint: DynamicBlueprint { terms, name: None, label: "dynamic supervisor" } }
     }
 
     /// How many children it may have, those that are restarted included; any number by default.
@@ -149,9 +149,15 @@ impl DynamicSupervisor {
         self.into_start().spawn(system).await.map(|address| DynamicRef { address })
     }
 
+    /// Says what it is, in a few words, for reports.
+    pub(crate) fn label(mut self, label: &'static str) -> Self {
+        self.blueprint.label = label;
+        self
+    }
+
     fn into_start(self) -> Start<ServerLoop<DynamicServer>> {
-        let name = self.blueprint.name.clone();
-        let start = DynamicServer::start(self.blueprint).label("dynamic supervisor");
+        let (name, label) = (self.blueprint.name.clone(), self.blueprint.label);
+        let start = DynamicServer::start(self.blueprint).label(label);
         match name {
             Some(name) => start.name(&name),
             None => start,
@@ -212,7 +218,16 @@ impl DynamicRef {
     /// # Errors
     /// If there are as many children as there may be, or it does not start.
     pub async fn start_child<S: TypedStart>(&self, start: S) -> Result<Option<S::Handle>, ChildError> {
-        let ask = |reply| DynamicAsk::Start(Box::new(Applicant { start, handle: None, reply }));
+        self.apply(start, None).await
+    }
+
+    /// As [`start_child`](Self::start_child), restarted as `restart` says, or else as all children are.
+    pub(crate) async fn apply<S: TypedStart>(
+        &self,
+        start: S,
+        restart: Option<Restart>,
+    ) -> Result<Option<S::Handle>, ChildError> {
+        let ask = |reply| DynamicAsk::Start(Box::new(Applicant { start, restart, handle: None, reply }));
         self.address.call(ask).without_timeout().await?
     }
 
@@ -221,7 +236,7 @@ impl DynamicRef {
     /// # Errors
     /// As [`start_child`](Self::start_child).
     pub async fn start_temporary<B: Behaviour>(&self, start: Start<B>) -> Result<Option<B::Handle>, ChildError> {
-        self.start_child(Once::new(start)).await
+        self.start_child(Once::behaviour(start)).await
     }
 
     /// Stops a child, and forgets it. `pid` may also be of the last incarnation of one that is restarted.

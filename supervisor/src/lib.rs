@@ -34,6 +34,8 @@ mod dynamic_supervisor;
 
 mod partition_supervisor;
 
+mod task_supervisor;
+
 mod bridge;
 
 pub mod tree;
@@ -51,4 +53,5 @@ pub use error::{ChildError, FailedToStart, SpecError};
 pub use partition_supervisor::{PartitionSupervisor, Partitions};
 pub use supervisor::Supervisor;
 pub use supervisor_ref::SupervisorRef;
+pub use task_supervisor::{TaskSupervisor, TaskSupervisorRef};
 pub use typed_start::{TypedStart, TypedStarting};

@@ -90,34 +90,47 @@ fn with_pid<M: Send + 'static, H: From<Address<M>>>(address: Address<M>) -> Resu
     Ok((pid, address.into()))
 }
 
-/// A behaviour that can be started once, because nobody could make its arguments again.
-pub(crate) struct Once<B: Behaviour>(Mutex<Option<Start<B>>>);
+/// What can be started once, because nobody could make again what it takes.
+pub(crate) struct Once<H> {
+    start: Mutex<Option<StartOnce<H>>>,
+    what: &'static str,
+}
 
-impl<B: Behaviour> Once<B> {
-    pub(crate) fn new(start: Start<B>) -> Self {
-        Once(Mutex::new(Some(start)))
+type StartOnce<H> = Box<dyn for<'a> FnOnce(&'a Parent) -> TypedStarting<'a, H> + Send>;
+
+impl<H: Send + 'static> Once<H> {
+    /// `what` is the name of a type that tells what it is.
+    pub(crate) fn new(
+        what: &'static str,
+        start: impl for<'a> FnOnce(&'a Parent) -> TypedStarting<'a, H> + Send + 'static,
+    ) -> Self {
+        Once { start: Mutex::new(Some(Box::new(start))), what }
+    }
+
+    pub(crate) fn behaviour<B: Behaviour<Handle = H>>(start: Start<B>) -> Self {
+        Once::new(B::type_name(), |parent| start_behaviour(start, parent))
     }
 }
 
-impl<B: Behaviour> StartChild for Once<B> {
+impl<H: Send + 'static> StartChild for Once<H> {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         Box::pin(async move { Ok(self.start_typed(parent).await?.0) })
     }
 }
 
-impl<B: Behaviour> TypedStart for Once<B> {
-    type Handle = B::Handle;
+impl<H: Send + 'static> TypedStart for Once<H> {
+    type Handle = H;
 
-    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, Self::Handle> {
-        let start = self.0.lock().ok().and_then(|mut start| start.take());
+    fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, H> {
+        let start = self.start.lock().ok().and_then(|mut start| start.take());
         match start {
-            Some(start) => start_behaviour(start, parent),
+            Some(start) => start(parent),
             None => Box::pin(async { Err(StartError::Ignored) }),
         }
     }
 
     fn what(&self) -> &'static str {
-        B::type_name()
+        self.what
     }
 
     fn can_repeat(&self) -> bool {

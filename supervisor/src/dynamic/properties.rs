@@ -88,7 +88,7 @@ impl World {
         let is_kept = self.terms.restart != Restart::Temporary && self.rng.bool();
         let start = is_kept.then(|| std::sync::Arc::new(process(|_ctx: Context<()>| async {})) as _);
         let alive = Alive { pid: self.new_pid(), monitor: None };
-        self.dynamic.add(alive, DynamicChild::new(start, "child", ChildKind::Worker));
+        self.dynamic.add(alive, DynamicChild::new(start, self.terms.restart, "child", ChildKind::Worker));
         self.living.insert(alive.pid, is_kept);
     }
 

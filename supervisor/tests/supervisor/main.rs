@@ -20,6 +20,8 @@ mod dynamic;
 
 mod partitions;
 
+mod tasks;
+
 mod bridges;
 
 mod storms;
