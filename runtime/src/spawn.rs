@@ -370,3 +370,19 @@ fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
         child.signal(Signal::Exit(Exit { pid: parent.pid(), reason: ExitReason::NoProcess, linked: true }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_waited_is_gone_from_memory_when_it_has_ended() {
+        let system = System::builder("memory").workers(1).build().expect("there is a thread");
+        let process = system.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+        let kept = Arc::downgrade(&process.resolve().expect("it is one process's"));
+        process.cast(());
+        assert_eq!(future::block_on(process.exited()), ExitReason::Normal);
+        drop((process, system));
+        assert_eq!(kept.strong_count(), 0, "neither its task nor what wakes that keeps it");
+    }
+}

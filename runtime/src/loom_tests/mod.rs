@@ -8,6 +8,7 @@ mod calls;
 mod ends;
 mod mailboxes;
 mod relations;
+mod workers;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -13,6 +13,8 @@ use std::io;
 
 use event_listener::Event;
 
+#[cfg(proscenium_loom)]
+pub(crate) use pool::Pool;
 pub(crate) use simulation::Simulation;
 pub(crate) use task::{Handle, Home, Task, spawn};
 pub(crate) use workers::Workers;

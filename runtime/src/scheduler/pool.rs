@@ -12,13 +12,10 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::hint;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use async_io::Timer;
 use async_task::ScheduleInfo;
 use futures_lite::future;
 
@@ -27,6 +24,8 @@ use super::bench::Bench;
 use super::idle::IdleWorkers;
 use super::lanes::Lanes;
 use super::task::{Home, Runnable, drop_elsewhere};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{LOOKS_BEFORE_SLEEP, pause, per_thread, spin_loop};
 
 /// Every so many tasks one of low priority runs, as in OTP.
 const LOW_TURN: u32 = 8;
@@ -38,10 +37,8 @@ const CLOCK_TURN: u32 = 16;
 const TURN: Duration = Duration::from_micros(200);
 /// After this time an idle worker takes over what lies in the slot of a busy one.
 const SLOT_PATIENCE: Duration = Duration::from_millis(1);
-/// So often a worker looks for work before it sleeps: to sleep and be woken costs as much as some thousand looks.
-const LOOKS_BEFORE_SLEEP: u32 = 200;
 
-thread_local! {
+per_thread! {
     /// The worker that this thread is, while it is awake.
     static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
 }
@@ -98,7 +95,7 @@ impl Here {
 }
 
 impl Pool {
-    pub(super) fn new(workers: usize) -> Self {
+    pub(crate) fn new(workers: usize) -> Self {
         Pool {
             benches: (0..workers).map(|_| Bench::default()).collect(),
             lanes: Lanes::default(),
@@ -132,7 +129,7 @@ impl Pool {
     }
 
     /// Runs tasks on this thread, as that worker, until the pool is closed. `home` is this pool as its tasks know it.
-    pub(super) async fn work(self: &Arc<Self>, home: Home, worker: usize) {
+    pub(crate) async fn work(self: &Arc<Self>, home: Home, worker: usize) {
         let here = Here { pool: self.clone(), home, worker };
         let _awake = Awake::begin(here.clone());
         let mut turns = Turns { tasks: 0, slot_in_a_row: 0, began: Instant::now(), searches: false, stuck: Vec::new() };
@@ -204,7 +201,7 @@ impl Pool {
             if found.is_some() || self.is_closed() {
                 return found;
             }
-            hint::spin_loop();
+            spin_loop();
         }
         None
     }
@@ -242,7 +239,7 @@ impl Pool {
             Vec::new()
         };
         let look_again = async {
-            Timer::after(SLOT_PATIENCE).await;
+            pause(SLOT_PATIENCE).await;
             let now = self.given();
             (0..now.len()).filter(|other| now[*other] == given[*other]).collect()
         };
@@ -270,7 +267,7 @@ impl Pool {
     }
 
     /// Drops what has not run, and whatever is woken from now on.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.lanes.close();
         self.benches.iter().for_each(Bench::clear);
@@ -283,14 +280,14 @@ struct Awake;
 
 impl Awake {
     fn begin(here: Here) -> Self {
-        HERE.set(Some(here));
+        HERE.replace(Some(here));
         Awake
     }
 }
 
 impl Drop for Awake {
     fn drop(&mut self) {
-        HERE.take();
+        HERE.replace(None);
     }
 }
 
@@ -300,14 +297,14 @@ struct Asleep<'a>(&'a Here);
 
 impl<'a> Asleep<'a> {
     fn begin(here: &'a Here) -> Self {
-        HERE.take();
+        HERE.replace(None);
         Asleep(here)
     }
 }
 
 impl Drop for Asleep<'_> {
     fn drop(&mut self) {
-        HERE.set(Some(self.0.clone()));
+        HERE.replace(Some(self.0.clone()));
         self.0.pool.idle.rise(self.0.worker);
     }
 }

@@ -34,7 +34,7 @@ enum Place {
 }
 
 impl Home {
-    pub(super) fn of_pool(pool: &Arc<Pool>) -> Self {
+    pub(crate) fn of_pool(pool: &Arc<Pool>) -> Self {
         Home(Arc::new(Place::Pool(pool.clone())))
     }
 

@@ -1,6 +1,7 @@
 //! Threads as a model checker runs them.
 
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 use loom::thread::{AccessError, LocalKey};
 
@@ -82,4 +83,15 @@ impl<T> Default for Slot<T> {
     fn default() -> Self {
         Slot(Mutex::new(None))
     }
+}
+
+/// A worker that finds no work sleeps at once: to look again makes no new order of threads.
+pub(crate) const LOOKS_BEFORE_SLEEP: u32 = 1;
+
+/// Does nothing: who gives way to others here falls asleep only after them, and that is one order of many.
+pub(crate) fn spin_loop() {}
+
+/// Never ends: loom knows no time, and nothing may depend on its passing.
+pub(crate) async fn pause(_duration: Duration) {
+    std::future::pending().await
 }

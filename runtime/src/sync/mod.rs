@@ -18,7 +18,9 @@ use std::sync::PoisonError;
 use platform::Mutex;
 #[cfg(proscenium_loom)]
 pub(crate) use platform::PerThread;
-pub(crate) use platform::{Condvar, MutexGuard, Slot, atomic, clear_woken, per_thread};
+pub(crate) use platform::{
+    Condvar, LOOKS_BEFORE_SLEEP, MutexGuard, Slot, atomic, clear_woken, pause, per_thread, spin_loop,
+};
 
 #[derive(Default)]
 pub(crate) struct Lock<T>(Mutex<T>);

@@ -1,5 +1,8 @@
 //! Threads as the operating system runs them.
 
+use std::time::Duration;
+
+pub(crate) use std::hint::spin_loop;
 pub(super) use std::sync::Mutex;
 pub(crate) use std::sync::{Condvar, MutexGuard, atomic};
 pub(crate) use std::thread_local as per_thread;
@@ -32,4 +35,12 @@ impl<T> Default for Slot<T> {
     fn default() -> Self {
         Slot(AtomicCell::new(None))
     }
+}
+
+/// So often a worker looks for work before it sleeps: to sleep and be woken costs as much as some thousand looks.
+pub(crate) const LOOKS_BEFORE_SLEEP: u32 = 200;
+
+/// Waits so long, by the machine's clock.
+pub(crate) async fn pause(duration: Duration) {
+    async_io::Timer::after(duration).await;
 }
