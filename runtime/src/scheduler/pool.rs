@@ -16,14 +16,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use async_task::ScheduleInfo;
 use futures_lite::future;
 
 use super::Priority;
 use super::bench::Bench;
 use super::idle::IdleWorkers;
 use super::lanes::Lanes;
-use super::task::{Home, Runnable, drop_elsewhere};
+use super::task::{Home, Runnable};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{LOOKS_BEFORE_SLEEP, pause, per_thread, spin_loop};
 
@@ -71,12 +70,12 @@ struct Turns {
 
 /// Puts a task that was woken on the bench of the worker that this thread is; gives it back if it belongs elsewhere.
 #[inline]
-pub(super) fn put_on_bench_here(task: Runnable, info: ScheduleInfo) -> Option<Runnable> {
+pub(super) fn put_on_bench_here(task: Runnable, woken_while_running: bool) -> Option<Runnable> {
     let mut task = Some(task);
     // A thread that is being torn down is no worker any more.
     let _ = HERE.try_with(|here| {
         if let Some(here) = &*here.borrow() {
-            task = task.take().and_then(|task| here.put(task, info));
+            task = task.take().and_then(|task| here.put(task, woken_while_running));
         }
     });
     task
@@ -84,12 +83,12 @@ pub(super) fn put_on_bench_here(task: Runnable, info: ScheduleInfo) -> Option<Ru
 
 impl Here {
     #[inline]
-    fn put(&self, task: Runnable, info: ScheduleInfo) -> Option<Runnable> {
+    fn put(&self, task: Runnable, woken_while_running: bool) -> Option<Runnable> {
         let tag = task.metadata();
         if !tag.home.is(&self.home) || tag.priority() != Priority::Normal {
             return Some(task);
         }
-        self.pool.put_on_bench(self.worker, task, info);
+        self.pool.put_on_bench(self.worker, task, woken_while_running);
         None
     }
 }
@@ -105,9 +104,9 @@ impl Pool {
     }
 
     #[inline]
-    fn put_on_bench(&self, worker: usize, task: Runnable, info: ScheduleInfo) {
+    fn put_on_bench(&self, worker: usize, task: Runnable, woken_while_running: bool) {
         let bench = &self.benches[worker];
-        let in_reach = if info.woken_while_running {
+        let in_reach = if woken_while_running {
             // Who wakes itself lets others run first.
             bench.put_last(task);
             true
@@ -120,12 +119,13 @@ impl Pool {
         }
     }
 
-    /// Queues a task that no worker of this pool has woken, or one with a priority.
-    pub(super) fn put_from_outside(&self, task: Runnable) {
-        match self.lanes.put(task) {
-            None => self.idle.wake_one_if_none_searches(),
-            Some(task) => drop_elsewhere(task),
+    /// Queues a task that no worker of this pool has woken, or one with a priority; gives it back once the pool is closed.
+    pub(super) fn put_from_outside(&self, task: Runnable) -> Option<Runnable> {
+        let refused = self.lanes.put(task);
+        if refused.is_none() {
+            self.idle.wake_one_if_none_searches();
         }
+        refused
     }
 
     /// Runs tasks on this thread, as that worker, until the pool is closed. `home` is this pool as its tasks know it.
@@ -190,11 +190,13 @@ impl Pool {
     }
 
     /// Looks wherever else there may be work, some time long.
-    fn search(&self, worker: usize, turns: &Turns) -> Option<Runnable> {
+    fn search(&self, worker: usize, turns: &mut Turns) -> Option<Runnable> {
+        // They were stuck a moment ago; whether they will be the next time is not known.
+        let stuck = std::mem::take(&mut turns.stuck);
         for _ in 0..LOOKS_BEFORE_SLEEP {
             let found = self
                 .steal(worker)
-                .or_else(|| self.take_over(&turns.stuck))
+                .or_else(|| self.take_over(&stuck))
                 .or_else(|| self.lanes.take(Priority::High))
                 .or_else(|| self.lanes.take(Priority::Normal))
                 .or_else(|| self.lanes.take(Priority::Low));

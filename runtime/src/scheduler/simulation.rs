@@ -7,7 +7,7 @@ use std::sync::Arc;
 use event_listener::Event;
 use fastrand::Rng;
 
-use super::task::{Home, Runnable, drop_elsewhere};
+use super::task::{Home, Runnable};
 use super::{Scheduler, Settled};
 use crate::sync::Lock;
 
@@ -42,14 +42,14 @@ impl Simulation {
         true
     }
 
-    /// Queues a task, or drops it once the simulation has stopped.
-    pub(super) fn put(&self, task: Runnable) {
+    /// Queues a task; gives it back once the simulation has stopped.
+    pub(super) fn put(&self, task: Runnable) -> Option<Runnable> {
         let mut ready = self.ready.lock();
         if ready.stopped {
-            drop_elsewhere(task);
-        } else {
-            ready.tasks.push(task);
+            return Some(task);
         }
+        ready.tasks.push(task);
+        None
     }
 }
 

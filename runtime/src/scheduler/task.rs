@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 
-use async_channel::Sender;
+use async_channel::{Sender, TrySendError};
 use async_task::{Builder, ScheduleInfo, WithInfo};
 
 use super::Priority;
 use super::pool::{self, Pool};
 use super::simulation::Simulation;
+use crate::sync;
 
 /// What a scheduler runs: a process's life, or a service of the system.
 pub(crate) trait Task: Future<Output = ()> + Send + 'static {}
@@ -58,23 +59,14 @@ impl Home {
         }
     }
 
-    fn put(&self, task: Runnable) {
+    /// Queues a task; gives it back if nothing is run there any more.
+    fn put(&self, task: Runnable) -> Option<Runnable> {
         match &*self.0 {
             Place::Pool(pool) => pool.put_from_outside(task),
-            Place::Thread(tasks) => {
-                if let Err(refused) = tasks.try_send(task) {
-                    drop_elsewhere(refused.into_inner());
-                }
-            }
+            Place::Thread(tasks) => tasks.try_send(task).err().map(TrySendError::into_inner),
             Place::Simulation(simulation) => simulation.put(task),
         }
     }
-}
-
-/// Drops a task that was woken when nothing is run any more. Who wakes may hold a lock that the task's end wants, too, as
-/// event-listener does: so not here.
-pub(super) fn drop_elsewhere(task: Runnable) {
-    blocking::unblock(move || drop(task)).detach();
 }
 
 /// What a task carries for its scheduler.
@@ -131,13 +123,21 @@ pub(crate) fn spawn(home: Home, future: impl Task, priority: Priority, adopt: im
     let tag = Tag { home, priority: AtomicU8::new(priority as u8) };
     let (runnable, task) = Builder::new().metadata(tag).spawn(|_| future, WithInfo(schedule));
     adopt(Handle { task, waker: runnable.waker() });
-    runnable.schedule();
+    // What nobody will run ends here and now.
+    drop(put(runnable, false));
 }
 
 /// Queues a task that was woken. It is a function and no closure, for a task holds on to itself while a closure of its own runs.
 fn schedule(task: Runnable, info: ScheduleInfo) {
-    if let Some(task) = pool::put_on_bench_here(task, info) {
-        let home = task.metadata().home.clone();
-        home.put(task);
+    if let Some(task) = put(task, info.woken_while_running) {
+        // Who wakes may hold a lock that the task's end wants, too, as event-listener does.
+        sync::elsewhere(move || drop(task));
     }
+}
+
+/// Puts a task where it will be run; gives it back if it will not.
+fn put(task: Runnable, woken_while_running: bool) -> Option<Runnable> {
+    let task = pool::put_on_bench_here(task, woken_while_running)?;
+    let home = task.metadata().home.clone();
+    home.put(task)
 }

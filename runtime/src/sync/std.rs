@@ -44,3 +44,8 @@ pub(crate) const LOOKS_BEFORE_SLEEP: u32 = 200;
 pub(crate) async fn pause(duration: Duration) {
     async_io::Timer::after(duration).await;
 }
+
+/// Does it on another thread, which holds no lock of whoever asks for it.
+pub(crate) fn elsewhere(act: impl FnOnce() + Send + 'static) {
+    blocking::unblock(act).detach();
+}
