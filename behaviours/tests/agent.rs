@@ -1,27 +1,15 @@
 //! What agents promise, on virtual time and in many orders of running.
 
+mod any_order;
+
 use std::time::Duration;
 
+use any_order::in_any_order;
 use proscenium_behaviours::{Agent, Task};
-use proscenium_runtime::testing::{TestSystem, for_each_seed};
+use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Address, CallError, Context, ExitReason, RegisterError, Registry, StartError};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Runs `play` as a process that traps exits, in many orders.
-#[track_caller]
-fn in_any_order<F>(play: impl Fn(Context<()>) -> F + Clone + Send + 'static)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    for_each_seed(32, |test| {
-        let play = play.clone();
-        test.run(move |mut ctx: Context<()>| {
-            ctx.trap_exit(true);
-            play(ctx)
-        });
-    });
-}
 
 async fn agent(ctx: &mut Context<()>) -> Agent<Vec<u32>> {
     Agent::start(Vec::new).link(ctx).await.unwrap()

@@ -1,30 +1,18 @@
 //! What actors promise, on virtual time and in many orders of running.
 
+mod any_order;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use any_order::in_any_order;
 use proscenium_behaviours::{Actor, ActorRef, Dispatch, Handles, Info};
-use proscenium_runtime::testing::{TestSystem, for_each_seed};
+use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{
     CallError, Context, DeadReason, Down, ExitReason, Mailbox, Overflow, Registry, SendError, StartError,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Runs `play` as a process that traps exits, in many orders.
-#[track_caller]
-fn in_any_order<F>(play: impl Fn(Context<()>) -> F + Clone + Send + 'static)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    for_each_seed(32, |test| {
-        let play = play.clone();
-        test.run(move |mut ctx: Context<()>| {
-            ctx.trap_exit(true);
-            play(ctx)
-        });
-    });
-}
 
 /// What happened, in order.
 #[derive(Clone, Default)]

@@ -4,25 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use proscenium_behaviours::{GenServer, Info, ServerLoop, Start};
-use proscenium_runtime::testing::for_each_seed;
 use proscenium_runtime::{Context, ExitReason, Reply};
 
-pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) use crate::any_order::in_any_order;
 
-/// Runs `play` as a process that traps exits, in many orders.
-#[track_caller]
-pub(crate) fn in_any_order<F>(play: impl Fn(Context<()>) -> F + Clone + Send + 'static)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    for_each_seed(32, |test| {
-        let play = play.clone();
-        test.run(move |mut ctx: Context<()>| {
-            ctx.trap_exit(true);
-            play(ctx)
-        });
-    });
-}
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// What happened, in order.
 #[derive(Clone, Default)]

@@ -1,5 +1,7 @@
 //! What can be asked of any behaviour's process, whatever it does.
 
+#[path = "../any_order/mod.rs"]
+mod any_order;
 mod common;
 
 mod suspending;
