@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 const RUNTIME: &[&str] = &[
     "sync",
     "slot",
-    "debts",
     "rare",
     "clock",
     "exit",
@@ -28,6 +27,7 @@ const RUNTIME: &[&str] = &[
     "links",
     "mailbox",
     "timers",
+    "debts",
     "info",
     "any_process",
     "subscribers",

@@ -43,6 +43,8 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn exit_reason(&self) -> Option<ExitReason>;
     /// The timers of its system.
     fn timers(&self) -> &Arc<Timers>;
+    /// From now on the time of those calls counts that were made since the last time.
+    fn begin_limits(&self);
     fn signal(&self, signal: Signal) -> Delivery;
     /// Queues a message for the loop that runs the process, which owes an answer to it.
     fn push_system(&self, message: SystemMessage, answer: Owed) -> Result<(), NotTaken>;

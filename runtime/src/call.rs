@@ -14,9 +14,12 @@ use crate::pid::Pid;
 use crate::pid::Recipient;
 use crate::process::{Process, Refused};
 use crate::reply::{CallError, Reply};
+use crate::scheduler;
 use crate::sending::Sending;
-use crate::slot;
-use crate::timers::{Sleep, Timers};
+use crate::slot::{self, NoValue};
+#[cfg(debug_assertions)]
+use crate::timers::Sleep;
+use crate::timers::{Expiry, Timers};
 #[cfg(debug_assertions)]
 use crate::waits::Mark;
 
@@ -87,7 +90,7 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
         self
     }
 
-    /// Brings the request to the server; pending while a bounded mailbox has no room for it.
+    /// Brings the request to the server; pending while a bounded mailbox has no room for it, or others shall run first.
     #[inline]
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         if self.request.is_some() {
@@ -99,18 +102,29 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
         }
         let Call { address, server, wait, .. } = self;
         let sending = server.as_mut().expect("the request is on its way to it");
+        let limit = wait.limit_for_server();
+        let mut must_begin = None;
         let push = |server: &Process<M>, request, turn: &mut _, sender: &_| {
-            server.push_request_in_turn(request, &wait.answer, turn, sender)
+            must_begin = Some(server.push_request_in_turn(request, &wait.answer, limit, turn, sender)?);
+            Ok(())
         };
         match sending.poll_with(cx, push) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Ok(())) => {
+                if let (Some(must_begin), Some(limit)) = (must_begin, limit) {
+                    wait.limit(Limit::Begun(limit));
+                    if must_begin {
+                        scheduler::begin_limits_soon(sending.shared());
+                    }
+                }
+                Poll::Ready(Ok(()))
+            }
             Poll::Ready(Err(Refused::Gone(_))) => {
                 Poll::Ready(Err(CallError::NoProcess { target: address.recipient() }))
             }
             Poll::Ready(Err(Refused::Full(_))) => {
                 Poll::Ready(Err(CallError::MailboxFull { target: address.recipient() }))
             }
-            Poll::Pending => wait.poll_limit(sending.process(), &|| address.recipient(), cx).map(Err),
+            Poll::Pending => Poll::Pending,
         }
     }
 
@@ -172,8 +186,11 @@ impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        ready!(this.poll_send(cx))?;
-        let server = this.server.as_ref().expect("the request was sent to it");
+        if let Poll::Ready(sent) = this.poll_send(cx) {
+            sent?;
+        }
+        let Some(server) = &this.server else { return Poll::Pending };
+        // While it waits for room its time runs, too.
         let answer = this.wait.poll(server.process(), &|| this.address.recipient(), cx);
         #[cfg(debug_assertions)]
         match answer.is_pending() {
@@ -196,87 +213,83 @@ pub(crate) enum Limit {
     Never,
     After(Duration),
     At(Instant),
+    /// The time counts already; this is how long it is.
+    Begun(Duration),
 }
 
 /// The wait for an answer that a server owes.
 pub(crate) struct Wait<T> {
     answer: slot::Receiver<T>,
     limit: Limit,
-    /// Waits for the limit, and knows how long that is.
-    sleep: Option<(Sleep, Duration)>,
+    /// Ends the wait, unless the server sees to that.
+    expiry: Option<Expiry>,
 }
 
 /// Whom an error is about; asked for only when there is one.
 pub(crate) type Target<'a> = &'a dyn Fn() -> Recipient;
 
-impl<T> Wait<T> {
+impl<T: Send + 'static> Wait<T> {
     pub(crate) fn new(answer: slot::Receiver<T>, limit: Limit) -> Self {
-        Wait { answer, limit, sleep: None }
+        Wait { answer, limit, expiry: None }
     }
 
     pub(crate) fn limit(&mut self, limit: Limit) {
         self.limit = limit;
     }
 
-    /// Ends the wait when `sleep` is over, which is after `timeout`, though it may be first polled later.
-    pub(crate) fn end_after(&mut self, sleep: Sleep, timeout: Duration) {
-        self.sleep = Some((sleep, timeout));
+    /// Lets the server see to the limit: it begins soon, and costs next to nothing if the answer comes before.
+    #[inline]
+    fn limit_for_server(&self) -> Option<Duration> {
+        match self.limit {
+            Limit::After(timeout) if !timeout.is_zero() => Some(timeout),
+            _ => None,
+        }
+    }
+
+    /// Ends the wait at `deadline`, which is after `timeout`, though this may be first polled later.
+    pub(crate) fn end_at(&mut self, deadline: Instant, timeout: Duration, timers: &Arc<Timers>) {
+        self.limit = Limit::Begun(timeout);
+        self.expiry = self.answer.owed().map(|answer| Expiry::new(timers, deadline, answer));
     }
 
     /// Ready with the answer, or with why there is none. An answer that is there counts, whatever else has happened.
+    #[inline]
     pub(crate) fn poll(
         &mut self,
         server: &dyn AnyProcess,
         target: Target<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, CallError>> {
-        if let Poll::Ready(answer) = self.poll_answer(server, target, cx) {
-            return Poll::Ready(answer);
-        }
-        let error = ready!(self.poll_limit(server, target, cx));
-        // It may have come since it was looked for.
-        match self.poll_answer(server, target, cx) {
-            Poll::Ready(answer) => Poll::Ready(answer),
-            Poll::Pending => Poll::Ready(Err(error)),
+        match Pin::new(&mut self.answer).poll(cx) {
+            Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
+            Poll::Ready(Err(NoValue::Dropped)) => Poll::Ready(Err(unanswered(server, target()))),
+            Poll::Ready(Err(NoValue::Late)) => Poll::Ready(Err(self.timed_out(target()))),
+            Poll::Pending if self.is_late_at_once(server.timers()) => Poll::Ready(Err(self.timed_out(target()))),
+            Poll::Pending => Poll::Pending,
         }
     }
 
-    fn poll_answer(
-        &mut self,
-        server: &dyn AnyProcess,
-        target: Target<'_>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, CallError>> {
-        Pin::new(&mut self.answer).poll(cx).map(|answer| answer.map_err(|_dropped| unanswered(server, target())))
+    /// Begins the limit, if it has not begun; tells whether its time is over already.
+    #[inline]
+    fn is_late_at_once(&mut self, timers: &Arc<Timers>) -> bool {
+        match self.limit {
+            Limit::Begun(_) | Limit::Never => false,
+            Limit::After(timeout) => self.begin(timers.after(timeout), timeout, timers),
+            Limit::At(deadline) => self.begin(deadline, deadline.saturating_duration_since(timers.now()), timers),
+        }
     }
 
-    fn poll_limit(&mut self, server: &dyn AnyProcess, target: Target<'_>, cx: &mut Context<'_>) -> Poll<CallError> {
-        if self.sleep.is_none() {
-            self.sleep = self.limit.sleep(server.timers());
-            if let (Limit::After(timeout), Some((sleep, _))) = (self.limit, &mut self.sleep)
-                && !timeout.is_zero()
-            {
-                // The clock was looked at just now.
-                sleep.arm(cx.waker());
-                return Poll::Pending;
-            }
-        }
-        let Some((sleep, timeout)) = &mut self.sleep else {
-            return Poll::Pending;
+    fn begin(&mut self, deadline: Instant, timeout: Duration, timers: &Arc<Timers>) -> bool {
+        self.end_at(deadline, timeout, timers);
+        timeout.is_zero()
+    }
+
+    fn timed_out(&self, target: Recipient) -> CallError {
+        let timeout = match self.limit {
+            Limit::Begun(timeout) | Limit::After(timeout) => timeout,
+            Limit::At(_) | Limit::Never => Duration::ZERO,
         };
-        Pin::new(sleep).poll(cx).map(|()| CallError::Timeout { target: target(), timeout: *timeout })
-    }
-}
-
-impl Limit {
-    fn sleep(self, timers: &Arc<Timers>) -> Option<(Sleep, Duration)> {
-        match self {
-            Limit::Never => None,
-            Limit::After(timeout) => Some((timers.sleep_until(timers.after(timeout)), timeout)),
-            Limit::At(deadline) => {
-                Some((timers.sleep_until(deadline), deadline.saturating_duration_since(timers.now())))
-            }
-        }
+        CallError::Timeout { target, timeout }
     }
 }
 

@@ -76,7 +76,7 @@ enum State<T> {
 // Nothing in it is pinned: what it waits for is boxed or pins nothing itself.
 impl<T> Unpin for Request<T> {}
 
-impl<T> Request<T> {
+impl<T: Send + 'static> Request<T> {
     /// Who was asked.
     pub fn target(&self) -> &Recipient {
         &self.target
@@ -86,7 +86,7 @@ impl<T> Request<T> {
     fn limit(&mut self, deadline: &mut Option<Instant>, timeout: Duration) {
         if let State::Sent { server, wait } = &mut self.state {
             let at = *deadline.get_or_insert_with(|| server.timers().after(timeout));
-            wait.end_after(server.timers().sleep_until(at), timeout);
+            wait.end_at(at, timeout, server.timers());
         }
     }
 
@@ -103,7 +103,7 @@ impl<T> Request<T> {
     }
 }
 
-impl<T> Future for Request<T> {
+impl<T: Send + 'static> Future for Request<T> {
     type Output = Result<T, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -177,7 +177,7 @@ impl Wake for WakeOne {
     }
 }
 
-impl<L, T> Requests<L, T> {
+impl<L, T: Send + 'static> Requests<L, T> {
     /// No requests.
     pub fn new() -> Self {
         Requests { pending: BTreeMap::new(), last: 0, woken: Arc::default() }
@@ -230,13 +230,13 @@ impl<L, T> Requests<L, T> {
     }
 }
 
-impl<L, T> Default for Requests<L, T> {
+impl<L, T: Send + 'static> Default for Requests<L, T> {
     fn default() -> Self {
         Requests::new()
     }
 }
 
-impl<L, T> fmt::Debug for Requests<L, T> {
+impl<L, T: Send + 'static> fmt::Debug for Requests<L, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Requests").field("len", &self.len()).finish()
     }

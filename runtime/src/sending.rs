@@ -49,6 +49,14 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
         &self.process
     }
 
+    #[inline]
+    pub(crate) fn shared(&self) -> &Arc<Process<M>> {
+        match &self.process {
+            Resolved::Fixed(process) => process,
+            Resolved::Found(process) => process,
+        }
+    }
+
     /// Brings the message into the mailbox by `push`, unless it is there already.
     #[inline]
     pub(crate) fn poll_with(

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - What is sent is received, or given back, or dropped by the receiver; never by both, never under the lock.
-//! - A receiver that waits is woken once: by the value, or by the end of its sender.
+//! - A receiver that waits is woken once: by the value, by the end of its sender, or because it is too late for both.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,13 +14,15 @@ use crate::sync::Lock;
 /// A sender and a receiver that share an empty slot.
 pub(crate) fn slot<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Lock::new(State::Empty(None)));
-    (Sender { shared: Some(shared.clone()) }, Receiver { shared })
+    (Sender { shared: Some(shared.clone()) }, Receiver { shared: Some(shared) })
 }
 
 enum State<T> {
     /// Nothing was sent yet; whom to wake when that changes.
     Empty(Option<Waker>),
     Full(T),
+    /// The receiver shall wait no longer. Until it hears of that, a value is in time.
+    Late,
     /// Nothing will be sent or received any more.
     Closed,
 }
@@ -36,60 +38,83 @@ pub(crate) struct Sender<T> {
 /// # Cancel safety
 /// Dropping it drops the value, if it was sent.
 pub(crate) struct Receiver<T> {
-    shared: Arc<Lock<State<T>>>,
+    /// Taken away once it is ready.
+    shared: Option<Arc<Lock<State<T>>>>,
 }
 
 /// A value that somebody owes, whatever its type: the slot as a third party may close it.
-pub(crate) struct Owed(Arc<dyn Cancel>);
+#[derive(Clone)]
+pub(crate) struct Owed(Arc<dyn Close>);
 
-trait Cancel: Send + Sync {
+trait Close: Send + Sync {
     fn cancel(&self);
+    fn expire(&self);
 }
 
 impl Owed {
-    /// Whether neither the sender nor the receiver is there any more.
+    /// How many there are of the sender, the receiver, and others who may close the slot.
     #[inline]
-    pub(crate) fn is_settled(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+    pub(crate) fn others(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
     }
 
     /// Ends the wait of the receiver, unless the value was sent: what its sender sends later is given back.
     pub(crate) fn cancel(self) {
         self.0.cancel();
     }
+
+    /// As [`cancel`](Self::cancel), because the time for it is over.
+    pub(crate) fn expire(&self) {
+        self.0.expire();
+    }
 }
 
-impl<T: Send> Cancel for Lock<State<T>> {
+impl<T: Send> Close for Lock<State<T>> {
     fn cancel(&self) {
-        let mut state = self.lock();
-        if let State::Empty(receiver) = &mut *state {
-            let receiver = receiver.take();
-            *state = State::Closed;
-            drop(state);
-            wake(receiver);
-        }
+        close_empty(self, State::Closed);
+    }
+
+    fn expire(&self) {
+        close_empty(self, State::Late);
+    }
+}
+
+fn close_empty<T>(slot: &Lock<State<T>>, end: State<T>) {
+    let mut state = slot.lock();
+    if let State::Empty(receiver) = &mut *state {
+        let receiver = receiver.take();
+        *state = end;
+        drop(state);
+        wake(receiver);
     }
 }
 
 impl<T: Send + 'static> Receiver<T> {
-    pub(crate) fn owed(&self) -> Owed {
-        Owed(self.shared.clone())
+    /// What others may close; nothing once this is ready.
+    pub(crate) fn owed(&self) -> Option<Owed> {
+        self.shared.clone().map(|shared| Owed(shared))
     }
 }
 
-/// The sender was dropped without sending, or its value was received already.
+/// Why there is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Dropped;
+pub(crate) enum NoValue {
+    /// The sender was dropped without sending, somebody has cancelled it, or it was received already.
+    Dropped,
+    /// The time for it was over before it was sent.
+    Late,
+}
 
 impl<T> Sender<T> {
     /// Sends `value`, or gives it back if the receiver was dropped.
     pub(crate) fn send(mut self, value: T) -> Result<(), T> {
         let shared = self.shared.take().expect("a sender sends once");
         let mut state = shared.lock();
-        let State::Empty(receiver) = &mut *state else {
-            return Err(value);
+        let receiver = match &mut *state {
+            State::Empty(receiver) => receiver.take(),
+            State::Late => None,
+            State::Full(_) | State::Closed => return Err(value),
         };
-        let receiver = receiver.take();
         *state = State::Full(value);
         drop(state);
         wake(receiver);
@@ -105,8 +130,11 @@ impl<T> Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         let Some(shared) = self.shared.take() else { return };
-        let state = std::mem::replace(&mut *shared.lock(), State::Closed);
-        if let State::Empty(receiver) = state {
+        let mut state = shared.lock();
+        if let State::Empty(receiver) = &mut *state {
+            let receiver = receiver.take();
+            *state = State::Closed;
+            drop(state);
             wake(receiver);
         }
     }
@@ -119,10 +147,11 @@ fn wake(receiver: Option<Waker>) {
 }
 
 impl<T> Future for Receiver<T> {
-    type Output = Result<T, Dropped>;
+    type Output = Result<T, NoValue>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.shared.lock();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(shared) = &self.shared else { return Poll::Ready(Err(NoValue::Dropped)) };
+        let mut state = shared.lock();
         if let State::Empty(receiver) = &mut *state {
             let known = receiver.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
             let before = if known { None } else { receiver.replace(cx.waker().clone()) };
@@ -130,16 +159,21 @@ impl<T> Future for Receiver<T> {
             drop(before);
             return Poll::Pending;
         }
-        match std::mem::replace(&mut *state, State::Closed) {
-            State::Full(value) => Poll::Ready(Ok(value)),
-            State::Empty(_) | State::Closed => Poll::Ready(Err(Dropped)),
-        }
+        let end = std::mem::replace(&mut *state, State::Closed);
+        drop(state);
+        self.shared = None;
+        Poll::Ready(match end {
+            State::Full(value) => Ok(value),
+            State::Late => Err(NoValue::Late),
+            State::Empty(_) | State::Closed => Err(NoValue::Dropped),
+        })
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let state = std::mem::replace(&mut *self.shared.lock(), State::Closed);
+        let Some(shared) = &self.shared else { return };
+        let state = std::mem::replace(&mut *shared.lock(), State::Closed);
         // The value, or a waker, may run user code as it goes: the lock is free.
         drop(state);
     }
@@ -186,7 +220,30 @@ mod tests {
         let (sender, mut receiver) = slot();
         assert_eq!(sender.send(7), Ok(()));
         assert_eq!(future::block_on(&mut receiver), Ok(7));
-        assert_eq!(future::block_on(&mut receiver), Err(Dropped));
+        assert_eq!(future::block_on(&mut receiver), Err(NoValue::Dropped));
+    }
+
+    #[test]
+    fn a_value_is_late_once_the_receiver_has_heard_that_its_time_is_over() {
+        let (sender, mut receiver) = slot();
+        receiver.owed().expect("it waits").expire();
+        assert_eq!(future::block_on(&mut receiver), Err(NoValue::Late));
+        assert!(sender.is_closed());
+        assert_eq!(sender.send(7), Err(7));
+        for is_sent_before in [true, false] {
+            let (sender, receiver) = slot();
+            let owed = receiver.owed().expect("it waits");
+            let mut sender = Some(sender);
+            let mut send = |now| {
+                if now {
+                    assert_eq!(sender.take().map(|sender| sender.send(7)), Some(Ok(())))
+                }
+            };
+            send(is_sent_before);
+            owed.expire();
+            send(!is_sent_before);
+            assert_eq!(future::block_on(receiver), Ok(7));
+        }
     }
 
     #[test]
@@ -203,7 +260,7 @@ mod tests {
             let (sender, receiver) = slot();
             at_once(|| assert_eq!(sender.send(7), Ok(())), || assert_eq!(future::block_on(receiver), Ok(7)));
             let (sender, receiver) = slot::<u32>();
-            at_once(|| drop(sender), || assert_eq!(future::block_on(receiver), Err(Dropped)));
+            at_once(|| drop(sender), || assert_eq!(future::block_on(receiver), Err(NoValue::Dropped)));
         }
     }
 

@@ -5,6 +5,7 @@ mod common;
 use std::cell::Cell;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{Gate, TIMES, expect_empty, in_every_order, kill, many_times, run_on, timetrap, workers};
@@ -132,6 +133,24 @@ fn an_answer_at_the_instant_of_the_timeout_is_an_answer_if_the_caller_has_not_lo
         }
     });
     assert!((1..TIMES).contains(&answers.get()), "{} of {TIMES}", answers.get());
+}
+
+/// Its limit begins at the end of the worker's turn, and that never ends here.
+#[test]
+fn a_call_times_out_though_whoever_runs_after_its_caller_blocks_the_worker() {
+    timetrap(|| {
+        let system = workers(2);
+        for _ in 0..50 {
+            run_on(&system, |mut ctx: Context<()>| async move {
+                let (free, blocked) = mpsc::channel::<()>();
+                let mute = ctx.spawn_link(|_ctx: Context<Reply<()>>| future::pending::<()>());
+                ctx.spawn(move |_ctx: Context<()>| async move { drop(blocked.recv()) });
+                let outcome = mute.call(|reply| reply).timeout(Duration::from_millis(5)).await;
+                assert!(matches!(outcome, Err(CallError::Timeout { .. })), "{outcome:?}");
+                drop(free);
+            });
+        }
+    });
 }
 
 #[test]

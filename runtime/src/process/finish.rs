@@ -61,7 +61,7 @@ impl<M: Send + 'static> Process<M> {
         self.tell(&ending.reason, ties);
         self.ended.store(true, Ordering::Release);
         self.exited.notify(usize::MAX);
-        rest.debts.default_on_all();
+        rest.debts.default_on_all(&self.system.timers);
         if was_last {
             self.system.emptied.notify(usize::MAX);
         }

@@ -407,6 +407,13 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         &self.system.timers
     }
 
+    fn begin_limits(&self) {
+        let mut inner = self.inner.lock();
+        if let Some(debts) = inner.debts.get_mut() {
+            debts.begin_limits(&self.system.timers);
+        }
+    }
+
     fn signal(&self, signal: Signal) -> Delivery {
         self.receive_signal(signal)
     }

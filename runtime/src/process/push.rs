@@ -1,6 +1,7 @@
 //! What others put into a process's mailbox, and what becomes of what it does not take.
 
 use std::task::Waker;
+use std::time::Duration;
 
 use super::{Inner, Process, Refused, wake};
 use crate::any_process::AnyProcess;
@@ -17,7 +18,7 @@ use crate::signal::Urgency;
 use crate::slot::{self, Owed};
 use crate::sync::atomic::Ordering;
 use crate::system_message::{NotTaken, SystemMessage};
-use crate::timers::Firing;
+use crate::timers::{Firing, Timers};
 
 impl<M: Send + 'static> Process<M> {
     pub(crate) fn push(&self, message: M) -> Result<(), Refused<M>> {
@@ -29,7 +30,7 @@ impl<M: Send + 'static> Process<M> {
         self.push_with(message, |inner, message| inner.queue.push_in_turn(message, turn, sender))
     }
 
-    /// As [`push`](Self::push), a request that asks for `answer`.
+    /// As [`push`](Self::push), a request that asks for `answer`, for as long as that takes.
     pub(crate) fn push_request<T: Send + 'static>(
         &self,
         request: M,
@@ -37,24 +38,28 @@ impl<M: Send + 'static> Process<M> {
     ) -> Result<(), Refused<M>> {
         self.push_with(request, |inner, request| {
             let pushed = inner.queue.push(request);
-            inner.owe(&pushed, answer);
+            inner.owe(&pushed, answer, None, &self.system.timers);
             pushed
         })
     }
 
-    /// As [`push_in_turn`](Self::push_in_turn), a request that asks for `answer`.
+    /// As [`push_in_turn`](Self::push_in_turn), a request that asks for `answer` and waits `limit` long for it. Tells whether the
+    /// limits of new requests must [begin](AnyProcess::begin_limits) soon and nobody has been told so yet.
     pub(crate) fn push_request_in_turn<T: Send + 'static>(
         &self,
         request: M,
         answer: &slot::Receiver<T>,
+        limit: Option<Duration>,
         turn: &mut Option<Turn>,
         sender: &Waker,
-    ) -> Result<(), Refused<M>> {
+    ) -> Result<bool, Refused<M>> {
+        let mut must_begin = false;
         self.push_with(request, |inner, request| {
             let pushed = inner.queue.push_in_turn(request, turn, sender);
-            inner.owe(&pushed, answer);
+            must_begin = inner.owe(&pushed, answer, limit, &self.system.timers);
             pushed
-        })
+        })?;
+        Ok(must_begin)
     }
 
     /// As [`push`](Self::push); should the process fail of it, `on_failure` is called.
@@ -127,7 +132,7 @@ impl<M: Send + 'static> Process<M> {
         if !self.is_behaviour.load(Ordering::Acquire) {
             return Err(NotTaken::NotABehaviour);
         }
-        inner.debts.make().add(answer);
+        inner.debts.make().add(answer, None, &self.system.timers);
         let consumer = inner.queue.push_system(message);
         drop(inner);
         self.wake(consumer);
@@ -184,11 +189,19 @@ impl<M: Send + 'static> Process<M> {
 }
 
 impl<M> Inner<M> {
-    /// A request that was taken obliges the process to `answer`.
+    /// A request that was taken obliges the process to `answer`. Returns what [`add`](crate::debts::Debts::add) does.
     #[inline]
-    fn owe<T: Send + 'static>(&mut self, pushed: &Push<M>, answer: &slot::Receiver<T>) {
-        if matches!(pushed, Push::Queued(_) | Push::Evicted(..)) {
-            self.debts.make().add(answer.owed());
+    fn owe<T: Send + 'static>(
+        &mut self,
+        pushed: &Push<M>,
+        answer: &slot::Receiver<T>,
+        limit: Option<Duration>,
+        timers: &Timers,
+    ) -> bool {
+        let was_taken = matches!(pushed, Push::Queued(_) | Push::Evicted(..));
+        match answer.owed() {
+            Some(answer) if was_taken => self.debts.make().add(answer, limit, timers),
+            _ => false,
         }
     }
 }

@@ -2,9 +2,11 @@
 //! next while what it needs is still at hand.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::task::Runnable;
-use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::any_process::AnyProcess;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Lock, Slot};
 
 /// So often in a row the slot goes before the queue.
@@ -18,6 +20,10 @@ pub(super) struct Bench {
     queued: AtomicUsize,
     /// How many tasks it has given to its worker, who alone counts them.
     given: AtomicU32,
+    /// Who has been called in this turn of the worker.
+    called: Lock<Vec<Arc<dyn AnyProcess>>>,
+    /// Whether there is anybody, told without the lock.
+    has_called: AtomicBool,
 }
 
 impl Bench {
@@ -106,6 +112,22 @@ impl Bench {
         self.given.load(Ordering::Relaxed)
     }
 
+    /// Has the limits of calls to that process begin at the end of the turn.
+    pub(super) fn note_called(&self, process: Arc<dyn AnyProcess>) {
+        self.called.lock().push(process);
+        self.has_called.store(true, Ordering::Release);
+    }
+
+    /// Begins the limits of calls that were made in this turn.
+    pub(super) fn begin_limits(&self) {
+        if !self.has_called.load(Ordering::Acquire) {
+            return;
+        }
+        self.has_called.store(false, Ordering::Release);
+        let called = std::mem::take(&mut *self.called.lock());
+        called.iter().for_each(|process| process.begin_limits());
+    }
+
     /// Drops all that is there, and what is put there by that.
     pub(super) fn clear(&self) {
         loop {
@@ -114,6 +136,7 @@ impl Bench {
             let rest = std::mem::take(&mut *queue);
             self.note_length(&queue);
             drop(queue);
+            self.begin_limits();
             if next.is_none() && rest.is_empty() {
                 return;
             }

@@ -23,6 +23,7 @@ use super::bench::Bench;
 use super::idle::IdleWorkers;
 use super::lanes::Lanes;
 use super::task::{Home, Runnable};
+use crate::any_process::AnyProcess;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{LOOKS_BEFORE_SLEEP, pause, per_thread, spin_loop};
 
@@ -81,6 +82,17 @@ pub(super) fn put_on_bench_here(task: Runnable, woken_while_running: bool) -> Op
     task
 }
 
+/// The limits of calls that this thread has made to `process` begin to count: at the end of the turn if it is a worker, at once
+/// otherwise. A call that is answered before never meets a timer.
+pub(crate) fn begin_limits_soon<P: AnyProcess>(process: &Arc<P>) {
+    let is_worker = HERE.try_with(|here| {
+        here.borrow().as_ref().map(|here| here.pool.benches[here.worker].note_called(process.clone())).is_some()
+    });
+    if !is_worker.unwrap_or(false) {
+        process.begin_limits();
+    }
+}
+
 impl Here {
     #[inline]
     fn put(&self, task: Runnable, woken_while_running: bool) -> Option<Runnable> {
@@ -135,11 +147,13 @@ impl Pool {
         let mut turns = Turns { tasks: 0, slot_in_a_row: 0, began: Instant::now(), searches: false, stuck: Vec::new() };
         while !self.is_closed() {
             let is_out_of_work = self.run_some(worker, &mut turns);
+            self.end_turn(worker);
             if is_out_of_work {
                 if std::mem::take(&mut turns.searches) {
                     self.idle.end_search();
                 }
                 turns.stuck = self.sleep(&here).await;
+                turns.stuck.iter().for_each(|stuck| self.benches[*stuck].begin_limits());
                 turns.searches = true;
             } else {
                 future::yield_now().await;
@@ -167,6 +181,12 @@ impl Pool {
             }
         }
         false
+    }
+
+    /// Sees to the limits of calls, also to those of a neighbour that may not get to it.
+    fn end_turn(&self, worker: usize) {
+        self.benches[worker].begin_limits();
+        self.benches[(worker + 1) % self.benches.len()].begin_limits();
     }
 
     /// The next of this worker's tasks, and of those that came from outside.

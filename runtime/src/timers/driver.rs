@@ -90,6 +90,10 @@ impl Timers {
                 waker.wake_by_ref();
                 None
             }
+            Action::Expire(value) => {
+                value.expire();
+                None
+            }
             Action::Call(call) => call(Firing { timers: self, timer: due.timer, now }),
         };
         let at = again?;

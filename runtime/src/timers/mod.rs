@@ -7,6 +7,7 @@
 //! - The timer of a process is pending until it is cancelled, has sent its message, or the process ends: one of these.
 
 mod driver;
+mod expiry;
 mod owner;
 mod slab;
 mod sleep;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use event_listener::Event;
 
+pub(crate) use self::expiry::Expiry;
 pub(crate) use self::owner::TimerOwner;
 pub use self::sleep::Sleep;
 
@@ -29,6 +31,7 @@ use self::wheel::{Nanos, Wheel};
 use crate::clock::Clock;
 use crate::panic::drop_quietly;
 use crate::pid::TimerRef;
+use crate::slot::Owed;
 use crate::sync::{Guard, Lock, per_thread};
 
 /// A system's timers and its clock.
@@ -53,6 +56,8 @@ struct Store {
 /// What a timer does when it expires.
 enum Action {
     Wake(Waker),
+    /// Whoever waits for that value waits no longer.
+    Expire(Owed),
     Call(Box<dyn FnMut(Firing<'_>) -> Option<Instant> + Send>),
 }
 
@@ -110,6 +115,11 @@ impl Timers {
         self.insert(self.store_here(), at, |wheel, at| wheel.set(at, None, Action::Wake(waker)))
     }
 
+    /// Whoever waits for that value waits until that instant; to be [forgotten](Self::forget) once it has come.
+    pub(crate) fn expire_at(&self, at: Instant, value: Owed) -> TimerRef {
+        self.insert(self.store_here(), at, |wheel, at| wheel.set(at, None, Action::Expire(value)))
+    }
+
     fn insert<R>(&self, store: u16, at: Instant, insert: impl FnOnce(&mut Wheel<Action>, Nanos) -> R) -> R {
         let at = self.nanos(at);
         let mut store = self.store(store);
@@ -141,7 +151,8 @@ impl Timers {
         }
     }
 
-    fn cancel_wake(&self, timer: TimerRef) {
+    /// Makes an end of a timer that no process owns.
+    pub(crate) fn forget(&self, timer: TimerRef) {
         let removed = self.store(timer.store).wheel.remove(timer, None);
         drop(removed);
     }

@@ -71,8 +71,7 @@ impl Sleep {
         future::or(async { Some(future.await) }, late).await
     }
 
-    /// Lets `waker` be woken in time, without a look at the clock.
-    pub(crate) fn arm(&mut self, waker: &Waker) {
+    fn arm(&mut self, waker: &Waker) {
         if self.pending.is_some_and(|timer| self.timers.will_wake(timer, waker)) {
             return;
         }
@@ -82,7 +81,7 @@ impl Sleep {
 
     fn forget(&mut self) {
         if let Some(timer) = self.pending.take() {
-            self.timers.cancel_wake(timer);
+            self.timers.forget(timer);
         }
     }
 }
