@@ -75,7 +75,7 @@ impl<M: Send + 'static> Context<M> {
     /// Makes an address of this process that can be taken back. It ends with the process.
     pub fn alias(&mut self, options: AliasOptions) -> Alias<M> {
         let reference = AliasRef(self.system().shared.next_reference());
-        self.process().control(|control| control.aliases.make().insert(reference, options.rights));
+        self.process().control(|control| control.seldom.make().aliases.insert(reference, options.rights));
         Alias { process: self.process().clone(), reference }
     }
 

@@ -13,6 +13,7 @@ use crate::sync::per_thread;
 pub(crate) const POLL_BUDGET: u32 = 256;
 
 /// What runs on this thread. No destructor among it: to look here costs next to nothing.
+#[derive(Clone)]
 struct Here {
     /// Where the process lies in memory, for pids of two systems may be alike; 0 if there is none.
     address: Cell<usize>,
@@ -122,6 +123,7 @@ pub async fn consume_budget() {
 
 /// Marks this thread as running that process while `code` runs; replies that are dropped meanwhile end in `unanswered`.
 /// `began` is now, if its time is to be measured.
+#[inline]
 pub(crate) fn within<T>(
     address: usize,
     pid: Pid,
@@ -129,22 +131,41 @@ pub(crate) fn within<T>(
     unanswered: &mut Unanswered,
     code: impl FnOnce() -> T,
 ) -> T {
-    let here = HERE.with(|here| Here {
-        address: Cell::new(here.address.replace(address)),
-        pid: Cell::new(here.pid.replace(Some(pid))),
-        budget: Cell::new(here.budget.replace(POLL_BUDGET)),
-        sent: Cell::new(here.sent.take()),
-        began: Cell::new(here.began.replace(began)),
-    });
-    let outer_unanswered = Unanswered::begin(std::mem::take(unanswered));
+    let outer = HERE.with(|here| here.enter(address, pid, began));
+    let outer_unanswered = Unanswered::begin(unanswered);
     let result = code();
-    *unanswered = Unanswered::end(outer_unanswered);
-    HERE.with(|inner| inner.restore(here));
+    Unanswered::end(outer_unanswered, unanswered);
+    HERE.with(|here| here.leave(outer));
     result
 }
 
 impl Here {
-    fn restore(&self, outer: Here) {
+    /// Returns what was here, if a process was.
+    #[inline]
+    fn enter(&self, address: usize, pid: Pid, began: Option<Instant>) -> Option<Box<Here>> {
+        let outer = (self.address.get() != 0).then(|| Box::new(self.clone()));
+        self.address.set(address);
+        self.pid.set(Some(pid));
+        self.budget.set(POLL_BUDGET);
+        self.sent.set(0);
+        self.began.set(began);
+        outer
+    }
+
+    #[inline]
+    fn leave(&self, outer: Option<Box<Here>>) {
+        match outer {
+            Some(outer) => self.restore(&outer),
+            None => {
+                self.address.set(0);
+                self.pid.set(None);
+                self.budget.set(u32::MAX);
+            }
+        }
+    }
+
+    #[cold]
+    fn restore(&self, outer: &Here) {
         self.address.set(outer.address.get());
         self.pid.set(outer.pid.get());
         self.budget.set(outer.budget.get());

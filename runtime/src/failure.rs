@@ -20,14 +20,15 @@ pub struct Failure {
     pub reason: ExitReason,
 }
 
-/// Tells the sender of one message. Locked, so that who holds it can be shared between threads.
-pub(crate) struct OnFailure(Lock<Option<Tell>>);
+/// Tells the sender of one message. Locked, so that who holds it can be shared between threads; boxed, because there is seldom
+/// one.
+pub(crate) struct OnFailure(Box<Lock<Option<Tell>>>);
 
 type Tell = Box<dyn FnOnce(Failure) + Send>;
 
 impl OnFailure {
     pub(crate) fn new(tell: impl FnOnce(Failure) + Send + 'static) -> Self {
-        OnFailure(Lock::new(Some(Box::new(tell))))
+        OnFailure(Box::new(Lock::new(Some(Box::new(tell)))))
     }
 
     pub(crate) fn tell(self, failure: Failure) {

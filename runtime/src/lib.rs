@@ -42,6 +42,7 @@ mod sync;
 mod clock;
 mod exit;
 mod failure;
+mod few;
 mod panic;
 mod pid;
 

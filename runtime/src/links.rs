@@ -4,12 +4,14 @@
 //! those of Erlang's reference manual, "Receiving Exit Signals".
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 use std::sync::{Arc, Weak};
 
 use async_channel::Sender;
 
 use crate::ancestors::Ancestors;
 use crate::exit::ExitReason;
+use crate::few::Few;
 use crate::held::{Holder, Holders};
 use crate::pid::{AliasRef, MonitorRef, Pid, WatchRef};
 use crate::rare::Rare;
@@ -46,20 +48,26 @@ pub(crate) struct Control {
     /// Whether its body has stopped for good.
     pub(crate) stopped: bool,
     pub(crate) trap_exit: bool,
+    /// Who started it and waits for its `init`; until its start has returned the link between them carries no exit.
+    pub(crate) starter: Option<Pid>,
+    pub(crate) links: Few<Pid>,
+    /// Who monitors this process.
+    pub(crate) watchers: Few<MonitorRef, Pid>,
+    pub(crate) seldom: Rare<Seldom>,
+}
+
+/// What most processes never have: an idle server does without all of it.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) label: Option<Arc<str>>,
     /// What its children have in common: they come from this process. Empty until it has one.
     pub(crate) of_children: Ancestors,
-    /// Who started it and waits for its `init`; until its start has returned the link between them carries no exit.
-    pub(crate) starter: Option<Pid>,
-    pub(crate) links: BTreeSet<Pid>,
-    /// Who monitors this process.
-    pub(crate) watchers: BTreeMap<MonitorRef, Pid>,
     /// Whom this process monitors.
-    pub(crate) watching: BTreeMap<MonitorRef, Watching>,
+    pub(crate) watching: Few<MonitorRef, Watching>,
     /// Whose exits have priority.
-    pub(crate) urgent_links: Rare<BTreeSet<Pid>>,
-    pub(crate) aliases: Rare<BTreeMap<AliasRef, AliasRights>>,
+    pub(crate) urgent_links: BTreeSet<Pid>,
+    pub(crate) aliases: BTreeMap<AliasRef, AliasRights>,
     /// Where it has a place that it loses when it ends.
     holders: Holders,
     /// What arms each watch again; a watch is over when this is dropped.
@@ -106,12 +114,20 @@ pub(crate) struct Ending {
 #[derive(Debug)]
 pub(crate) struct Ties {
     pub(crate) starter: Option<Pid>,
-    pub(crate) links: BTreeSet<Pid>,
-    pub(crate) watchers: BTreeMap<MonitorRef, Pid>,
-    pub(crate) watching: BTreeMap<MonitorRef, Watching>,
+    pub(crate) links: Few<Pid>,
+    pub(crate) watchers: Few<MonitorRef, Pid>,
+    pub(crate) watching: Few<MonitorRef, Watching>,
 }
 
 impl Control {
+    pub(crate) fn name(&self) -> Option<&Arc<str>> {
+        self.seldom.get()?.name.as_ref()
+    }
+
+    pub(crate) fn label(&self) -> Option<&Arc<str>> {
+        self.seldom.get()?.label.as_ref()
+    }
+
     /// Whether signals and messages still reach it.
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.life, Life::Running)
@@ -120,7 +136,7 @@ impl Control {
     /// Whether it has not ended yet; if so, it will [`release`](Holder::release) its place in `holder` when it does.
     pub(crate) fn hold(&mut self, holder: Weak<dyn Holder>) -> bool {
         if !self.stopped {
-            self.holders.add(holder);
+            self.seldom.make().holders.add(holder);
         }
         !self.stopped
     }
@@ -134,7 +150,7 @@ impl Control {
             Signal::Exit(exit) => return self.exit(exit, Urgency::Ordinary),
             Signal::UrgentExit(exit) => return self.exit(exit, Urgency::Priority),
             Signal::Down(down) => return self.down(down),
-            Signal::Link(pid) => drop(self.links.insert(*pid)),
+            Signal::Link(pid) => _ = self.links.insert(*pid, ()),
             Signal::Unlink(pid) => {
                 self.links.remove(pid);
                 self.take_urgent_link(*pid);
@@ -146,7 +162,7 @@ impl Control {
     }
 
     fn exit(&mut self, exit: &Exit, urgency: Urgency) -> Effect {
-        let inactive = exit.linked && !self.links.remove(&exit.pid);
+        let inactive = exit.linked && self.links.remove(&exit.pid).is_none();
         let urgency = if exit.linked && self.take_urgent_link(exit.pid) { Urgency::Priority } else { urgency };
         if inactive || !self.is_running() {
             return Effect::Nothing;
@@ -160,7 +176,7 @@ impl Control {
     }
 
     fn down(&mut self, down: &Down) -> Effect {
-        match self.watching.remove(&down.monitor) {
+        match self.remove_watching(down.monitor) {
             Some(Watching { name, urgency, .. }) if self.is_running() => {
                 Effect::Queue(Notice::Down(Down { name, ..down.clone() }), urgency)
             }
@@ -170,17 +186,26 @@ impl Control {
 
     /// The link with `pid` is gone, and with it its priority. Returns whether it had any.
     pub(crate) fn take_urgent_link(&mut self, pid: Pid) -> bool {
-        self.urgent_links.get_mut().is_some_and(|links| links.remove(&pid))
+        self.seldom.get_mut().is_some_and(|seldom| seldom.urgent_links.remove(&pid))
+    }
+
+    /// Whom the process watches by that monitor.
+    pub(crate) fn watching(&self, monitor: MonitorRef) -> Option<&Watching> {
+        self.seldom.get()?.watching.get(&monitor)
+    }
+
+    pub(crate) fn remove_watching(&mut self, monitor: MonitorRef) -> Option<Watching> {
+        self.seldom.get_mut()?.watching.remove(&monitor)
     }
 
     /// What may be sent by way of `alias`, if it is active.
     pub(crate) fn alias(&self, alias: AliasRef) -> Option<AliasRights> {
-        self.aliases.get()?.get(&alias).copied()
+        self.seldom.get()?.aliases.get(&alias).copied()
     }
 
     /// Makes `alias` inactive. Returns whether it was active.
     pub(crate) fn remove_alias(&mut self, alias: AliasRef) -> bool {
-        self.aliases.get_mut().is_some_and(|aliases| aliases.remove(&alias).is_some())
+        self.seldom.get_mut().is_some_and(|seldom| seldom.aliases.remove(&alias).is_some())
     }
 
     /// Ends the process at its next await; the first reason stays.
@@ -201,7 +226,7 @@ impl Control {
     /// The body has stopped: by itself, with a reason of its own, or because a signal ended it.
     pub(crate) fn begin_exit(&mut self, by_itself: Option<ExitReason>) -> Ending {
         self.stopped = true;
-        let before = std::mem::take(&mut self.life);
+        let before = take(&mut self.life);
         let (reason, crashed) = match (by_itself, &before) {
             (Some(reason), _) => {
                 let crashed = reason.is_crash();
@@ -212,14 +237,11 @@ impl Control {
             (None, Life::Running | Life::Closed(_)) => (ExitReason::Killed, false),
         };
         self.life = Life::Doomed(reason.clone());
-        Ending {
-            reason,
-            crashed,
-            name: self.name.take(),
-            holders: std::mem::take(&mut self.holders),
-            watches: std::mem::take(&mut self.watches),
-            _before: before,
-        }
+        let (name, holders, watches) = match self.seldom.get_mut() {
+            Some(seldom) => (seldom.name.take(), take(&mut seldom.holders), take(&mut seldom.watches)),
+            None => Default::default(),
+        };
+        Ending { reason, crashed, name, holders, watches, _before: before }
     }
 
     /// Ends the process for good and hands out who must be told.
@@ -227,9 +249,9 @@ impl Control {
         self.life = Life::Closed(reason);
         Ties {
             starter: self.starter.take(),
-            links: std::mem::take(&mut self.links),
-            watchers: std::mem::take(&mut self.watchers),
-            watching: std::mem::take(&mut self.watching),
+            links: take(&mut self.links),
+            watchers: take(&mut self.watchers),
+            watching: self.seldom.get_mut().map(|seldom| take(&mut seldom.watching)).unwrap_or_default(),
         }
     }
 }
@@ -250,7 +272,7 @@ mod tests {
 
     /// What becomes of a process that gets `signal`: "lives", "traps REASON" or "ends REASON".
     fn fate(trap_exit: bool, signal: Signal) -> String {
-        let mut control = Control { trap_exit, links: BTreeSet::from([PEER]), ..Control::default() };
+        let mut control = Control { trap_exit, links: Few::One(PEER, ()), ..Control::default() };
         match control.apply(&signal) {
             Effect::Queue(Notice::Exit(exit), _) => format!("traps {}", exit.reason),
             _ => match control.life {
@@ -300,7 +322,8 @@ mod tests {
     fn a_down_is_taken_once_and_only_while_the_monitor_stands() {
         let monitor = MonitorRef(1);
         let down = || Signal::Down(Down { monitor, pid: PEER, name: None, reason: ExitReason::Normal });
-        let mut control = Control { watching: BTreeMap::from([(monitor, PEER.into())]), ..Control::default() };
+        let mut control = Control::default();
+        control.seldom.make().watching.insert(monitor, PEER.into());
         assert!(matches!(control.apply(&down()), Effect::Queue(Notice::Down(_), Urgency::Ordinary)));
         assert!(matches!(control.apply(&down()), Effect::Nothing));
     }

@@ -89,10 +89,10 @@ impl Names {
             if !control.is_running() {
                 return Err(RegisterError::NoProcess { pid, name });
             }
-            if let Some(present) = control.name.clone() {
+            if let Some(present) = control.name().cloned() {
                 return Err(RegisterError::Named { pid, name, present });
             }
-            control.name = Some(name);
+            control.seldom.make().name = Some(name);
             Ok(())
         })?;
         names.insert(name.clone(), process.clone());
@@ -117,7 +117,7 @@ impl Names {
     pub(crate) fn unregister(&self, name: &str) -> Option<Pid> {
         let mut names = self.names.lock();
         let process = names.remove(name)?;
-        process.control(|control| control.name = None);
+        process.control(|control| control.seldom.make().name = None);
         drop(names);
         Some(process.pid())
     }

@@ -120,22 +120,31 @@ enum Keeping {
 impl Unanswered {
     /// From here to [`end`](Self::end), replies dropped on this thread are kept with `earlier` ones.
     #[inline]
-    pub(crate) fn begin(earlier: Self) -> Outer {
-        let keeping = if earlier.0.get().is_none() { Keeping::Empty } else { Keeping::Some };
+    pub(crate) fn begin(earlier: &mut Self) -> Outer {
+        let keeping = if earlier.is_empty() { Keeping::Empty } else { Keeping::Some };
         let outer = KEEPING.replace(keeping);
-        Outer { keeping: outer, kept: Self::swap(earlier, outer, keeping) }
+        Outer { keeping: outer, kept: Self::swap(earlier, outer, keeping).unwrap_or_default() }
     }
 
+    /// Puts what was kept into `kept`.
     #[inline]
-    pub(crate) fn end(outer: Outer) -> Self {
+    pub(crate) fn end(mut outer: Outer, kept: &mut Self) {
         let keeping = KEEPING.replace(outer.keeping);
-        Self::swap(outer.kept, outer.keeping, keeping)
+        if let Some(these) = Self::swap(&mut outer.kept, outer.keeping, keeping) {
+            *kept = these;
+        }
     }
 
-    /// Keeps `these`, and returns what was kept before.
+    /// Keeps `these`, and returns what was kept before, if there is any of either.
     #[inline]
-    fn swap(these: Self, one: Keeping, other: Keeping) -> Self {
-        if one == Keeping::Some || other == Keeping::Some { IN_THIS_POLL.replace(these) } else { these }
+    fn swap(these: &mut Self, one: Keeping, other: Keeping) -> Option<Self> {
+        let any = one == Keeping::Some || other == Keeping::Some;
+        any.then(|| IN_THIS_POLL.replace(std::mem::take(these)))
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.get().is_none()
     }
 
     fn keep<T: Send + 'static>(sender: slot::Sender<T>) {

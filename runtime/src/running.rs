@@ -82,7 +82,7 @@ impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Future for
             run(process, this.body.as_mut(), cx).map(|by_itself| finish(process, this.body, by_itself))
         });
         // Callers whose replies were dropped are told now: if the process has ended, they find out why.
-        if polled.is_ready() || !process.is_leaving() {
+        if !this.unanswered.is_empty() && (polled.is_ready() || !process.is_leaving()) {
             *this.unanswered = Unanswered::default();
         }
         polled
@@ -118,6 +118,7 @@ fn finish<M: Send + 'static, B, F>(
 }
 
 /// Runs `code` as the process.
+#[inline]
 pub(crate) fn within<M: Send + 'static, T>(
     process: &Process<M>,
     unanswered: &mut Unanswered,

@@ -252,7 +252,9 @@ where
     };
     let SpawnOptions { name, label, mailbox, priority, own_thread, behaviour, restarts, via } = options;
     let mut control = tied_child(tie, parent.map(AnyProcess::pid));
-    control.label = label;
+    if label.is_some() {
+        control.seldom.make().label = label;
+    }
     let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, system.clone(), mailbox, control)));
     if behaviour {
         process.become_behaviour();
@@ -334,8 +336,9 @@ fn run_on_own_thread<M: Send + 'static>(system: &Shared, process: &Process<M>, p
 /// The ancestors of a child that `parent` spawns now.
 fn of_child(parent: &dyn AnyProcess) -> Ancestors {
     parent.control(|control| {
-        parent.ancestors().update(&mut control.of_children, parent.pid(), control.name.as_ref());
-        control.of_children.clone()
+        let seldom = control.seldom.make();
+        parent.ancestors().update(&mut seldom.of_children, parent.pid(), seldom.name.as_ref());
+        seldom.of_children.clone()
     })
 }
 
@@ -344,12 +347,12 @@ fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
     let Some(parent) = parent else { return control };
     match tie {
         Tie::None => {}
-        Tie::Link => drop(control.links.insert(parent)),
+        Tie::Link => _ = control.links.insert(parent, ()),
         Tie::Start => {
-            control.links.insert(parent);
+            control.links.insert(parent, ());
             control.starter = Some(parent);
         }
-        Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => drop(control.watchers.insert(monitor, parent)),
+        Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => _ = control.watchers.insert(monitor, parent),
     }
     control
 }
@@ -359,9 +362,9 @@ fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
         match (&control.life, tie) {
             (_, Tie::None) => {}
             (Life::Closed(_), _) => return false,
-            (_, Tie::Link | Tie::Start) => drop(control.links.insert(child.pid())),
+            (_, Tie::Link | Tie::Start) => _ = control.links.insert(child.pid(), ()),
             (_, Tie::Monitor(monitor) | Tie::StartMonitor(monitor)) => {
-                control.watching.insert(monitor, child.pid().into());
+                control.seldom.make().watching.insert(monitor, child.pid().into());
             }
         }
         true

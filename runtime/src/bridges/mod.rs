@@ -77,7 +77,7 @@ impl Shore {
         if Arc::as_ptr(&process).addr() != current::address() {
             return None;
         }
-        let (name, label) = process.control(|control| (control.name.clone(), control.label.clone()));
+        let (name, label) = process.control(|control| (control.name().cloned(), control.label().cloned()));
         Some(Identity { pid: process.pid(), name, label, ancestors: process.ancestors().clone() })
     }
 }

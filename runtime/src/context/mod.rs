@@ -57,10 +57,11 @@ pub struct Context<M: Send + 'static> {
     /// Taken from the mailbox, not received yet.
     batch: VecDeque<Item<M>>,
     /// How much of the batch, from its front, has priority.
-    urgent: usize,
+    urgent: u32,
     /// Who wants to hear if the process fails of what it has received last.
     on_failure: Option<OnFailure>,
-    logger: OnceLock<Logger>,
+    // Boxed, for most processes never log.
+    logger: OnceLock<Box<Logger>>,
     wishes: Option<Box<Wishes<M>>>,
 }
 
@@ -104,12 +105,12 @@ impl<M: Send + 'static> Context<M> {
 
     /// Its registered name, if it has one.
     pub fn name(&self) -> Option<Arc<str>> {
-        self.process.control(|control| control.name.clone())
+        self.process.control(|control| control.name().cloned())
     }
 
     /// What it calls itself, if it does; see [`set_label`](Self::set_label).
     pub fn label(&self) -> Option<Arc<str>> {
-        self.process.control(|control| control.label.clone())
+        self.process.control(|control| control.label().cloned())
     }
 
     /// A logger whose records carry the pid, the name, the label and the ancestors of this process.
@@ -119,7 +120,7 @@ impl<M: Send + 'static> Context<M> {
         self.logger.get_or_init(|| {
             let ancestors = self.ancestors().clone();
             let identity = Identity { pid: self.pid(), name: self.name(), label: self.label(), ancestors };
-            self.system.logger().new(o!(identity))
+            Box::new(self.system.logger().new(o!(identity)))
         })
     }
 
@@ -135,7 +136,7 @@ impl<M: Send + 'static> Context<M> {
     /// Says what this process is, in a few words, for reports and whoever looks at it; OTP's `set_label`.
     pub fn set_label(&mut self, label: &str) {
         self.logger.take();
-        self.process.control(|control| control.label = Some(label.into()));
+        self.process.control(|control| control.seldom.make().label = Some(label.into()));
     }
 
     /// Sets how urgent this process's work is from its next await on, and returns what it was; OTP's

@@ -63,10 +63,7 @@ impl<M: Send + 'static> Context<M> {
     /// Dropping the future loses nothing.
     pub async fn receive_message(&mut self) -> M {
         let mut seen = 0;
-        match poll_fn(|cx| self.poll_receive_message(cx, &mut seen)).await {
-            Event::Message(message) => message,
-            Event::Exit(_) | Event::Down(_) => unreachable!("only messages match"),
-        }
+        poll_fn(|cx| self.poll_receive_message(cx, &mut seen)).await
     }
 
     /// Receives the first that matches; what does not keeps its place. OTP's selective receive.
@@ -130,7 +127,7 @@ impl<M: Send + 'static> Context<M> {
     /// For behaviours: gives back a message that was received and not handled. It is received next or, if never again, a dead
     /// letter as all that is left in the mailbox.
     pub fn put_back(&mut self, message: M) {
-        self.batch.insert(self.urgent, message.into());
+        self.batch.insert(self.urgent as usize, message.into());
         self.process.unreceived(self.batch.len());
     }
 
@@ -166,18 +163,18 @@ impl<M: Send + 'static> Context<M> {
 
     /// As [`poll_matching`](Self::poll_matching); a message that comes next is taken without much ado.
     #[inline]
-    fn poll_receive_message(&mut self, cx: &mut task::Context<'_>, seen: &mut usize) -> Poll<Event<M>> {
+    fn poll_receive_message(&mut self, cx: &mut task::Context<'_>, seen: &mut usize) -> Poll<M> {
         if self.batch.is_empty() && !self.process.has_urgent() {
             ready!(current::poll_budget(cx));
             match self.process.take_next(&mut self.batch, cx.waker()) {
-                Some(item) if item.is_message() => return self.poll_deliver(item, Item::into_event),
+                Some(item) if item.is_message() => return self.poll_deliver(item, Item::into_message),
                 Some(item) => self.batch.push_front(item),
                 None if self.process.has_urgent() => {}
                 None => return Poll::Pending,
             }
         }
         let is_wanted = &mut |item: &Item<M>| matches!(item.peek(), Some(EventRef::Message(_)));
-        self.poll_matching(cx, seen, is_wanted, Item::into_event)
+        self.poll_matching(cx, seen, is_wanted, Item::into_message)
     }
 
     fn poll_matching<T>(
@@ -215,9 +212,10 @@ impl<M: Send + 'static> Context<M> {
 
     /// Takes what has priority before all else, and tells where it is now.
     fn take_urgent(&mut self) -> Range<usize> {
-        let place = self.urgent;
-        self.urgent += self.process.take_urgent_into(&mut self.batch, place);
-        place..self.urgent
+        let place = self.urgent as usize;
+        let taken = self.process.take_urgent_into(&mut self.batch, place);
+        self.urgent += taken as u32;
+        place..place + taken
     }
 
     fn refill(&mut self, cx: &task::Context<'_>) -> bool {
@@ -248,7 +246,7 @@ impl<M: Send + 'static> Context<M> {
 
     fn take<T>(&mut self, index: usize, open: impl Open<M, T>) -> T {
         let item = self.batch.remove(index).expect("the caller found it there");
-        self.urgent -= usize::from(index < self.urgent);
+        self.urgent -= u32::from(index < self.urgent as usize);
         self.deliver(item, open)
     }
 

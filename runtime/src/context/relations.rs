@@ -31,7 +31,7 @@ impl<M: Send + 'static> Context<M> {
     /// `link(Pid, [priority])`. The other process is linked as ever.
     pub fn link_with_priority(&mut self, to: impl Into<Recipient>) {
         let pid = self.system.shared.pid_of(&to.into());
-        self.process.control(|control| control.urgent_links.make().insert(pid));
+        self.process.control(|control| control.seldom.make().urgent_links.insert(pid));
         self.system.shared.link(&*self.process, pid);
     }
 
@@ -109,7 +109,8 @@ impl<M: Send + 'static> Context<M> {
     }
 
     fn discard(&mut self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) {
-        self.urgent -= self.batch.iter().take(self.urgent).filter(|item| item.is_news(unwanted)).count();
+        let urgent = self.batch.iter().take(self.urgent as usize);
+        self.urgent -= urgent.filter(|item| item.is_news(unwanted)).count() as u32;
         drop(mailbox::discard(&mut self.batch, unwanted));
         self.process.discard(unwanted, self.batch.len());
     }

@@ -67,6 +67,20 @@ impl<M> Item<M> {
         }
     }
 
+    /// A message, and whom to tell should the process fail of it.
+    #[inline]
+    pub(crate) fn into_message(self) -> (M, Option<OnFailure>) {
+        match self {
+            Item::Message(message) => (message, None),
+            Item::Told(told) => (told.1, None),
+            Item::Blamable(blamable) => {
+                let (message, on_failure) = *blamable;
+                (message, Some(on_failure))
+            }
+            Item::Notice(_) | Item::System(_) => unreachable!("only messages are taken out as such"),
+        }
+    }
+
     /// What the loop that runs the body receives, and whom to tell should it fail of that.
     #[inline]
     pub(crate) fn into_incoming(self) -> (Incoming<M>, Option<OnFailure>) {

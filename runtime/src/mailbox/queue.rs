@@ -20,7 +20,7 @@ pub(crate) struct Queue<M> {
     room: Option<Box<Room>>,
     overflow: Overflow,
     /// The most items that the consumer has had before it.
-    high_water: usize,
+    high_water: u32,
     consumer: Consumer,
 }
 
@@ -142,7 +142,7 @@ impl<M> Queue<M> {
 
     /// Moves what has priority into `batch`, at `place`, and tells how much that was.
     pub(crate) fn take_urgent_into(&mut self, batch: &mut VecDeque<Item<M>>, place: usize) -> usize {
-        self.high_water = self.high_water.max(batch.len() + self.len());
+        self.note_high_water(batch.len() + self.urgent.get().map_or(0, VecDeque::len));
         let Some(urgent) = self.urgent.get_mut() else { return 0 };
         let count = urgent.len();
         for item in urgent.drain(..).rev() {
@@ -192,7 +192,8 @@ impl<M> Queue<M> {
     /// The consumer looks in, and holds so many items.
     #[inline]
     fn note_high_water(&mut self, held: usize) {
-        self.high_water = self.high_water.max(held + self.items.len());
+        let waiting = held + self.items.len();
+        self.high_water = self.high_water.max(u32::try_from(waiting).unwrap_or(u32::MAX));
     }
 
     /// A message was received: a bounded mailbox has room for another. Returns the sender whose turn it is.
@@ -262,7 +263,7 @@ impl<M> Queue<M> {
 
     /// The most items that have waited at a time, as the consumer has seen it.
     pub(crate) fn high_water(&self) -> usize {
-        self.high_water.max(self.len())
+        (self.high_water as usize).max(self.len())
     }
 }
 

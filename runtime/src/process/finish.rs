@@ -93,8 +93,8 @@ impl<M: Send + 'static> Process<M> {
     }
 
     fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
-        let (label, trap_exit, links) =
-            self.control(|control| (control.label.clone(), control.trap_exit, control.links.iter().copied().collect()));
+        let (label, trap_exit, links) = self
+            .control(|control| (control.label().cloned(), control.trap_exit, control.links.keys().copied().collect()));
         let report = CrashReport {
             pid: self.pid,
             name,
@@ -115,7 +115,7 @@ impl<M: Send + 'static> Process<M> {
         for (monitor, watching) in ties.watching {
             self.system.signal(watching.pid, Signal::Demonitor(monitor));
         }
-        for link in ties.links {
+        for (link, ()) in ties.links {
             let signal = if ties.starter == Some(link) {
                 Signal::Unlink(self.pid)
             } else {

@@ -150,14 +150,15 @@ impl<M: Send + 'static> Process<M> {
     /// comes. Nothing is given while something urgent waits.
     #[inline]
     pub(crate) fn take_next(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> Option<Item<M>> {
-        let consumer = self.consumer(waker);
-        let is_task = matches!(consumer, Consumer::Task);
+        let is_task = self.is_woken_by(waker);
         if is_task && self.armed.load(Ordering::Acquire) {
             // Nothing has come since the last look.
             self.note_receiving(true);
             shrink(batch);
             return None;
         }
+        // Not under the lock: the waker may be anybody's.
+        let other = (!is_task).then(|| waker.clone());
         let mut inner = self.inner.lock();
         if inner.queue.has_urgent() {
             return None;
@@ -169,11 +170,11 @@ impl<M: Send + 'static> Process<M> {
             self.note_receiving(true);
             shrink(batch);
         }
-        // If it was the only one, and no other has come when the body asks again, it need not look here then.
-        let was_only = is_task && batch.is_empty() && inner.queue.is_empty();
-        let before = match &next {
-            Some(_) if !was_only => Consumer::Nobody,
-            _ => self.wait(&mut inner.queue, consumer),
+        let before = match other {
+            // If it was the only one, and no other has come when the body asks again, it need not look here then.
+            None if batch.is_empty() && inner.queue.is_empty() => self.wait(&mut inner.queue, Consumer::Task),
+            Some(other) if next.is_none() => self.wait(&mut inner.queue, Consumer::Other(other)),
+            None | Some(_) => Consumer::Nobody,
         };
         drop(inner);
         drop(before);
@@ -182,7 +183,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Moves what waits without priority into `batch`; if nothing at all waits, `waker` is woken when something comes.
     pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> bool {
-        let consumer = self.consumer(waker);
+        let consumer = if self.is_woken_by(waker) { Consumer::Task } else { Consumer::Other(waker.clone()) };
         let mut inner = self.inner.lock();
         let taken = inner.queue.take_into(batch);
         self.hold(batch.len());
@@ -196,13 +197,10 @@ impl<M: Send + 'static> Process<M> {
         false
     }
 
-    /// Whom `waker` wakes: the task, or something within it.
+    /// Whether `waker` wakes the task, and not something within it.
     #[inline]
-    fn consumer(&self, waker: &Waker) -> Consumer {
-        match self.task.get() {
-            Some(task) if task.waker().will_wake(waker) => Consumer::Task,
-            _ => Consumer::Other(waker.clone()),
-        }
+    fn is_woken_by(&self, waker: &Waker) -> bool {
+        self.task.get().is_some_and(|task| task.waker().will_wake(waker))
     }
 
     /// The lock is held: whoever pushes next wakes `consumer`. Returns whom it would have woken, to be dropped without the lock.

@@ -160,7 +160,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Delivers what a watch has to say, unless it was cancelled. It finds room in a full mailbox.
     pub(crate) fn push_from_watch(&self, watch: WatchRef, message: M) {
-        self.push_if(message, |control| control.watches.contains_key(&watch));
+        self.push_if(message, |control| control.seldom.get().is_some_and(|seldom| seldom.watches.contains_key(&watch)));
     }
 
     /// Delivers a message that the process itself has asked for, whether there is room or not. If the process has ended, it is a

@@ -18,7 +18,7 @@ impl<M: Send + 'static> Process<M> {
         if let Signal::Down(down) = &signal
             && let Some(teller) = inner.tellers.get_mut().and_then(|tellers| tellers.remove(&down.monitor))
         {
-            let name = inner.control.watching.get(&down.monitor).and_then(|watching| watching.name.clone());
+            let name = inner.control.watching(down.monitor).and_then(|watching| watching.name.clone());
             drop(inner);
             return self.tell_down(Down { name, ..down.clone() }, teller);
         }
@@ -64,7 +64,7 @@ impl<M: Send + 'static> Process<M> {
 
     fn push_told(&self, monitor: MonitorRef, message: M) {
         let mut inner = self.inner.lock();
-        match inner.control.watching.remove(&monitor) {
+        match inner.control.remove_watching(monitor) {
             Some(Watching { urgency, .. }) if inner.control.is_running() => {
                 self.note(urgency);
                 let consumer = inner.queue.push_told(monitor, message, urgency);
@@ -93,7 +93,7 @@ impl<M: Send + 'static> Process<M> {
     /// From now on this process monitors another; a `teller` makes a message of its down.
     pub(crate) fn watch_process(&self, monitor: MonitorRef, watching: Watching, teller: Option<Teller<M>>) {
         let mut inner = self.inner.lock();
-        inner.control.watching.insert(monitor, watching);
+        inner.control.seldom.make().watching.insert(monitor, watching);
         if let Some(teller) = teller {
             inner.tellers.make().insert(monitor, teller);
         }
@@ -102,7 +102,7 @@ impl<M: Send + 'static> Process<M> {
     /// Ends a monitor of this process's and returns whom it watched, if it stood.
     pub(crate) fn unwatch_process(&self, monitor: MonitorRef) -> Option<Watching> {
         let mut inner = self.inner.lock();
-        let watching = inner.control.watching.remove(&monitor);
+        let watching = inner.control.remove_watching(monitor);
         let teller = inner.tellers.get_mut().and_then(|tellers| tellers.remove(&monitor));
         drop(inner);
         drop(teller);

@@ -43,8 +43,12 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Adds what was done in this poll so far. Only within it.
+    #[inline]
     pub(crate) fn settle(&self) {
-        add(&self.sent, current::take_sent());
+        let sent = current::take_sent();
+        if sent > 0 {
+            add(&self.sent, sent);
+        }
         if let Some(began) = current::take_began() {
             let now = self.system.timers.now();
             add(&self.busy_nanos, nanos(now.saturating_duration_since(began)));
@@ -75,10 +79,11 @@ impl<M: Send + 'static> Process<M> {
             return None;
         }
         let vitals = self.vitals_with(&inner.queue);
+        let watching = control.seldom.get().into_iter().flat_map(|seldom| seldom.watching.values());
         let info = ProcessInfo {
             pid: self.pid,
-            name: control.name.clone(),
-            label: control.label.clone(),
+            name: control.name().cloned(),
+            label: control.label().cloned(),
             status: self.status(control),
             parent: self.ancestors.parent(),
             ancestors: self.ancestors.clone(),
@@ -92,8 +97,8 @@ impl<M: Send + 'static> Process<M> {
             busy: vitals.work.busy,
             age: system_age.saturating_sub(Duration::from_nanos(self.born_nanos)),
             restarts: self.restarts.load(Ordering::Relaxed).into(),
-            links: control.links.iter().copied().collect(),
-            monitors: control.watching.values().map(|watching| watching.pid).collect(),
+            links: control.links.keys().copied().collect(),
+            monitors: watching.map(|watching| watching.pid).collect(),
             monitored_by: control.watchers.values().copied().collect(),
             groups: Vec::new(),
             timers,

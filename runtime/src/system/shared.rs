@@ -138,7 +138,7 @@ impl Shared {
             return;
         }
         let delivery = self.change_link(from.pid(), to, || {
-            let is_new = from.control(|control| control.links.insert(to));
+            let is_new = from.control(|control| control.links.insert(to, ()).is_none());
             // If there is a link, its exit signal may be on its way, with the reason: it must not be overtaken.
             if is_new { self.signal(to, Signal::Link(from.pid())) } else { Delivery::Done }
         });
