@@ -266,7 +266,9 @@ where
         register(system, name.as_ref(), via.as_deref(), &any)?;
         mem::forget(unborn);
     }
-    if let Some(parent) = parent {
+    if let Some(parent) = parent
+        && tie != Tie::None
+    {
         tie_parent(parent, tie, &*process);
     }
     let context = Context::new(process.clone());

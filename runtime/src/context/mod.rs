@@ -188,7 +188,9 @@ impl<M: Send + 'static> Context<M> {
 
 impl<M: Send + 'static> Drop for Context<M> {
     fn drop(&mut self) {
-        self.process.put_back(std::mem::take(&mut self.batch), self.on_failure.take());
+        if !self.batch.is_empty() || self.on_failure.is_some() {
+            self.process.put_back(std::mem::take(&mut self.batch), self.on_failure.take());
+        }
     }
 }
 

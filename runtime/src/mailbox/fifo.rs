@@ -54,6 +54,9 @@ impl<T> Fifo<T> {
 
     /// Moves all items behind those in `batch`.
     pub(crate) fn append_to(&mut self, batch: &mut VecDeque<T>) {
+        if self.is_empty() {
+            return;
+        }
         batch.extend(self.first.take());
         if batch.is_empty() {
             std::mem::swap(&mut self.rest, batch);

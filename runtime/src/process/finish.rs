@@ -17,7 +17,7 @@ use crate::panic::{catch, drop_quietly};
 use crate::pid::MonitorRef;
 use crate::report::{CrashReport, Report};
 use crate::signal::{Down, Exit, Signal};
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{Ordering, fence};
 use crate::vitals::Tally;
 
 /// What user code made that a process leaves behind, to be called or dropped once its lock is free.
@@ -53,19 +53,30 @@ impl<M: Send + 'static> Process<M> {
             let failure = Failure { pid: self.pid, message_type: type_name::<M>(), reason };
             let _ = catch(|| on_failure.tell(failure));
         }
-        let _ = drop_quietly(rest.tellers);
+        if !rest.tellers.is_empty() {
+            let _ = drop_quietly(rest.tellers);
+        }
         self.system.observe(|| Moment::Ends(self, &ending.reason));
         // Only now, or who finds no such process could find its name taken.
         let was_last = self.system.table.remove(self.pid, tally);
         let ties = self.inner.lock().control.close(ending.reason.clone());
         self.tell(&ending.reason, ties);
-        self.ended.store(true, Ordering::Release);
-        self.exited.notify(usize::MAX);
+        self.note_end();
         rest.debts.default_on_all(&self.system.timers);
         if was_last {
             self.system.emptied.notify(usize::MAX);
         }
         let _ = drop_quietly(ending);
+    }
+
+    /// Whoever waits for the end goes on. To notify nobody would cost an allocation.
+    fn note_end(&self) {
+        self.ended.store(true, Ordering::Release);
+        // Who listens does so first, and then looks whether it has ended.
+        fence(Ordering::SeqCst);
+        if self.exited.total_listeners() > 0 {
+            self.exited.notify(usize::MAX);
+        }
     }
 
     /// From here on it takes neither messages nor a name, but links and monitors still count.

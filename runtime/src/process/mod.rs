@@ -115,7 +115,7 @@ impl<M: Send + 'static> Process<M> {
             pid,
             ancestors,
             mailbox,
-            born_nanos: vitals::nanos(system.age()),
+            born_nanos: vitals::nanos(system.recent_age()),
             system,
             inner: Lock::new(Inner {
                 queue: Queue::new(mailbox),

@@ -10,7 +10,7 @@
 //!   the slot of a worker that does not get done is taken over by an idle one.
 //! - A task is dropped, like everything of user code, while no lock is held; nor by who wakes it, who may hold one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -41,6 +41,13 @@ const SLOT_PATIENCE: Duration = Duration::from_millis(1);
 per_thread! {
     /// The worker that this thread is, while it is awake.
     static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+    /// When the turn of the worker that this thread is began, while it is awake.
+    static TURN_BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// When the turn that this thread is in began, if it is a worker: the time, more or less, without a look at the clock.
+pub(crate) fn turn_began() -> Option<Instant> {
+    TURN_BEGAN.get()
 }
 
 #[derive(Clone)]
@@ -145,6 +152,7 @@ impl Pool {
         let here = Here { pool: self.clone(), home, worker };
         let _awake = Awake::begin(here.clone());
         let mut turns = Turns { tasks: 0, slot_in_a_row: 0, began: Instant::now(), searches: false, stuck: Vec::new() };
+        TURN_BEGAN.set(Some(turns.began));
         while !self.is_closed() {
             let is_out_of_work = self.run_some(worker, &mut turns);
             self.end_turn(worker);
@@ -159,7 +167,9 @@ impl Pool {
                 future::yield_now().await;
             }
             turns.began = Instant::now();
+            TURN_BEGAN.set(Some(turns.began));
         }
+        TURN_BEGAN.set(None);
         // What it has put on its bench since the pool was closed.
         self.benches[worker].clear();
     }

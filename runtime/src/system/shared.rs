@@ -18,7 +18,7 @@ use crate::names::Names;
 use crate::observer::{Moment, Observer};
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::report::{Report, Reports};
-use crate::scheduler::{Scheduler, Settled};
+use crate::scheduler::{self, Scheduler, Settled};
 use crate::signal::{Exit, Signal};
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -102,6 +102,14 @@ impl Shared {
     /// How long ago it was started.
     pub(crate) fn age(&self) -> Duration {
         self.timers.now().saturating_duration_since(self.started)
+    }
+
+    /// [`age`](Self::age), maybe that of a moment ago: a worker does not look at the clock for this.
+    pub(crate) fn recent_age(&self) -> Duration {
+        if self.scheduler.is_simulated() {
+            return self.age();
+        }
+        scheduler::turn_began().unwrap_or_else(|| self.timers.now()).saturating_duration_since(self.started)
     }
 
     pub(crate) fn measures_busy_time(&self) -> bool {
