@@ -73,6 +73,9 @@ impl<M: Send + 'static, T: Send + 'static> Unpin for Call<'_, M, T> {}
 
 impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
     /// Waits at most this long, room in a bounded mailbox included.
+    ///
+    /// The time is never shorter, and a millisecond or two longer at times: it begins when the worker has done its turn, so that
+    /// an answer that comes at once costs no timer.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.wait.limit(Limit::After(timeout));
         self
