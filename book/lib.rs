@@ -4,6 +4,8 @@
 //! and run by `cargo test`, under rustdoc's rules for `no_run`, `should_panic`, `ignore` and hidden lines. The program
 //! beside it, `render.rs`, makes the HTML.
 
+pub mod figure;
+pub mod includes;
 pub mod links;
 mod summary;
 

@@ -23,16 +23,16 @@
 //! of the process that uses them. So any process here may panic at any time; see [`store`] for why no client notices.
 
 mod glob;
-mod table;
-mod value;
+pub(crate) mod table;
+pub(crate) mod value;
 
 mod inline;
-mod resp;
+pub(crate) mod resp;
 
-mod command;
+pub(crate) mod command;
 
 mod batch;
-mod operation;
+pub(crate) mod operation;
 mod shard;
 pub(crate) mod store;
 
