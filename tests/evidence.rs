@@ -10,6 +10,12 @@ const DOCUMENTS: &[&str] = &[
     "behaviours/CONFORMANCE.md",
     "supervisor/CONFORMANCE.md",
     "book/src/guarantees.md",
+    "book/src/signals.md",
+    "book/src/restarts.md",
+    "book/src/shutdown.md",
+    "book/src/cancel.md",
+    "book/src/limits.md",
+    "book/src/otp.md",
     "book/src/elsewhere.md",
 ];
 

@@ -123,6 +123,7 @@ mod tests {
         check("INCR a\nDEBUG PANIC\nINCR a\n", ":1 ", Then::Panic);
     }
 
+    // ANCHOR: panic
     #[test]
     fn a_shard_that_panics_costs_its_command_and_no_other() {
         check(
@@ -131,4 +132,5 @@ mod tests {
             Then::Read,
         );
     }
+    // ANCHOR_END: panic
 }

@@ -106,6 +106,7 @@ mod tests {
         next.map(|at| at.saturating_duration_since(test.now()).as_millis())
     }
 
+    // ANCHOR: expiry
     #[test]
     fn expired_keys_are_freed_though_nobody_asks_for_them() {
         let test = TestSystem::new(1);
@@ -132,4 +133,5 @@ mod tests {
         test.advance(Duration::from_millis(100));
         assert_eq!((next_expiry(&second, &test), keeper.claims()), (None, 2));
     }
+    // ANCHOR_END: expiry
 }

@@ -96,6 +96,7 @@ mod tests {
         })
     }
 
+    // ANCHOR: stops
     #[test]
     fn the_tree_stops_in_reverse() {
         let test = TestSystem::new(1);
@@ -107,6 +108,7 @@ mod tests {
         let rest = "listener connections shard-3 shard-2 shard-1 shard-0 shards kv";
         assert_eq!(ended.join(" "), rest);
     }
+    // ANCHOR_END: stops
 
     #[test]
     fn a_connection_falls_alone() {
