@@ -286,6 +286,11 @@ impl fmt::Debug for Panic {
 }
 
 /// What a process body may return: nothing, be it `()` or never, or a `Result` whose error is the exit reason.
+#[diagnostic::on_unimplemented(
+    message = "the body of a process cannot end with `{Self}`",
+    label = "this ends with `{Self}`",
+    note = "a body returns nothing or `Result<(), ExitReason>`; what it has to say it sends: `home.cast(…)`, `reply.send(…)`"
+)]
 pub trait Outcome {
     /// The reason with which the process ends.
     fn into_reason(self) -> ExitReason;
