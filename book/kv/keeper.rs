@@ -49,11 +49,13 @@ pub(crate) fn shards() -> Supervisor {
 }
 
 pub(crate) fn tree(socket: TcpListener, most_clients: usize) -> Supervisor {
+    let connections = TaskSupervisor::new().name("connections").max_children(most_clients);
+    let listener = process(move |ctx| listen(socket.clone(), ctx)).name("listener");
     Supervisor::one_for_one()
         .name("kv")
         .child(ChildSpec::new("shards", shards()))
-        .child(ChildSpec::new("connections", TaskSupervisor::new().name("connections").max_children(most_clients)))
-        .child(ChildSpec::new("listener", process(move |ctx| listen(socket.clone(), ctx)).name("listener")))
+        .child(ChildSpec::new("connections", connections))
+        .child(ChildSpec::new("listener", listener))
 }
 // ANCHOR_END: tree
 

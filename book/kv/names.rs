@@ -13,11 +13,13 @@ use crate::wire::Wire;
 
 // ANCHOR: tree
 fn tree(socket: TcpListener) -> Supervisor {
+    let connections = TaskSupervisor::new().name("connections").max_children(1000);
+    let listener = process(move |ctx| listen(socket.clone(), ctx)).name("listener");
     Supervisor::one_for_one()
         .name("kv")
         .child(ChildSpec::new("store", Store::start(()).name("store")))
-        .child(ChildSpec::new("connections", TaskSupervisor::new().name("connections").max_children(1000)))
-        .child(ChildSpec::new("listener", process(move |ctx| listen(socket.clone(), ctx)).name("listener")))
+        .child(ChildSpec::new("connections", connections))
+        .child(ChildSpec::new("listener", listener))
 }
 // ANCHOR_END: tree
 

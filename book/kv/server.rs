@@ -27,8 +27,8 @@ impl GenServer for Store {
     async fn init(contents: Arc<str>, ctx: &mut Context<Ask>) -> Result<Self, ExitReason> {
         let mut table = Table::default();
         for (number, line) in (1..).zip(contents.lines()) {
-            let operation = wire::parse(line).map_err(|error| ExitReason::error(format!("line {number}: {error}")))?;
-            operation.apply(&mut table, ctx.system().now());
+            let mistake = |error| ExitReason::error(format!("line {number}: {error}"));
+            wire::parse(line).map_err(mistake)?.apply(&mut table, ctx.system().now());
         }
         Ok(Store { table })
     }

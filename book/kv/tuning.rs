@@ -51,7 +51,8 @@ fn measure(mailbox: Mailbox, looks: bool) -> Result<String, ExitReason> {
             _ => refused += 1,
         }
     }
-    Ok(format!("{answered:>4} answered, {late:>4} too late, {refused:>5} refused, {:>4} wait", info.queue_len))
+    let waiting = info.queue_len;
+    Ok(format!("{answered:>4} answered, {late:>4} too late, {refused:>5} refused, {waiting:>4} wait"))
 }
 
 pub(crate) fn main() -> Result<(), ExitReason> {
