@@ -22,6 +22,7 @@
 //! | answers later, or from many | [`Address::send_request`], [`Requests`], [`multi_call`] |
 //! | to hear when a file descriptor is ready | [`Context::watch`] |
 //! | to look into a running system | [`SystemHandle::process_info`], [`SystemHandle::snapshot`], [`SystemHandle::top`] |
+//! | to run other programs, once or as a part of the tree | [`subprocess`]: a [`Command`](subprocess::Command), a [`Subprocess`](subprocess::Subprocess) |
 //! | to test it in every order, without waiting | [`testing`] |
 //!
 //! # Examples
@@ -71,6 +72,8 @@
 
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
+#[cfg(unix)]
+pub use proscenium_behaviours::subprocess;
 pub use proscenium_behaviours::{
     Actor, ActorArgs, ActorRef, Agent, AgentLoop, AgentMessage, AgentState, Behaviour, Dispatch, EventHandler,
     EventManager, EventMessage, GenServer, HandlerCall, HandlerContext, HandlerError, HandlerExit, HandlerId,

@@ -83,6 +83,7 @@ const BEHAVIOURS: &[&str] = &[
     "dispatcher",
     "gen_event",
     "task",
+    "subprocess",
 ];
 
 const SUPERVISOR: &[&str] = &[

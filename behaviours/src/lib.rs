@@ -57,6 +57,8 @@ pub mod gen_statem;
 mod handle;
 mod keeper;
 mod protocol;
+#[cfg(unix)]
+pub mod subprocess;
 mod sys;
 mod task;
 

@@ -54,7 +54,7 @@ impl Service {
     /// How often it wants a sign of life, if it does.
     pub(super) fn watchdog_limit(&self) -> Option<Duration> {
         let number = |name: &str| env::var(name).ok()?.parse::<u64>().ok();
-        let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == process::id().into());
+        let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(process::id()));
         self.socket.as_ref()?;
         number("WATCHDOG_USEC").filter(|limit| is_ours && *limit > 0).map(Duration::from_micros)
     }

@@ -1,0 +1,160 @@
+//! How a command ended, or why it never began.
+
+use std::fmt;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use super::framing::FrameError;
+use super::kept::Kept;
+use super::limit::Limit;
+use super::signal;
+
+/// How a command ended.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandStatus {
+    /// It ended by itself, with this code.
+    Exited(i32),
+    /// A signal ended it, of this number.
+    Signaled(i32),
+    /// It had had its time, and was stopped.
+    TimedOut(Duration),
+    /// Its output was not as agreed, and it was stopped.
+    BadOutput(FrameError),
+    /// It has ended, and nobody knows how: this program ignores SIGCHLD, or has taken the status elsewhere.
+    Unknown,
+}
+
+impl CommandStatus {
+    pub(super) fn new(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => CommandStatus::Exited(code),
+            (None, signal) => CommandStatus::Signaled(signal.unwrap_or_default()),
+        }
+    }
+
+    /// Whether it ended by itself, with code 0.
+    pub fn is_success(&self) -> bool {
+        *self == CommandStatus::Exited(0)
+    }
+}
+
+impl fmt::Display for CommandStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommandStatus::Exited(code) => write!(f, "exited with {code}"),
+            CommandStatus::Signaled(number) => write!(f, "was ended by {}", signal::name(*number)),
+            CommandStatus::TimedOut(timeout) => write!(f, "had not ended after {timeout:?}"),
+            CommandStatus::BadOutput(error) => write!(f, "has written {error}"),
+            CommandStatus::Unknown => f.write_str("has ended, its status lost"),
+        }
+    }
+}
+
+/// What a command leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandResult {
+    /// What ran, as it is shown.
+    pub command: String,
+    /// How it ended.
+    pub status: CommandStatus,
+    /// What is kept of its output.
+    pub stdout: Kept,
+    /// What is kept of its complaints.
+    pub stderr: Kept,
+    /// From its start until it had ended and its output was read, by the system's clock.
+    pub duration: Duration,
+}
+
+impl CommandResult {
+    /// Whether it ended by itself, with code 0.
+    pub fn is_success(&self) -> bool {
+        self.status.is_success()
+    }
+
+    /// The result, if it is a success.
+    ///
+    /// # Errors
+    /// How the command ended, and the last line of its complaints.
+    pub fn success(self) -> Result<Self, CommandFailure> {
+        if self.is_success() { Ok(self) } else { Err(self.failure()) }
+    }
+
+    pub(super) fn failure(&self) -> CommandFailure {
+        const MOST: usize = 300;
+        let said = self.stderr.to_string();
+        let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+        let complaint = last.chars().take(MOST).collect();
+        CommandFailure { command: self.command.clone(), status: self.status.clone(), complaint }
+    }
+}
+
+/// A command that ended, and not with success.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{command}` {status}{}", if complaint.is_empty() { String::new() } else { format!(": {complaint}") })]
+pub struct CommandFailure {
+    /// What ran, as it is shown.
+    pub command: String,
+    /// How it ended.
+    pub status: CommandStatus,
+    /// The last line that it has written to its standard error, or the beginning of that; empty if there is none.
+    pub complaint: String,
+}
+
+/// Why a command did not begin.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such program, in the folders of the command's `PATH` or where its path says.
+    #[error("there is no program `{program}`")]
+    NotFound {
+        /// What was looked for.
+        program: String,
+    },
+    /// There is a file of that name, but nobody may execute it.
+    #[error("{} cannot be executed", path.display())]
+    NotExecutable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no such folder to run it in.
+    #[error("there is no folder {} to run `{command}` in", folder.display())]
+    NoFolder {
+        /// What was to run.
+        command: String,
+        /// Where.
+        folder: PathBuf,
+    },
+    /// The operating system refused a limit, or knows no limits for single processes.
+    #[error("`{command}` cannot be limited in its {limit}: {source}")]
+    Limit {
+        /// What was to run.
+        command: String,
+        /// The limit.
+        limit: Limit,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// An environment variable or an argument cannot be handed over.
+    #[error("`{command}` cannot be given {what}")]
+    Unfit {
+        /// What was to run.
+        command: String,
+        /// What cannot.
+        what: String,
+    },
+    /// The operating system refused: too many processes, too many files, arguments too long, no right to be that user.
+    #[error("`{command}` cannot be started: {source}")]
+    Refused {
+        /// What was to run.
+        command: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The guardian that ends what a program leaves behind cannot be started.
+    #[error("no guardian for commands: {0}")]
+    NoGuardian(String),
+}

@@ -1,0 +1,59 @@
+//! What the tests share.
+
+use std::os::fd::OwnedFd;
+
+use async_io::Async;
+use proscenium_behaviours::subprocess::{Command, CommandResult};
+use proscenium_runtime::{Context, ExitReason, Outcome, System};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// Runs `play` as a process that traps exits, on real threads.
+pub(crate) fn play<M, F>(play: impl FnOnce(Context<M>) -> F + Send + 'static)
+where
+    M: Send + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let outcome = System::new("commands").run(|mut ctx: Context<M>| {
+        ctx.trap_exit(true);
+        play(ctx)
+    });
+    assert_eq!(outcome, Ok(()));
+}
+
+/// Runs one command and returns what it leaves.
+pub(crate) fn run(command: Command) -> CommandResult {
+    let (result, results) = async_channel::bounded(1);
+    play(|ctx: Context<()>| async move {
+        result.send(command.run(ctx.system()).await?).await?;
+        Ok::<_, ExitReason>(())
+    });
+    results.try_recv().unwrap()
+}
+
+/// What a shell prints of this line, which succeeds.
+pub(crate) fn printed(command: Command) -> String {
+    run(command).success().unwrap().stdout.to_string()
+}
+
+/// An OS process, be it ours or not, whose end can be waited for.
+pub(crate) struct Watched(Async<OwnedFd>);
+
+impl Watched {
+    /// `None` if it has ended and was reaped.
+    pub(crate) fn find(os_pid: u32) -> Option<Self> {
+        let pid = Pid::from_raw(os_pid.cast_signed()).unwrap();
+        let descriptor = pidfd_open(pid, PidfdFlags::NONBLOCK).ok()?;
+        Some(Watched(Async::new_nonblocking(descriptor).unwrap()))
+    }
+
+    pub(crate) async fn ended(&self) {
+        self.0.readable().await.unwrap();
+    }
+}
+
+/// Waits until nothing of the process is left, not even its status.
+pub(crate) fn wait_until_reaped(os_pid: u32) {
+    while std::path::Path::new(&format!("/proc/{os_pid}")).exists() {
+        std::thread::yield_now();
+    }
+}

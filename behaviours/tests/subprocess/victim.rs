@@ -1,0 +1,150 @@
+//! A test that runs again as a program of its own, to be killed or counted.
+
+use std::env;
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use futures_lite::future::block_on;
+
+use crate::common::Watched;
+
+/// All that a program starts has this variable, unless it takes care not to.
+const MARK: &str = "PROSCENIUM_TEST_VICTIM";
+
+/// A program that runs this test.
+pub(crate) struct Victim {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    mark: String,
+}
+
+impl Victim {
+    /// Runs the test `name` in a program of its own. In that program, returns `None`.
+    pub(crate) fn start(name: &str, number: usize) -> Option<Self> {
+        if env::var_os(MARK).is_some() {
+            end_with_parent();
+            return None;
+        }
+        let mark = format!("{name} {number} of {}", std::process::id());
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture", "--test-threads=1"])
+            .env(MARK, &mark)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Some(Victim { child, lines, mark })
+    }
+
+    /// What the test said next, of what begins with `> `.
+    pub(crate) fn hear(&mut self) -> Option<String> {
+        let mut line = String::new();
+        while self.lines.read_line(&mut line).unwrap() > 0 {
+            // The test's own name may stand before the first.
+            if let Some((_, said)) = line.trim_end().split_once("> ") {
+                return Some(said.to_owned());
+            }
+            line.clear();
+        }
+        None
+    }
+
+    pub(crate) fn os_pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How many processes there are of the program, itself included.
+    pub(crate) fn processes(&self) -> usize {
+        marked(&self.mark).len()
+    }
+
+    /// Kills the program. What it has started may live on for a while.
+    pub(crate) fn kill(mut self) -> Killed {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        Killed { mark: self.mark }
+    }
+
+    /// Waits until the program has ended by itself, and asserts that the test has passed.
+    pub(crate) fn pass(mut self) {
+        while let Some(said) = self.hear() {
+            println!("{said}");
+        }
+        assert!(self.child.wait().unwrap().success());
+        assert_eq!(marked(&self.mark), [0; 0]);
+    }
+}
+
+/// What was a program.
+#[must_use = "somebody must see that nothing is left of it"]
+pub(crate) struct Killed {
+    mark: String,
+}
+
+impl Killed {
+    /// Waits until all that it has started has ended.
+    pub(crate) fn wait(self) {
+        // One that is just becoming another program has no variables for a moment.
+        let mut looks = 3;
+        while looks > 0 {
+            let left = marked(&self.mark);
+            looks = if left.is_empty() { looks - 1 } else { 3 };
+            for process in left.into_iter().filter_map(Watched::find) {
+                block_on(process.ended());
+            }
+        }
+    }
+}
+
+/// Ends this program when nobody holds the other end of its input: a victim that was forgotten.
+fn end_with_parent() {
+    std::thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(1);
+    });
+}
+
+/// Says a line to who has started this program.
+macro_rules! say {
+    ($($text:tt)*) => {
+        println!("> {}", format_args!($($text)*))
+    };
+}
+
+pub(crate) use say;
+
+/// The processes that have a mark.
+fn marked(mark: &str) -> Vec<u32> {
+    let entry = format!("{MARK}={mark}\0");
+    let has_mark = |os_pid: &u32| {
+        let variables = fs::read(format!("/proc/{os_pid}/environ")).unwrap_or_default();
+        variables.windows(entry.len()).any(|window| window == entry.as_bytes())
+    };
+    processes().into_iter().filter(has_mark).collect()
+}
+
+/// The processes that some process has started, zombies included.
+pub(crate) fn children_of(parent: u32) -> Vec<u32> {
+    let is_child = |os_pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{os_pid}/stat")).unwrap_or_default();
+        let after_name = stat.rsplit(") ").next().unwrap_or_default();
+        after_name.split(' ').nth(1) == Some(&parent.to_string())
+    };
+    processes().into_iter().filter(is_child).collect()
+}
+
+/// The shell that guards the commands of a program.
+pub(crate) fn guardian_of(program: u32) -> Option<u32> {
+    let is_guardian = |os_pid: &u32| {
+        let words = fs::read(format!("/proc/{os_pid}/cmdline")).unwrap_or_default();
+        words.split(|byte| *byte == 0).any(|word| word == b"proscenium-guardian")
+    };
+    children_of(program).into_iter().find(is_guardian)
+}
+
+fn processes() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
