@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, btree_map};
 use std::iter::FusedIterator;
 
 /// A map in the order of its keys.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Few<K, V = ()> {
+    #[default]
     None,
     One(K, V),
     // Never empty when it is left.
+    #[expect(clippy::box_collection, reason = "the others are to be small")]
     Many(Box<BTreeMap<K, V>>),
 }
 
@@ -77,12 +79,6 @@ impl<K, V> Few<K, V> {
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
-    }
-}
-
-impl<K, V> Default for Few<K, V> {
-    fn default() -> Self {
-        Few::None
     }
 }
 

@@ -144,7 +144,7 @@ fn a_call_times_out_though_whoever_runs_after_its_caller_blocks_the_worker() {
             run_on(&system, |mut ctx: Context<()>| async move {
                 let (free, blocked) = mpsc::channel::<()>();
                 let mute = ctx.spawn_link(|_ctx: Context<Reply<()>>| future::pending::<()>());
-                ctx.spawn(move |_ctx: Context<()>| async move { drop(blocked.recv()) });
+                ctx.spawn(move |_ctx: Context<()>| async move { _ = blocked.recv() });
                 let outcome = mute.call(|reply| reply).timeout(Duration::from_millis(5)).await;
                 assert!(matches!(outcome, Err(CallError::Timeout { .. })), "{outcome:?}");
                 drop(free);
