@@ -116,7 +116,7 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
                 if let (Some(must_begin), Some(limit)) = (must_begin, limit) {
                     wait.limit(Limit::Begun(limit));
                     if must_begin {
-                        scheduler::begin_limits_soon(sending.shared());
+                        scheduler::begin_limits_after_turn(sending.shared());
                     }
                 }
                 Poll::Ready(Ok(()))
@@ -240,11 +240,12 @@ impl<T: Send + 'static> Wait<T> {
         self.limit = limit;
     }
 
-    /// Lets the server see to the limit: it begins soon, and costs next to nothing if the answer comes before.
+    /// On a worker the server sees to the limit: it begins when the turn is over, and costs next to nothing if the answer comes
+    /// before.
     #[inline]
     fn limit_for_server(&self) -> Option<Duration> {
         match self.limit {
-            Limit::After(timeout) if !timeout.is_zero() => Some(timeout),
+            Limit::After(timeout) if !timeout.is_zero() && scheduler::is_worker() => Some(timeout),
             _ => None,
         }
     }

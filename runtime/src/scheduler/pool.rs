@@ -89,13 +89,18 @@ pub(super) fn put_on_bench_here(task: Runnable, woken_while_running: bool) -> Op
     task
 }
 
-/// The limits of calls that this thread has made to `process` begin to count: at the end of the turn if it is a worker, at once
-/// otherwise. A call that is answered before never meets a timer.
-pub(crate) fn begin_limits_soon<P: AnyProcess>(process: &Arc<P>) {
-    let is_worker = HERE.try_with(|here| {
+/// Whether this thread is a worker that is awake.
+#[inline]
+pub(crate) fn is_worker() -> bool {
+    TURN_BEGAN.get().is_some()
+}
+
+/// The limits of calls that this thread has made to `process` begin to count when its turn is over.
+pub(crate) fn begin_limits_after_turn<P: AnyProcess>(process: &Arc<P>) {
+    let is_noted = HERE.try_with(|here| {
         here.borrow().as_ref().map(|here| here.pool.benches[here.worker].note_called(process.clone())).is_some()
     });
-    if !is_worker.unwrap_or(false) {
+    if !is_noted.unwrap_or(false) {
         process.begin_limits();
     }
 }
