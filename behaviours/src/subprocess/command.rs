@@ -68,6 +68,7 @@ pub struct Command {
     pub(super) grace: Duration,
     pub(super) stop_signal: Signal,
     pub(super) on_start: Option<Arc<dyn Fn(u32) + Send + Sync>>,
+    pub(super) on_end: Option<Arc<dyn Fn(CommandResult) + Send + Sync>>,
     hidden: Vec<String>,
 }
 
@@ -108,6 +109,7 @@ impl Command {
             grace: Duration::from_secs(2),
             stop_signal: Signal::Term,
             on_start: None,
+            on_end: None,
             hidden: Vec::new(),
         }
     }
@@ -227,6 +229,19 @@ impl Command {
     ) -> Self {
         let address = address.clone();
         self.on_start = Some(Arc::new(move |pid| address.cast(make(pid))));
+        self
+    }
+
+    /// Sends what `make` makes of the command's result, after all of its output. A command that is killed together with who
+    /// runs it reports none.
+    #[must_use]
+    pub fn report_on_end<M: Send + 'static>(
+        mut self,
+        address: &Address<M>,
+        make: impl Fn(CommandResult) -> M + Send + Sync + 'static,
+    ) -> Self {
+        let address = address.clone();
+        self.on_end = Some(Arc::new(move |result| address.cast(make(result))));
         self
     }
 

@@ -193,10 +193,38 @@ impl Drop for Shell {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
 
     fn groups(guardian: &Guardian) -> usize {
         guardian.lock().groups.len()
+    }
+
+    /// A group of its own.
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("1000").process_group(0).spawn().unwrap()
+    }
+
+    #[test]
+    fn when_the_pipe_ends_what_was_told_is_ended_and_what_was_forgotten_is_left_alone() {
+        let [mut by_argument, mut by_line, mut forgotten] = [sleeper(), sleeper(), sleeper()];
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", include_str!("guardian.sh"), "test"])
+            .args([&by_argument, &forgotten].map(|child| child.id().to_string()))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pipe = shell.stdin.take().unwrap();
+        writeln!(pipe, "- 1000000000\n+ {}\n- {}", by_line.id(), forgotten.id()).unwrap();
+        drop(pipe);
+        for child in [&mut by_argument, &mut by_line] {
+            assert_eq!(child.wait().unwrap().signal(), Some(15));
+        }
+        assert!(shell.wait().unwrap().code().is_some());
+        assert!(forgotten.try_wait().unwrap().is_none());
+        forgotten.kill().unwrap();
+        assert_eq!(forgotten.wait().unwrap().signal(), Some(9));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::fmt;
 ///     let count = Command::shell("seq 1 100000").stdout(Output::raw().keep(16));
 ///     let printed = count.run(ctx.system()).await?.stdout;
 ///     assert_eq!(printed.head(), b"1\n2\n3\n4\n");
-///     assert_eq!(printed.tail(), b"\n100000\n");
+///     assert_eq!(&*printed.tail(), b"\n100000\n");
 ///     assert_eq!(printed.len(), 588_895);
 ///     assert_eq!(printed.to_string(), "1\n2\n3\n4\n\n[588879 bytes left out]\n\n100000\n");
 ///     Ok(())

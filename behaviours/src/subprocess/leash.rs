@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{self, Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Stdio};
@@ -49,7 +49,7 @@ impl Leash {
     pub(super) fn start(command: &Command, guardian: Arc<Guardian>) -> Result<(Self, Pipes), CommandError> {
         let refused = |source| CommandError::Refused { command: command.to_string(), source };
         let mut child = gate(command)?.spawn().map_err(refused)?;
-        let mut gate = child.stdin.take().expect("it is piped");
+        let gate = child.stdin.take().expect("it is piped");
         let stdout = child.stdout.take().expect("it is piped");
         let stderr = child.stderr.take().expect("it is piped");
         let (leash, ended) = Leash::hold(child, guardian).map_err(refused)?;
@@ -60,14 +60,12 @@ impl Leash {
                 source,
             })?;
         }
-        // The pipe is empty: this does not block. It fails if somebody has killed the command already, which will be seen.
-        let _ = gate.write_all(b"\n");
-        let stdin = match command.stdin.source {
-            Source::Nothing => None,
-            _ => Some(Async::new(gate).map_err(refused)?),
-        };
+        let stdin = Async::new(gate).map_err(refused)?;
         let stdout = Async::new(stdout).map_err(refused)?;
         let stderr = Async::new(stderr).map_err(refused)?;
+        // From here on it may run. There is room in the pipe; if nobody reads, it was killed already, which will be seen.
+        let _ = rustix::io::write(stdin.get_ref(), b"\n");
+        let stdin = (!matches!(command.stdin.source, Source::Nothing)).then_some(stdin);
         Ok((leash, Pipes { stdin, stdout, stderr, ended }))
     }
 

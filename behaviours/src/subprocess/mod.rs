@@ -13,7 +13,7 @@
 //! - Told to stop, it is asked to, and after a time of grace killed, whatever it traps.
 //!
 //! It needs a system on real threads, and Unix. One more OS process, a shell named `proscenium-guardian`, waits for the program's end
-//! as long as the system lives that has run a command.
+//! as long as the system lives that has run a command; in the system itself, a process named `proscenium.guardian` looks after it.
 
 mod framing;
 mod input;

@@ -24,6 +24,8 @@ pub(super) struct Pump<'a, T> {
     logger: Option<Logger>,
     orders: &'a Sender<Order>,
     kept: Kept,
+    /// What is wrong with the stream. No more frames are taken from it.
+    fault: Option<FrameError>,
 }
 
 impl<'a, T: Read + IoSafe> Pump<'a, T> {
@@ -36,13 +38,12 @@ impl<'a, T: Read + IoSafe> Pump<'a, T> {
     ) -> Self {
         let framer = Framer::new(output.framing, output.longest);
         let logger = output.level.map(|_| logger);
-        Pump { pipe, command, output, framer, logger, orders, kept: Kept::new(output.keep) }
+        Pump { pipe, command, output, framer, logger, orders, kept: Kept::new(output.keep), fault: None }
     }
 
-    /// Reads until nobody can write any more. Frames that are none stop the command; what comes after them nobody gets.
+    /// Reads until nobody can write any more. A frame that is none stops the command.
     pub(super) async fn run(&mut self) {
-        let mut buffer = vec![0; 16 * 1024];
-        let mut is_sound = true;
+        let mut buffer = vec![0; 8 * 1024];
         loop {
             consume_budget().await;
             let length = match self.pipe.read(&mut buffer).await {
@@ -53,11 +54,11 @@ impl<'a, T: Read + IoSafe> Pump<'a, T> {
                 Err(_) => break,
             };
             self.kept.push(&buffer[..length]);
-            if is_sound {
-                is_sound = self.hand_over(&buffer[..length]).await.is_ok();
+            if self.fault.is_none() && self.has_readers() {
+                self.hand_over(&buffer[..length]).await;
             }
         }
-        if is_sound {
+        if self.fault.is_none() {
             match self.framer.finish() {
                 Ok(Some(frame)) => self.deliver(frame).await,
                 Ok(None) => {}
@@ -66,25 +67,23 @@ impl<'a, T: Read + IoSafe> Pump<'a, T> {
         }
     }
 
-    /// What is kept so far.
-    pub(super) fn into_kept(self) -> Kept {
-        self.kept
+    /// What is kept so far, and what is wrong with the stream.
+    pub(super) fn finish(self) -> (Kept, Option<FrameError>) {
+        (self.kept, self.fault)
     }
 
-    async fn hand_over(&mut self, bytes: &[u8]) -> Result<(), ()> {
-        if self.logger.is_none() && self.output.takers.is_empty() && !self.output.framing.can_fail() {
-            return Ok(());
-        }
+    /// Whether anybody, be it we, looks at frames.
+    fn has_readers(&self) -> bool {
+        self.logger.is_some() || !self.output.takers.is_empty() || self.output.framing.can_fail()
+    }
+
+    async fn hand_over(&mut self, bytes: &[u8]) {
         let (frames, error) = self.framer.push(bytes);
         for frame in frames {
             self.deliver(frame).await;
         }
-        match error {
-            None => Ok(()),
-            Some(error) => {
-                self.refuse(error);
-                Err(())
-            }
+        if let Some(error) = error {
+            self.refuse(error);
         }
     }
 
@@ -97,9 +96,10 @@ impl<'a, T: Read + IoSafe> Pump<'a, T> {
         }
     }
 
-    fn refuse(&self, error: FrameError) {
+    fn refuse(&mut self, error: FrameError) {
+        self.fault = Some(error);
         // If nobody listens, the command has ended.
-        let _ = self.orders.try_send(Order::Refuse(error));
+        let _ = self.orders.try_send(Order::Stop);
     }
 }
 

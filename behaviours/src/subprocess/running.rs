@@ -12,12 +12,11 @@ use slog::Logger;
 
 use super::command::Command;
 use super::ended::Ended;
-use super::framing::FrameError;
 use super::guardian::Guardian;
 use super::leash::{Leash, Pipes};
 use super::pump::{Pump, Writing, feed, stream_logger};
 use super::signal::Signal;
-use super::status::{CommandError, CommandResult, CommandStatus};
+use super::status::{CommandError, CommandResult, CommandStatus, last_line};
 
 /// How long output is waited for once all of the command is killed. It comes to its end at once, unless a process that has left
 /// the group holds it open.
@@ -47,8 +46,6 @@ pub(super) enum Order {
     /// It shall end: it is asked, and after the grace killed.
     Stop,
     Signal(Signal),
-    /// Its output is not as agreed.
-    Refuse(FrameError),
 }
 
 /// Why the end of a command begins.
@@ -56,7 +53,6 @@ enum Cause {
     Ended,
     Stopped,
     Late(Duration),
-    Refused(FrameError),
 }
 
 impl Running {
@@ -107,19 +103,25 @@ impl Running {
         if !is_read {
             slog::warn!(logger("any"), "output is given up: somebody holds it open, or does not take it");
         }
-        let status = match (cause, leash.reap()) {
-            (Cause::Late(timeout), _) => CommandStatus::TimedOut(timeout),
-            (Cause::Refused(error), _) => CommandStatus::BadOutput(error),
-            (Cause::Ended | Cause::Stopped, Ok(status)) => CommandStatus::new(status),
-            (Cause::Ended | Cause::Stopped, Err(_)) => CommandStatus::Unknown,
+        let ((stdout, fault), (stderr, other_fault)) = (stdout.finish(), stderr.finish());
+        let status = match (cause, fault.or(other_fault), leash.reap()) {
+            (Cause::Late(timeout), _, _) => CommandStatus::TimedOut(timeout),
+            (_, Some(fault), _) => CommandStatus::BadOutput(fault),
+            (_, None, Ok(status)) => CommandStatus::new(status),
+            (_, None, Err(_)) => CommandStatus::Unknown,
         };
-        CommandResult {
+        let result = CommandResult {
             command: command.to_string(),
             status,
-            stdout: stdout.into_kept(),
-            stderr: stderr.into_kept(),
+            complaint: last_line(&command.censor(&stderr.to_string())),
+            stdout,
+            stderr,
             duration: system.now().saturating_duration_since(began),
+        };
+        if let Some(tell) = &command.on_end {
+            tell(result.clone());
         }
+        result
     }
 }
 
@@ -177,7 +179,6 @@ impl Life<'_> {
         loop {
             match self.orders.recv().await {
                 Ok(Order::Stop) => return Cause::Stopped,
-                Ok(Order::Refuse(error)) => return Cause::Refused(error),
                 Ok(Order::Signal(signal)) => drop(self.leash.signal(signal)),
                 // The pumps hold a sender.
                 Err(_) => future::pending().await,

@@ -30,7 +30,7 @@ use crate::sys::Sys;
 ///
 /// ```
 /// use proscenium_behaviours::subprocess::{Command, Input, Output, Subprocess};
-/// use proscenium_runtime::{Context, System};
+/// use proscenium_runtime::{Context, ExitReason, System};
 ///
 /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
 ///     let answers = Output::lines().to(&ctx.address(), |line| line.text());
@@ -39,7 +39,7 @@ use crate::sys::Sys;
 ///     adder.write("40 2").await??;
 ///     assert_eq!(ctx.receive_message().await, "42");
 ///     adder.close_input();
-///     assert!(adder.result().await?.is_success());
+///     assert_eq!(adder.address().exited().await, ExitReason::Normal);
 ///     Ok(())
 /// });
 /// assert_eq!(outcome, Ok(()));
@@ -103,7 +103,8 @@ impl Subprocess {
     /// Waits for the command's end, whatever that is. Give it the [time](Call::timeout) that the command takes.
     ///
     /// # Errors
-    /// See [`CallError`](proscenium_runtime::CallError).
+    /// See [`CallError`](proscenium_runtime::CallError). Who asks when the command has ended finds no process: a result that is
+    /// needed in any case is [reported](Command::report_on_end).
     ///
     /// # Cancel safety
     /// Dropping the future loses the answer.

@@ -65,6 +65,8 @@ pub struct CommandResult {
     pub stdout: Kept,
     /// What is kept of its complaints.
     pub stderr: Kept,
+    /// The last line of its complaints, or the beginning of that, as it may be shown; empty if there is none.
+    pub complaint: String,
     /// From its start until it had ended and its output was read, by the system's clock.
     pub duration: Duration,
 }
@@ -84,12 +86,16 @@ impl CommandResult {
     }
 
     pub(super) fn failure(&self) -> CommandFailure {
-        const MOST: usize = 300;
-        let said = self.stderr.to_string();
-        let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
-        let complaint = last.chars().take(MOST).collect();
-        CommandFailure { command: self.command.clone(), status: self.status.clone(), complaint }
+        let CommandResult { command, status, complaint, .. } = self.clone();
+        CommandFailure { command, status, complaint }
     }
+}
+
+/// The last line that says something, or the beginning of it.
+pub(super) fn last_line(text: &str) -> String {
+    const MOST: usize = 300;
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    last.chars().take(MOST).collect()
 }
 
 /// A command that ended, and not with success.
@@ -100,7 +106,7 @@ pub struct CommandFailure {
     pub command: String,
     /// How it ended.
     pub status: CommandStatus,
-    /// The last line that it has written to its standard error, or the beginning of that; empty if there is none.
+    /// The last line of its complaints, or the beginning of that; empty if there is none.
     pub complaint: String,
 }
 

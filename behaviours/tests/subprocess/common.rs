@@ -1,8 +1,11 @@
 //! What the tests share.
 
+use std::fs;
 use std::os::fd::OwnedFd;
+use std::process;
 
 use async_io::Async;
+use futures_lite::future;
 use proscenium_behaviours::subprocess::{Command, CommandResult};
 use proscenium_runtime::{Context, ExitReason, Outcome, System};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -51,9 +54,15 @@ impl Watched {
     }
 }
 
-/// Waits until nothing of the process is left, not even its status.
-pub(crate) fn wait_until_reaped(os_pid: u32) {
-    while std::path::Path::new(&format!("/proc/{os_pid}")).exists() {
-        std::thread::yield_now();
+/// Waits until nothing of the process is left; not even its status, if it was ours. When another is to take that is not for us
+/// to say.
+pub(crate) async fn reaped(os_pid: u32) {
+    while let Ok(stat) = fs::read_to_string(format!("/proc/{os_pid}/stat")) {
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let (state, parent) = (fields.next(), fields.next());
+        if state == Some("Z") && parent != Some(&process::id().to_string()) {
+            return;
+        }
+        future::yield_now().await;
     }
 }

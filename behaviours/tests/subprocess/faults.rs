@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use futures_lite::future::block_on;
 use proscenium_behaviours::subprocess::{Command, CommandQueue, CommandStatus, Output};
 use proscenium_runtime::{CallError, Context, Event, ExitReason, Requests};
 
-use crate::common::{play, run, wait_until_reaped};
+use crate::common::{play, reaped, run};
 
 /// There: result 1 was labelled "third" with the output "first"; "third" never ran, and "first" ran twice.
 #[test]
@@ -65,7 +66,7 @@ fn the_grandchildren_of_a_shell_do_not_survive() {
     let line = "sh -c 'sh -c \"echo \\$\\$; exec sleep 1000\" & wait' & wait";
     let result = run(Command::shell(line).timeout(Duration::from_millis(100)));
     let grandchild: u32 = result.stdout.to_string().trim().parse().unwrap();
-    wait_until_reaped(grandchild);
+    block_on(reaped(grandchild));
 }
 
 /// As there: the middle is left out, half of the limit is kept at each end.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_lite::stream;
-use proscenium_behaviours::subprocess::{Command, Input, InputError, Output, Prefix, Subprocess};
+use proscenium_behaviours::subprocess::{Command, CommandResult, Input, InputError, Output, Prefix, Subprocess};
 use proscenium_runtime::{Context, ExitReason};
 
 use crate::common::{play, printed, run};
@@ -48,12 +48,13 @@ fn what_is_written_arrives_in_order_framed_as_agreed() {
         (Input::messages().length_prefixed(Prefix::Two), "\0\u{1}a\0\u{2}bc"),
         (Input::messages().length_prefixed(Prefix::Four), "\0\0\0\u{1}a\0\0\0\u{2}bc"),
     ] {
-        play(move |mut ctx: Context<()>| async move {
-            let cat = Subprocess::start(Command::new("cat").stdin(input)).link(&mut ctx).await?;
+        play(move |mut ctx: Context<CommandResult>| async move {
+            let cat = Command::new("cat").stdin(input).report_on_end(&ctx.address(), |result| result);
+            let cat = Subprocess::start(cat).link(&mut ctx).await?;
             cat.write("a").await??;
             cat.write("bc").await??;
             cat.close_input();
-            assert_eq!(cat.result().await?.stdout.to_string(), expected);
+            assert_eq!(ctx.receive_message().await.stdout.to_string(), expected);
             Ok::<_, ExitReason>(())
         });
     }

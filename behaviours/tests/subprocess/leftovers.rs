@@ -7,8 +7,8 @@ use proscenium_behaviours::subprocess::{Command, CommandFailure, CommandStatus, 
 use proscenium_runtime::{Context, ExitReason, System};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, kill_process, setrlimit};
 
-use crate::common::{play, wait_until_reaped};
-use crate::victim::{Killed, Victim, children_of, guardian_of, say};
+use crate::common::{play, reaped};
+use crate::victim::{Killed, Victim, children_of, guarded_groups, guardian_of, say};
 
 const TIMES: usize = 200;
 
@@ -108,7 +108,7 @@ fn a_guardian_that_is_killed_is_replaced_by_one_that_knows_all() {
             }
         };
         kill(guardian);
-        wait_until_reaped(guardian);
+        block_on(reaped(guardian));
     }
     while guardian_of(victim.os_pid()).is_none() {}
     while victim.processes() < 10 {}
@@ -140,6 +140,17 @@ where
                 }
             }
             assert_eq!(ctx.system().dead_letter_count(), 0);
+            // A new guardian is told all that the old one knew.
+            let guardian = guardian_of(std::process::id()).expect("there is one");
+            kill(guardian);
+            reaped(guardian).await;
+            let groups = loop {
+                match guarded_groups(std::process::id()) {
+                    Some(groups) => break groups,
+                    None => future::yield_now().await,
+                }
+            };
+            assert_eq!(groups, 0);
         });
     };
     victim.pass();
@@ -171,7 +182,7 @@ fn nothing_is_left_of_a_command_whose_owner_is_killed() {
         let family = Subprocess::start(family).link(&mut ctx).await?;
         let os_pid = ctx.receive_message().await;
         ctx.exit(&family, ExitReason::Kill);
-        wait_until_reaped(os_pid);
+        reaped(os_pid).await;
         assert_eq!(family.address().exited().await, ExitReason::Killed);
         Ok(())
     });
@@ -202,7 +213,7 @@ fn the_end_of_a_system_is_the_end_of_its_commands_and_its_guardian() {
             });
             let sleep = block_on(is_started.recv()).unwrap();
             drop(system);
-            wait_until_reaped(sleep);
+            block_on(reaped(sleep));
             while !children_of(std::process::id()).is_empty() {
                 std::thread::yield_now();
             }

@@ -1,6 +1,8 @@
 //! What becomes of what a command writes.
 
-use proscenium_behaviours::subprocess::{Command, CommandStatus, Frame, FrameError, Output, Prefix, Subprocess};
+use proscenium_behaviours::subprocess::{
+    Command, CommandResult, CommandStatus, Frame, FrameError, Output, Prefix, Subprocess,
+};
 use proscenium_runtime::{Context, Event, ExitReason, Mailbox, SpawnOptions, System};
 use slog::{Drain, KV, Level, Logger, OwnedKVList, Record, o};
 
@@ -42,6 +44,7 @@ fn a_frame_that_is_none_stops_the_command() {
     assert_eq!(too_long.to_string(), "has written a frame of 24942 bytes, where at most 100 are allowed");
     let incomplete = CommandStatus::BadOutput(FrameError::Incomplete { missing: 2 });
     assert_eq!(broken("exec 2>&1; printf '\\000\\003a'; exec >&- 2>&-; exec sleep 1000"), incomplete);
+    assert_eq!(broken("printf '\\000\\003a'"), incomplete, "though it exits with 0");
 }
 
 #[test]
@@ -139,11 +142,12 @@ impl slog::Serializer for Keys {
 fn what_it_writes_is_logged_with_its_command_and_stream_and_no_secret() {
     let (record, records) = async_channel::unbounded();
     let system = System::builder("logging").logger(Logger::root(Written(record), o!())).build().unwrap();
-    let outcome = system.run(|mut ctx: Context<()>| async move {
+    let outcome = system.run(|mut ctx: Context<CommandResult>| async move {
         let chatty = Command::shell("echo \"token is $1\"; echo careful >&2").arg("t0ken").hide("t0ken");
         let chatty = chatty.stdout(Output::lines().log(Level::Info)).stderr(Output::lines().log(Level::Warning));
-        let chatty = Subprocess::start(chatty).name("chatty").link(&mut ctx).await?;
-        assert_eq!(chatty.result().await?.stdout.to_string(), "token is t0ken\n");
+        let chatty = chatty.report_on_end(&ctx.address(), |result| result);
+        Subprocess::start(chatty).name("chatty").link(&mut ctx).await?;
+        assert_eq!(ctx.receive_message().await.stdout.to_string(), "token is t0ken\n");
         Ok::<_, ExitReason>(())
     });
     assert_eq!(outcome, Ok(()));

@@ -144,8 +144,9 @@ fn one_that_ends_in_order_when_it_is_asked_to_has_time_to_say_so() {
 
 #[test]
 fn one_that_is_paused_ends_when_it_is_stopped() {
-    let command = Command::shell("kill -STOP $$").timeout(Duration::from_millis(5)).grace(Duration::from_secs(60));
-    assert!(matches!(run(command).status, CommandStatus::TimedOut(_)));
+    let grace = Duration::from_secs(60);
+    let result = run(Command::shell("kill -STOP $$").timeout(Duration::from_millis(5)).grace(grace));
+    assert!(matches!(result.status, CommandStatus::TimedOut(_)) && result.duration < grace, "{result:?}");
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn to_give_up_waiting_kills_it_and_leaves_nothing() {
             };
             let waited = async { Some(command.run(&system).await) };
             assert!(futures_lite::future::or(waited, started).await.is_none());
-            crate::common::wait_until_reaped(os_pid);
+            crate::common::reaped(os_pid).await;
         }
     });
 }
@@ -183,4 +184,8 @@ fn what_is_hidden_is_shown_nowhere() {
     let command = Command::new("curl").args(["-u", "me:s3cret", "http://example.com"]).hide("s3cret");
     assert_eq!(command.to_string(), "curl -u me:… http://example.com");
     assert_eq!(format!("{command:?}"), r#"Command("curl -u me:… http://example.com")"#);
+    let failed = run(Command::shell("echo \"no such user: $1\" >&2; exit 1").arg("s3cret").hide("s3cret"));
+    assert!(failed.stderr.to_string().contains("s3cret"), "what is kept is as it was written");
+    let failure = failed.success().unwrap_err().to_string();
+    assert_eq!(failure, "`echo \"no such user: $1\" >&2; exit 1 …` exited with 1: no such user: …");
 }

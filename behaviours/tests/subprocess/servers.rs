@@ -9,7 +9,7 @@ use proscenium_behaviours::subprocess::{
 };
 use proscenium_runtime::{CallError, Context, Event, ExitReason, StartError};
 
-use crate::common::{Watched, play, wait_until_reaped};
+use crate::common::{Watched, play, reaped};
 
 #[test]
 fn its_end_is_normal_after_exit_0_and_otherwise_says_why() {
@@ -98,8 +98,8 @@ fn what_its_leader_leaves_behind_ends_with_it() {
         let command = Command::shell(line).stdout(Output::lines().to(&ctx.address(), |line| line.text()));
         let child = Subprocess::start(command).link(&mut ctx).await?;
         let left = ctx.receive_message().await.parse()?;
-        assert!(child.result().await?.is_success());
-        wait_until_reaped(left);
+        assert_eq!(child.address().exited().await, ExitReason::Normal);
+        reaped(left).await;
         Ok::<_, ExitReason>(())
     });
 }
@@ -113,7 +113,7 @@ fn a_message_that_cannot_be_made_ends_it_and_the_command() {
         let os_pid = child.os_pid().await?;
         let ExitReason::Panic(panic) = child.address().exited().await else { unreachable!("it panics") };
         assert!(panic.message().contains("no message"));
-        wait_until_reaped(os_pid);
+        reaped(os_pid).await;
         Ok::<_, ExitReason>(())
     });
 }
@@ -163,7 +163,7 @@ fn a_process_that_has_left_the_group_lives_on_and_does_not_hold_up_the_end() {
         let child = Subprocess::start(command).link(&mut ctx).await?;
         let daemon: i32 = ctx.receive_message().await.parse()?;
         child.close_input();
-        assert!(child.result().await?.is_success());
+        assert_eq!(child.address().exited().await, ExitReason::Normal);
         let daemon = rustix::process::Pid::from_raw(daemon).unwrap();
         rustix::process::kill_process(daemon, rustix::process::Signal::KILL)?;
         Ok::<_, ExitReason>(())

@@ -137,11 +137,20 @@ pub(crate) fn children_of(parent: u32) -> Vec<u32> {
 
 /// The shell that guards the commands of a program.
 pub(crate) fn guardian_of(program: u32) -> Option<u32> {
-    let is_guardian = |os_pid: &u32| {
-        let words = fs::read(format!("/proc/{os_pid}/cmdline")).unwrap_or_default();
-        words.split(|byte| *byte == 0).any(|word| word == b"proscenium-guardian")
-    };
-    children_of(program).into_iter().find(is_guardian)
+    children_of(program).into_iter().find(|os_pid| guardian_words(*os_pid).is_some())
+}
+
+/// How many groups the guardian of a program was told of at its start; `None` if there is none at the moment.
+pub(crate) fn guarded_groups(program: u32) -> Option<usize> {
+    children_of(program).into_iter().find_map(guardian_words)
+}
+
+/// How many words there are after its name, if the process is a guardian and lives.
+fn guardian_words(os_pid: u32) -> Option<usize> {
+    let text = fs::read_to_string(format!("/proc/{os_pid}/cmdline")).unwrap_or_default();
+    let mut words = text.trim_end_matches('\0').split('\0').skip_while(|word| *word != "proscenium-guardian");
+    words.next()?;
+    Some(words.count())
 }
 
 fn processes() -> Vec<u32> {
