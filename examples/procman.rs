@@ -4,7 +4,7 @@
 //! again, and with which environment. `procman/mod.rs` shows the tree. Run it in one terminal, and look at it from another:
 //!
 //! ```text
-//! cargo run --example procman                 run the services, with what they write as a log
+//! cargo run --example procman                 run the services, and print what they write
 //! cargo run --example procman -- --view       the same, with a view of all that is drawn anew as it changes
 //! cargo run --example procman -- status       what the running one does
 //! cargo run --example procman -- restart web

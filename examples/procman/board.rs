@@ -1,6 +1,7 @@
 //! What is known of each service.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Instant;
 
 use async_channel::Sender;
@@ -29,6 +30,17 @@ pub(super) enum State {
     Ended { reason: String },
 }
 
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            State::Starting => f.write_str("starting"),
+            State::Well { os_pid } => write!(f, "well, OS process {os_pid}"),
+            State::Unwell { complaint } => write!(f, "unwell: {complaint}"),
+            State::Ended { reason } => write!(f, "ended: {reason}"),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) name: String,
@@ -41,8 +53,9 @@ pub(super) struct Row {
     pub(super) wrote: String,
 }
 
-#[derive(Default)]
 pub(super) struct BoardServer {
+    /// Whether what it hears is printed, too.
+    prints: bool,
     rows: BTreeMap<String, Row>,
     /// Whose end will be heard of.
     processes: BTreeMap<Pid, String>,
@@ -50,11 +63,11 @@ pub(super) struct BoardServer {
 }
 
 impl GenServer for BoardServer {
-    type Args = ();
+    type Args = bool;
     type Message = Board;
 
-    async fn init(_args: (), _ctx: &mut Context<Board>) -> Result<Self, ExitReason> {
-        Ok(BoardServer::default())
+    async fn init(prints: bool, _ctx: &mut Context<Board>) -> Result<Self, ExitReason> {
+        Ok(BoardServer { prints, rows: BTreeMap::new(), processes: BTreeMap::new(), followers: Vec::new() })
     }
 
     async fn handle(&mut self, message: Board, ctx: &mut Context<Board>) -> Result<(), ExitReason> {
@@ -67,6 +80,7 @@ impl GenServer for BoardServer {
                 self.change(name, state, ctx.system().now());
             }
             Board::Wrote(name, line) => {
+                self.print(&name, &line);
                 if let Some(row) = self.rows.get_mut(&name) {
                     row.wrote = line;
                 }
@@ -98,5 +112,13 @@ impl BoardServer {
         row.state = state;
         row.since = now;
         self.followers.retain(|follower| follower.try_send(row.clone()).is_ok());
+        let said = row.state.to_string();
+        self.print(&name, &format!("({said})"));
+    }
+
+    fn print(&self, name: &str, line: &str) {
+        if self.prints {
+            println!("{name:<14} | {line}");
+        }
     }
 }

@@ -23,13 +23,15 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use program::Screen;
+
 const USAGE: &str = "\
 usage: procman [--file FILE] [--view | check | status | restart NAME]
 
 Runs the services that FILE describes, which is examples/procman.ron unless given, until it is told to stop.
 SIGHUP reads the file anew, and stops and starts what has changed.
 
-  --view         draws how the services are, again and again, in place of their log
+  --view         draws how the services are, again and again, in place of what they write
   check          reads the file, and tells what is wrong with it
   status         tells how the services of the procman are that runs with this file
   restart NAME   stops a service of that procman, and starts it again";
@@ -37,9 +39,7 @@ SIGHUP reads the file anew, and stops and starts what has changed.
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
-    Run {
-        with_view: bool,
-    },
+    Run(Screen),
     Check,
     /// One for the procman that runs.
     Ask(String),
@@ -57,7 +57,7 @@ impl Request {
                     file = args.next().ok_or("--file stands without a file")?.into();
                     continue;
                 }
-                "--view" => Request::Run { with_view: true },
+                "--view" => Request::Run(Screen::View),
                 "check" => Request::Check,
                 "status" => Request::Ask("status".into()),
                 "restart" => Request::Ask(format!("restart {}", args.next().ok_or("restart what?")?)),
@@ -68,7 +68,7 @@ impl Request {
                 return Err("one thing at a time".into());
             }
         }
-        Ok((file, request.unwrap_or(Request::Run { with_view: false })))
+        Ok((file, request.unwrap_or(Request::Run(Screen::Lines))))
     }
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn main(args: impl Iterator<Item = String>) -> ExitCode {
         }
     };
     let answer = match request {
-        Request::Run { with_view } => return program::run(file, with_view),
+        Request::Run(screen) => return program::run(file, screen),
         Request::Check => match settings::read(&file) {
             Ok(tree) => Ok(format!("{} children, and nothing is wrong with them", tree.paths().len())),
             Err(mistakes) => Err(mistakes.to_string()),

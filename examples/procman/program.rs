@@ -11,19 +11,37 @@ use slog::{Discard, Logger, o};
 use super::board::{Board, BoardServer};
 use super::{control, settings, view};
 
-pub(super) fn run(file: PathBuf, with_view: bool) -> ExitCode {
-    let procman = ApplicationSpec::new("procman", Procman { file, with_view, services: None });
-    let release = Release::new("procman").permanent(procman);
-    // A log would be drawn over.
-    let silent = |system: proscenium::Builder| system.logger(Logger::root(Discard, o!()));
-    if with_view { release.system(silent).run() } else { release.run() }
+/// What is shown meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Screen {
+    /// What the services write, and what becomes of them, line by line.
+    Lines,
+    /// The board, drawn again and again.
+    View,
+    #[cfg(test)]
+    Nothing,
+}
+
+pub(super) fn run(file: PathBuf, screen: Screen) -> ExitCode {
+    let release = Release::new("procman").permanent(ApplicationSpec::new("procman", Procman::new(file, screen)));
+    match screen {
+        // Reports would be drawn over.
+        Screen::View => release.system(|system| system.logger(Logger::root(Discard, o!()))).run(),
+        _ => release.run(),
+    }
 }
 
 #[derive(Clone)]
 pub(super) struct Procman {
-    pub(super) file: PathBuf,
-    pub(super) with_view: bool,
-    pub(super) services: Option<TreeRef>,
+    file: PathBuf,
+    screen: Screen,
+    services: Option<TreeRef>,
+}
+
+impl Procman {
+    pub(super) fn new(file: PathBuf, screen: Screen) -> Self {
+        Procman { file, screen, services: None }
+    }
 }
 
 impl Application for Procman {
@@ -35,9 +53,9 @@ impl Application for Procman {
         self.services = Some(services.clone());
         let (file, theirs) = (self.file.clone(), services.clone());
         let listen = move |ctx| control::listen(ctx, file.clone(), theirs.clone());
-        let view = self.with_view.then(|| ChildSpec::new("view", process(view::draw)));
+        let view = (self.screen == Screen::View).then(|| ChildSpec::new("view", process(view::draw)));
         Ok(Supervisor::one_for_all()
-            .child(ChildSpec::new("board", BoardServer::start(()).name("board")))
+            .child(ChildSpec::new("board", BoardServer::start(self.screen == Screen::Lines).name("board")))
             .child(ChildSpec::new("control", process(listen)))
             .children(view)
             .child(ChildSpec::new("services", services)))
@@ -52,7 +70,8 @@ impl Application for Procman {
         };
         let names = tree.paths().iter().filter_map(|path| path.id().map(str::to_owned)).collect();
         match services.reload(tree).await {
-            Ok(plan) => slog::info!(logger, "reloaded"; "plan" => %plan),
+            Ok(plan) if self.screen == Screen::Lines => println!("{}", format!("reloaded:\n{plan}").trim_end()),
+            Ok(_) => {}
             Err(error) => slog::error!(logger, "a reload has failed"; "reason" => %error),
         }
         app.system().named("board").cast(Board::Only(names));

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use proscenium::prelude::*;
 use proscenium::subprocess::{Output, Subprocess};
-use slog::Level;
 use smol::future;
 
 use super::board::{Board, State};
@@ -44,7 +43,7 @@ impl GenServer for Service {
         }
         let output = || {
             let name = settings.name.clone();
-            Output::lines().keep(4096).log(Level::Info).to(&board, move |line| Board::Wrote(name.clone(), line.text()))
+            Output::lines().keep(4096).to(&board, move |line| Board::Wrote(name.clone(), line.text()))
         };
         let command = settings.command().stdout(output()).stderr(output());
         let command = Subprocess::start(command).label(&settings.name).link(ctx).await?;

@@ -13,7 +13,7 @@ use proscenium::subprocess::Command;
 use smol::future;
 
 use super::board::{Board, Row, State};
-use super::program::Procman;
+use super::program::{Procman, Screen};
 use super::{Request, control, settings, view};
 
 /// A folder of this test's own, gone when it is dropped.
@@ -59,7 +59,7 @@ where
     let outcome = System::new("procman").run(|mut ctx: Context<()>| async move {
         // It is there until all has stopped.
         let folder = Arc::new(folder);
-        let procman = Procman { file: folder.file(), with_view: false, services: None };
+        let procman = Procman::new(folder.file(), Screen::Nothing);
         let specs = [ApplicationSpec::new("procman", procman)];
         let applications = Applications::start_link(specs, Environment::new(), &mut ctx).await?;
         applications.ensure_all_started(["procman"], Restart::Permanent).await?;
@@ -247,7 +247,7 @@ fn one_that_never_becomes_well_does_not_start_and_leaves_nothing() {
     let never = service("never", "exec sleep 1000", "check: Command(\"echo no >&2; false\"), patience: \"50ms\"");
     folder.write("OneForOne", &[never]);
     let outcome = System::new("procman").run(|mut ctx: Context<()>| async move {
-        let specs = [ApplicationSpec::new("procman", Procman { file, with_view: false, services: None })];
+        let specs = [ApplicationSpec::new("procman", Procman::new(file, Screen::Nothing))];
         let applications = Applications::start_link(specs, Environment::new(), &mut ctx).await?;
         applications.ensure_all_started(["procman"], Restart::Permanent).await?;
         Ok(())
@@ -289,8 +289,8 @@ worker         starting             1:01:01      1
 #[test]
 fn the_command_line_asks_for_one_thing() {
     let parse = |line: &str| Request::parse(line.split_whitespace().map(String::from)).map(|(_, request)| request);
-    assert_eq!(parse(""), Ok(Request::Run { with_view: false }));
-    assert_eq!(parse("--file x.ron --view"), Ok(Request::Run { with_view: true }));
+    assert_eq!(parse(""), Ok(Request::Run(Screen::Lines)));
+    assert_eq!(parse("--file x.ron --view"), Ok(Request::Run(Screen::View)));
     assert_eq!(parse("restart web"), Ok(Request::Ask("restart web".into())));
     assert_eq!(parse("status check"), Err("one thing at a time".into()));
     assert_eq!(parse("restart"), Err("restart what?".into()));
