@@ -1,5 +1,6 @@
 //! One thread and a seed: the same seed runs the same processes in the same order.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -18,28 +19,31 @@ pub(crate) struct Simulation {
 
 struct Ready {
     rng: Rng,
-    tasks: Vec<Runnable>,
+    /// Whether they run as they come, whatever the seed.
+    in_turn: bool,
+    tasks: VecDeque<Runnable>,
     stopped: bool,
 }
 
 impl Simulation {
     pub(crate) fn new(seed: u64) -> Self {
-        let ready = Ready { rng: Rng::with_seed(seed), tasks: Vec::new(), stopped: false };
+        let ready = Ready { rng: Rng::with_seed(seed), in_turn: false, tasks: VecDeque::new(), stopped: false };
         Simulation { ready: Arc::new(Lock::new(ready)) }
+    }
+
+    /// From now on tasks run in the order in which they became ready.
+    pub(crate) fn run_in_turn(&self) {
+        self.ready.lock().in_turn = true;
     }
 
     /// Runs one task that is ready, as the seed picks it, once. Returns whether there was one.
     pub(crate) fn step(&self) -> bool {
-        let mut ready = self.ready.lock();
-        if ready.tasks.is_empty() {
-            return false;
-        }
-        let count = ready.tasks.len();
-        let pick = ready.rng.usize(..count);
-        let task = ready.tasks.swap_remove(pick);
-        drop(ready);
-        task.run();
-        true
+        // The lock is free before the task runs.
+        let next = self.ready.lock().next();
+        next.is_some_and(|task| {
+            task.run();
+            true
+        })
     }
 
     /// Queues a task; gives it back once the simulation has stopped.
@@ -48,8 +52,18 @@ impl Simulation {
         if ready.stopped {
             return Some(task);
         }
-        ready.tasks.push(task);
+        ready.tasks.push_back(task);
         None
+    }
+}
+
+impl Ready {
+    fn next(&mut self) -> Option<Runnable> {
+        match self.tasks.len() {
+            0 => None,
+            _ if self.in_turn => self.tasks.pop_front(),
+            count => self.tasks.swap_remove_back(self.rng.usize(..count)),
+        }
     }
 }
 

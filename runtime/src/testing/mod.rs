@@ -189,6 +189,30 @@ impl TestSystem {
         self.seed
     }
 
+    /// From now on processes run in the order in which they became ready, as on one of Erlang's schedulers, and not as the
+    /// seed picks them. It is one order of many, and for comparing with another system that has it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(7);
+    /// test.run_in_turn();
+    /// let mut reader = test.probe::<u8>();
+    /// for number in 0..100 {
+    ///     let reader = reader.address();
+    ///     test.spawn(move |_ctx: Context<()>| async move { reader.cast(number) });
+    /// }
+    /// for number in 0..100 {
+    ///     reader.expect_message(number);
+    /// }
+    /// ```
+    pub fn run_in_turn(&self) {
+        self.simulation.run_in_turn();
+    }
+
     /// How much virtual time has passed.
     pub fn elapsed(&self) -> Duration {
         self.clock.elapsed()
