@@ -141,7 +141,7 @@ class Generator:
         elif pick < 0.44:
             self.say("kill", child)
         elif pick < 0.53:
-            self.next_start(worker)
+            self.next_start(home, worker)
         elif pick < 0.60:
             self.on_stop(home, worker)
         elif pick < 0.66:
@@ -163,9 +163,11 @@ class Generator:
         else:
             self.say("count", sup)
 
-    def next_start(self, worker):
+    def next_start(self, parent, worker):
         rng = self.rng
-        self.say("next_start", worker, *[rng.choice(["error", "error", "ok", "ignore"]) for _ in range(rng.randint(1, 4))])
+        # OTP's pool does not survive a child that ignores its restart.
+        outcomes = ["error", "error", "ok"] + ["ignore"] * (parent not in self.pools)
+        self.say("next_start", worker, *[rng.choice(outcomes) for _ in range(rng.randint(1, 4))])
 
     def on_stop(self, parent, worker):
         how = self.rng.choice(["clean", "slow:15", "slow:150", "stubborn", "crash", "normal"])

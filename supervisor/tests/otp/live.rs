@@ -4,11 +4,12 @@ use std::env;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::cases::{folder, parts};
-use super::runner;
+use super::runner::{self, Order};
 
 /// How many oracles work side by side: they mostly wait.
 const ORACLES: usize = 8;
@@ -27,7 +28,7 @@ fn fresh_scenarios_end_as_in_otp_where_it_is_installed() {
     let files: Vec<PathBuf> = seeds.clone().map(|seed| generate(seed, &folder)).collect();
     let (mut compared, mut different) = (0, Vec::new());
     for (file, otp) in oracle(&files) {
-        let ours = runner::trace(&fs::read_to_string(&file).unwrap(), 1).unwrap();
+        let ours = runner::trace(&fs::read_to_string(&file).unwrap(), Order::InTurn).unwrap();
         compared += 1;
         if ours != otp {
             different.push(file);
@@ -65,17 +66,16 @@ fn generate(seed: u64, into: &Path) -> PathBuf {
 /// What OTP does with each.
 fn oracle(files: &[PathBuf]) -> Vec<(String, String)> {
     let share = files.len().div_ceil(ORACLES).max(1);
-    let ask = |files: &[PathBuf]| {
-        let mut command = Command::new("escript");
-        command.arg(folder().join("oracle.escript")).args(files).stdout(Stdio::piped());
-        // Of one file alone it does not tell the name.
-        let head = if files.len() == 1 { format!("## {}\n", files[0].display()) } else { String::new() };
-        (head, command.spawn().unwrap())
-    };
-    let oracles: Vec<(String, Child)> = files.chunks(share).map(ask).collect();
-    let answer = |(head, oracle): (String, Child)| {
-        let output = oracle.wait_with_output().unwrap();
-        parts(&(head + &String::from_utf8_lossy(&output.stdout)))
-    };
-    oracles.into_iter().flat_map(answer).collect()
+    thread::scope(|scope| {
+        let oracles: Vec<_> = files.chunks(share).map(|files| scope.spawn(|| ask(files))).collect();
+        oracles.into_iter().flat_map(|oracle| oracle.join().unwrap()).collect()
+    })
+}
+
+fn ask(files: &[PathBuf]) -> Vec<(String, String)> {
+    let output = Command::new("escript").arg(folder().join("oracle.escript")).args(files).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Of one file alone it does not tell the name.
+    let head = if files.len() == 1 { format!("## {}\n", files[0].display()) } else { String::new() };
+    parts(&(head + &String::from_utf8_lossy(&output.stdout)))
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env escript
-%%! -kernel logger_level none
+%%! -kernel logger_level none +S 1:1
 %% What Erlang/OTP's own `supervisor` does with a scenario.
 %%
 %% usage: escript oracle.escript SCENARIO...     (format: README.md beside this file)
 %% Prints the trace on standard output. With several files, each trace follows a line `## FILE`.
 -mode(compile).
--export([sup_start/1, child_start/1, init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
+-export([sup_start/1, pool_start/1, child_start/1, init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 main([File]) -> run(File);
 main(Files) when Files =/= [] ->
@@ -17,7 +17,8 @@ run(File) ->
     Lines = [string:lexemes(L, " \t") || L0 <- string:split(binary_to_list(Bin), "\n", all),
                                          L <- [hd(string:split(L0, "#"))], string:trim(L) =/= ""],
     {Decls, ["run"], Commands} = split(Lines),
-    Director = spawn(fun() -> director(#{}) end),
+    Director = spawn_opt(fun() -> director(#{}) end, [{min_heap_size, 4000000}]),
+    have_room(1000000),
     register(director, Director),
     tell({specs, decls(Decls)}),
     [Root | _] = [Id || ["sup", Id | _] <- Decls],
@@ -32,6 +33,9 @@ run(File) ->
     unregister(director),
     exit(Director, kill),
     flush().
+
+%% Who collects garbage gives its turn away. Who has room never does: so processes run in an order that is theirs alone.
+have_room(Words) -> process_flag(min_heap_size, Words), erlang:garbage_collect().
 
 split(Lines) ->
     {D, [Run | C]} = lists:splitwith(fun(L) -> L =/= ["run"] end, Lines),
@@ -65,8 +69,9 @@ child_spec(Id, Opts) ->
       significant => maps:get(significant, Opts, "false") =:= "true",
       type => case Kind of child -> worker; _ -> supervisor end, modules => dynamic,
       start => case Kind of
-                   child -> {?MODULE, child_start, [Id]};
-                   _ -> {?MODULE, sup_start, [Id]}
+                   sup -> {?MODULE, sup_start, [Id]};
+                   pool -> {?MODULE, pool_start, [Id]};
+                   child -> {?MODULE, child_start, [Id]}
                end}.
 
 %% What all children of a pool have in common; the id comes with the request.
@@ -83,27 +88,27 @@ shutdown(Ms) -> list_to_integer(Ms).
 
 step(Cmd) ->
     io:format("> ~s~n", [lists:join(" ", Cmd)]),
-    Orphans = leaves_orphans(Cmd),
     Result = command(Cmd),
     settle(),
-    [io:format("~s~n", [E]) || E <- events(Orphans)],
+    [io:format("~s~n", [E]) || E <- events(Cmd)],
     case lists:sort(ask(take_gone)) of
         [] -> ok;
         Gone -> io:format("gone ~s~n", [lists:join(" ", Gone)])
     end,
     case Result of none -> ok; R -> io:format("= ~s~n", [R]) end.
 
-%% Workers hear of the end of a killed supervisor before anything else happens, and stop in the order in which they are told.
-%% Supervisors among its children stop what they have beside whatever its own supervisor does: in no order.
-leaves_orphans(["kill", Id]) -> ask({has_supervisors, Id});
-leaves_orphans(_) -> false.
+%% Children of a pool stop in no order, and beside whoever stops at the same time: whom a killed supervisor leaves behind does.
+events(Cmd) ->
+    Events = [lists:flatten(E) || E <- ask(take_events)],
+    case leaves_pools(Cmd) of
+        true ->
+            {Stops, Starts} = lists:partition(fun(E) -> lists:prefix("stop ", E) end, Events),
+            lists:sort(Stops) ++ Starts;
+        false -> sort_runs(Events)
+    end.
 
-events(killed) -> [lists:flatten(E) || E <- ask(take_events)];
-events(false) -> sort_runs([lists:flatten(E) || E <- ask(take_events)]);
-events(true) ->
-    {Stops, Starts} = lists:partition(fun(E) -> lists:prefix("stop ", E) end,
-                                      [lists:flatten(E) || E <- ask(take_events)]),
-    lists:sort(Stops) ++ Starts.
+leaves_pools(["kill", Id]) -> ask({leaves_pools, Id});
+leaves_pools(_) -> false.
 
 %% Children of a pool that stop together do so in no order.
 sort_runs(Events) -> sort_runs(Events, "", []).
@@ -294,11 +299,10 @@ answer({in_pool, Id, Pool}, _, S = #{pools := P}) -> {ok, S#{pools := P#{Id => P
 answer({pool_of, Id}, _, S = #{pools := P}) -> {maps:get(Id, P, ""), S};
 answer({is_pool, Id}, _, S = #{specs := Specs}) ->
     {case Specs of #{Id := #{kind := pool}} -> true; _ -> false end, S};
-answer({has_supervisors, Id}, _, S = #{specs := Specs, pids := Pids}) ->
-    Below = [C || C <- maps:keys(Pids), is_supervisor(C, S), maps:get(parent, maps:get(C, Specs)) =:= Id],
-    {case is_supervisor(Id, S) of true when Below =:= [] -> killed; Is -> Is end, S};
-answer(supervisors, _, S = #{ids := Ids, suspended := M}) ->
-    {[Pid || {Pid, Id} <- maps:to_list(Ids), is_supervisor(Id, S), not maps:get(Id, M, false)], S};
+answer({leaves_pools, Id}, _, S = #{specs := Specs}) ->
+    {is_supervisor(Id, S) andalso [pool || #{kind := pool} <- maps:values(Specs)] =/= [], S};
+answer(supervisors, _, S = #{pids := P, suspended := M}) ->
+    {[Pid || {Id, Pid} <- lists:sort(maps:to_list(P)), is_supervisor(Id, S), not maps:get(Id, M, false)], S};
 answer(take_events, _, S = #{events := E}) -> {lists:reverse(E), S#{events := []}};
 answer(take_gone, _, S = #{gone := G}) -> {G, S#{gone := []}};
 answer(counter, _, S = #{counter := C}) -> {C, S}.
@@ -311,12 +315,14 @@ first(Opts) ->
 
 %% ---- the processes under test ----------------------------------------------------------------
 
-sup_start(Id) -> supervisor:start_link(?MODULE, {case ask({is_pool, Id}) of true -> pool; false -> sup end, Id}).
+sup_start(Id) -> supervisor:start_link(?MODULE, {sup, Id}).
+pool_start(Id) -> supervisor:start_link(?MODULE, {pool, Id}).
 child_start(Id) -> gen_server:start_link(?MODULE, {child, Id}, []).
 
 init({sup, Id}) ->
     {Opts, Children} = ask({children, Id}),
     ask({started, Id}),
+    have_room(20000),
     tell({event, "start " ++ Id}),
     {ok, {#{strategy => list_to_atom(maps:get(strategy, Opts, "one_for_one")),
             intensity => list_to_integer(maps:get(intensity, Opts, "1")),
@@ -325,6 +331,7 @@ init({sup, Id}) ->
 init({pool, Id}) ->
     {Opts, []} = ask({children, Id}),
     ask({started, Id}),
+    have_room(20000),
     tell({event, "start " ++ Id}),
     {ok, {#{strategy => simple_one_for_one,
             intensity => list_to_integer(maps:get(intensity, Opts, "1")),
@@ -334,6 +341,7 @@ init({child, Id}) ->
     case ask({outcome, Id}) of
         "ok" ->
             How = ask({started, Id}),
+            have_room(20000),
             tell({event, "start " ++ Id}),
             {ok, {Id, How}};
         "error" -> tell({event, "start " ++ Id ++ " error"}), {stop, boom};

@@ -1,4 +1,6 @@
 //! Tells each process what to do when it starts and stops, and writes down what was seen.
+//!
+//! It takes a turn of its own for all that the oracle's director takes one for, so that run in turn both see the same order.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,7 +15,7 @@ use super::parse::{Declaration, Kind, Scenario};
 #[derive(Clone)]
 pub(crate) struct Director {
     notes: Arc<Mutex<Notes>>,
-    coroner: Address<Watch>,
+    process: Address<Turn>,
 }
 
 #[derive(Default)]
@@ -29,7 +31,7 @@ struct Notes {
     pools: BTreeMap<String, String>,
     /// Whom each supervisor is linked to, and who each of those is.
     links: BTreeMap<Pid, Links>,
-    linked: BTreeMap<u32, String>,
+    linked: BTreeMap<u32, Pid>,
     incarnations: u32,
     events: Vec<String>,
     gone: Vec<String>,
@@ -73,8 +75,8 @@ impl Director {
             ..Notes::default()
         }));
         let theirs = notes.clone();
-        let coroner = system.spawn(move |ctx| certify(ctx, theirs));
-        Director { notes, coroner }
+        let process = system.spawn(move |ctx| take_turns(ctx, theirs));
+        Director { notes, process }
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -147,29 +149,37 @@ impl Director {
         let mut notes = self.notes();
         notes.events.push(event);
         notes.seen += 1;
+        drop(notes);
+        self.process.cast(Turn::Event);
     }
 
     pub(crate) fn saw_end(&self, id: &str, reason: &ExitReason) {
         self.notes().saw_end(id, reason);
     }
 
-    /// A process is about to start, linked to its supervisor.
-    pub(crate) async fn links(&self, supervisor: Pid, id: &str) -> Link {
-        // Who has ended has lost its link by now; the coroner must know that, too.
-        self.ask(None).await;
-        self.notes().link(supervisor, id)
+    /// A process is starting, linked to its supervisor, if that is one of the tree.
+    pub(crate) async fn links(&self, supervisor: Option<Pid>, pid: Pid) -> Option<Link> {
+        // Who has ended has lost its link by now; that must be known here, too.
+        self.turn().await;
+        supervisor.map(|supervisor| self.notes().link(supervisor, pid))
     }
 
     /// Its start has failed.
-    pub(crate) fn unlinks(&self, link: Link) {
-        self.notes().unlink(link);
+    pub(crate) fn unlinks(&self, link: Option<Link>) {
+        if let Some(link) = link {
+            self.notes().unlink(link);
+        }
     }
 
-    /// Those who are linked to a supervisor, in the order in which Erlang would tell them of its end.
-    pub(crate) fn told_by(&self, supervisor: Pid) -> Vec<String> {
+    /// Those who are linked to a process, in the order in which Erlang would tell them of its end.
+    pub(crate) fn told_by(&self, alive: &Alive) -> Vec<Pid> {
         let notes = self.notes();
-        let numbers = notes.links.get(&supervisor).map(Links::told).unwrap_or_default();
-        numbers.iter().filter_map(|number| notes.linked.get(number).cloned()).collect()
+        let numbers = notes.links.get(&alive.pid).map(Links::told).unwrap_or_default();
+        let pid = |number: &u32| match number {
+            0 => alive.link.map(|link| link.supervisor),
+            _ => notes.linked.get(number).copied(),
+        };
+        numbers.iter().filter_map(pid).collect()
     }
 
     /// A process has started; by the time this returns, its end will be noticed.
@@ -179,20 +189,28 @@ impl Director {
         self.ask(Some(pid)).await;
     }
 
-    async fn ask(&self, pid: Option<Pid>) {
-        let watched = self.coroner.call(|watched| Watch { pid, watched }).await;
-        watched.expect("the coroner outlives everybody");
+    /// Waits until all that was said before is written down.
+    pub(crate) async fn turn(&self) {
+        self.ask(None).await;
+    }
+
+    async fn ask(&self, monitor: Option<Pid>) {
+        let done = self.process.call(|done| Turn::Ask { monitor, done }).await;
+        done.expect("the director outlives everybody");
     }
 
     /// The youngest incarnation, if it lives.
     pub(crate) fn find(&self, id: &str) -> Option<Alive> {
-        self.notes().alive.iter().rfind(|alive| alive.id == id).cloned()
+        let notes = self.notes();
+        notes.alive.iter().find(|alive| alive.id == id && notes.is_youngest(alive)).cloned()
     }
 
-    /// All supervisors that live.
+    /// All supervisors that live and have no younger incarnation, by id.
     pub(crate) fn supervisors(&self) -> Vec<Alive> {
-        let mut supervisors = self.notes().alive.clone();
-        supervisors.retain(|alive| !matches!(alive.role, Role::Worker(_)));
+        let notes = self.notes();
+        let is_wanted = |alive: &&Alive| notes.is_youngest(alive) && !matches!(alive.role, Role::Worker(_));
+        let mut supervisors: Vec<Alive> = notes.alive.iter().filter(is_wanted).cloned().collect();
+        supervisors.sort_by(|a, b| a.id.cmp(&b.id));
         supervisors
     }
 
@@ -214,7 +232,7 @@ impl Director {
 }
 
 impl Notes {
-    fn link(&mut self, supervisor: Pid, id: &str) -> Link {
+    fn link(&mut self, supervisor: Pid, pid: Pid) -> Link {
         self.incarnations += 1;
         let child = self.incarnations;
         let links = self.links.entry(supervisor).or_insert_with(|| {
@@ -224,7 +242,7 @@ impl Notes {
             links
         });
         links.insert(child);
-        self.linked.insert(child, id.to_owned());
+        self.linked.insert(child, pid);
         Link { supervisor, child }
     }
 
@@ -232,6 +250,10 @@ impl Notes {
         if let Some(links) = self.links.get_mut(&link.supervisor) {
             links.remove(link.child);
         }
+    }
+
+    fn is_youngest(&self, alive: &Alive) -> bool {
+        self.last.get(&alive.id) == Some(&alive.pid)
     }
 
     fn saw_start(&mut self, alive: Alive) {
@@ -245,20 +267,22 @@ impl Notes {
     }
 }
 
-/// Asks the coroner to write down the end of a process, if any, and waits until it has written down all that came before.
-struct Watch {
-    pid: Option<Pid>,
-    watched: Reply<()>,
+/// What the director's process is sent.
+enum Turn {
+    /// There is a new event.
+    Event,
+    /// Somebody waits for a turn; if told so, it writes down the end of a process from then on.
+    Ask { monitor: Option<Pid>, done: Reply<()> },
 }
 
-async fn certify(mut ctx: Context<Watch>, notes: Arc<Mutex<Notes>>) {
+async fn take_turns(mut ctx: Context<Turn>, notes: Arc<Mutex<Notes>>) {
     loop {
         match ctx.receive().await {
-            Event::Message(Watch { pid, watched }) => {
-                if let Some(pid) = pid {
+            Event::Message(Turn::Ask { monitor, done }) => {
+                if let Some(pid) = monitor {
                     ctx.monitor(pid);
                 }
-                watched.send(());
+                done.send(());
             }
             Event::Down(down) => {
                 let mut notes = notes.lock().expect("nobody panics under it");
@@ -270,7 +294,7 @@ async fn certify(mut ctx: Context<Watch>, notes: Arc<Mutex<Notes>>) {
                     notes.saw_end(&ended.id, &down.reason);
                 }
             }
-            Event::Exit(_) => {}
+            Event::Message(Turn::Event) | Event::Exit(_) => {}
         }
     }
 }

@@ -15,25 +15,42 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proscenium_runtime::testing::TestSystem;
-use proscenium_runtime::{Context, Event, EventRef, ExitReason, Pid, StartError};
+use proscenium_runtime::{Context, Event, EventRef, ExitReason, Pid};
 use proscenium_supervisor::{DynamicRef, SupervisorRef};
 
 use director::{Alive, Director, Role};
 use gate::Gate;
-use parse::{Options, Scenario, number};
+use parse::{Kind, Options, Scenario, number};
 
-/// The trace of the scenario in `text`, with processes run in the order that `seed` picks.
-pub(crate) fn trace(text: &str, seed: u64) -> Result<String, String> {
+/// In which order processes run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    /// Whoever could run first runs first, as on one scheduler of Erlang's.
+    InTurn,
+    /// As a seed picks them.
+    Seed(u64),
+}
+
+/// The trace of the scenario in `text`.
+pub(crate) fn trace(text: &str, order: Order) -> Result<String, String> {
     let scenario = Scenario::parse(text)?;
     let play = |mut ctx: Context<()>| async move {
         ctx.trap_exit(true);
         let director = Director::new(ctx.system(), &scenario);
-        let mut stage =
-            Stage { ctx, director, root: scenario.root.clone(), suspended: BTreeMap::new(), trace: String::new() };
+        let has_pools = scenario.declarations.iter().any(|declaration| declaration.kind == Kind::Pool);
+        let root = scenario.root.clone();
+        let mut stage = Stage { ctx, director, root, has_pools, suspended: BTreeMap::new(), trace: String::new() };
         stage.play(&scenario.commands).await?;
         Ok(stage.trace)
     };
-    TestSystem::new(seed).run(play)
+    match order {
+        Order::InTurn => {
+            let test = TestSystem::new(1);
+            test.run_in_turn();
+            test.run(play)
+        }
+        Order::Seed(seed) => TestSystem::new(seed).run(play),
+    }
 }
 
 struct Stage {
@@ -41,6 +58,7 @@ struct Stage {
     ctx: Context<()>,
     director: Director,
     root: String,
+    has_pools: bool,
     suspended: BTreeMap<String, Gate>,
     trace: String,
 }
@@ -60,14 +78,12 @@ impl Stage {
 
     async fn step(&mut self, command: &[&str]) -> Result<(), String> {
         self.write("> ", &command.join(" "));
-        let orphans = self.orphans_of(command);
         let result = self.command(command).await?;
         self.settle().await;
         let mut events = self.director.take_events();
-        match orphans {
-            Orphans::Nobody => self.sort_pools(&mut events),
-            Orphans::Workers(told) => sort_orphans(&mut events, &told),
-            Orphans::Trees => sort_stops(&mut events),
+        match command {
+            ["kill", id] if self.has_pools && self.director.is_supervisor(id) => sort_stops(&mut events),
+            _ => self.sort_pools(&mut events),
         }
         for event in events {
             self.write("", &event);
@@ -80,17 +96,6 @@ impl Stage {
             self.write("= ", &result);
         }
         Ok(())
-    }
-
-    /// Whom the command leaves behind.
-    fn orphans_of(&self, command: &[&str]) -> Orphans {
-        let killed = match command {
-            ["kill", id] if self.director.is_supervisor(id) => self.director.find(id),
-            _ => None,
-        };
-        let Some(killed) = killed else { return Orphans::Nobody };
-        let told = self.director.told_by(killed.pid);
-        if told.iter().any(|id| self.director.is_supervisor(id)) { Orphans::Trees } else { Orphans::Workers(told) }
     }
 
     /// Children of a pool that stop together do so in no order.
@@ -118,6 +123,7 @@ impl Stage {
             ["sleep", millis] => self.ctx.sleep(Duration::from_millis(number(millis).into())).await,
             ["align"] => self.align().await,
             [_, id, ..] => {
+                self.director.turn().await;
                 return match self.director.find(id) {
                     Some(alive) => self.command_to(alive, command).await,
                     None => Ok(Some("not_running".to_owned())),
@@ -140,6 +146,7 @@ impl Stage {
             }
             (["kill", _], _) => {
                 self.ctx.exit(alive.pid, ExitReason::Kill);
+                self.nudge_links_of(&alive);
                 self.ended(alive.pid).await;
             }
             (["suspend", _], Role::Supervisor(supervisor)) => {
@@ -212,19 +219,17 @@ impl Stage {
     }
 
     async fn start(&mut self) -> String {
-        let started = tree::supervisor(&self.director, &self.root).start_link(&mut self.ctx).await;
-        match started {
+        let (root, opening) = tree::supervisor(&self.director, &self.root, None);
+        match root.start_link(&mut self.ctx).await {
             Ok(root) => {
-                let pid = root.pid().expect("it is known by its pid");
-                let (id, role) = (self.root.clone(), Role::Supervisor(root));
-                self.director.started(Alive { id, pid, role, link: None }).await;
+                let pid = root.pid().expect("it lives");
+                opening.perform(pid, self.ctx.system()).await;
                 "ok".to_owned()
             }
-            Err(StartError::Init(error)) => {
-                self.director.saw_end(&self.root, &error);
-                format!("error:{}", words::reason(&error))
+            Err(error) => {
+                opening.fail(&error);
+                format!("error:{}", words::of_start_error(&error))
             }
-            Err(error) => format!("error:{error}"),
         }
     }
 
@@ -232,6 +237,15 @@ impl Stage {
         let root = self.director.find(&self.root).expect("who stops it saw it live");
         self.ctx.exit(root.pid, ExitReason::Shutdown);
         format!("stopped:{}", words::reason(&self.ended(root.pid).await))
+    }
+
+    /// Has those who are linked to it run in the order in which Erlang tells them of its end, and not in that of our runtime,
+    /// which is as good: what they are sent here they ignore, and who is to run already stays where it is in the line.
+    fn nudge_links_of(&self, alive: &Alive) {
+        for pid in self.director.told_by(alive) {
+            // From nobody: who is told by its parent ends.
+            self.ctx.system().exit(pid, ExitReason::Normal);
+        }
     }
 
     /// Waits for the end of a process.
@@ -244,13 +258,13 @@ impl Stage {
         }
     }
 
-    /// Waits until every supervisor that is not suspended has nothing to do.
+    /// Waits until every supervisor that is not suspended has answered, and three looks in a row have seen nothing new; as
+    /// the oracle does.
     async fn settle(&mut self) {
-        loop {
-            let seen = self.director.seen();
-            // Time moves only when nobody has anything to do at this moment.
-            self.ctx.sleep(Duration::from_millis(1)).await;
-            for Alive { id, role, .. } in self.director.supervisors() {
+        let mut quiet = 0;
+        let mut seen = self.seen().await;
+        while quiet < 3 {
+            for Alive { id, role, .. } in self.supervisors().await {
                 match role {
                     _ if self.suspended.contains_key(&id) => {}
                     Role::Supervisor(supervisor) => drop(supervisor.count_children().await),
@@ -258,31 +272,26 @@ impl Stage {
                     Role::Worker(_) => {}
                 }
             }
-            self.ctx.sleep(Duration::from_millis(1)).await;
-            if self.director.seen() == seen {
-                return;
-            }
+            self.ctx.sleep(Duration::from_millis(4)).await;
+            let now = self.seen().await;
+            quiet = if now == seen { quiet + 1 } else { 0 };
+            seen = now;
         }
+    }
+
+    async fn seen(&self) -> usize {
+        self.director.turn().await;
+        self.director.seen()
+    }
+
+    async fn supervisors(&self) -> Vec<Alive> {
+        self.director.turn().await;
+        self.director.supervisors()
     }
 }
 
-/// Whom a killed supervisor leaves behind.
-enum Orphans {
-    Nobody,
-    /// In the order in which Erlang tells them.
-    Workers(Vec<String>),
-    /// Supervisors among them stop what they have beside whatever the killed one's own supervisor does.
-    Trees,
-}
-
-/// Workers hear of it before their supervisor's own supervisor has done anything.
-fn sort_orphans(events: &mut [String], told: &[String]) {
-    let place = |event: &String| told.iter().position(|id| *event == format!("stop {id} killed"));
-    events.sort_by_cached_key(|event| place(event).unwrap_or(usize::MAX));
-}
-
 /// In no order: sorted stops come first, and then the starts as they were.
-fn sort_stops(events: &mut [String]) {
+pub(crate) fn sort_stops(events: &mut [String]) {
     events.sort_by_cached_key(|event| match event.strip_prefix("stop ") {
         Some(_) => (false, event.clone()),
         None => (true, String::new()),

@@ -1,8 +1,13 @@
 //! The processes of a scenario: workers that do as the director says, and supervisors over them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use proscenium_runtime::{Context, Event, ExitReason, InitAck, Parent, StartError, StartOptions, start_link};
+use futures_lite::future;
+use proscenium_runtime::{
+    Context, Event, ExitReason, InitAck, Parent, Pid, StartError, StartOptions, SystemHandle, start_link,
+};
 use proscenium_supervisor::{
     AutoShutdown, ChildKind, ChildSpec, DynamicRef, DynamicSupervisor, Restart, Shutdown, StartChild, Starting,
     Supervisor, SupervisorRef, TypedStart, TypedStarting,
@@ -11,15 +16,15 @@ use proscenium_supervisor::{
 use super::director::{Alive, Director, Role};
 use super::parse::{Declaration, Kind, Options, number};
 
-/// The spec of a declared child.
-pub(crate) fn child_spec(director: &Director, declaration: &Declaration) -> ChildSpec {
-    let (id, director) = (declaration.id.clone(), director.clone());
-    let options = &declaration.options;
-    match declaration.kind {
-        Kind::Supervisor => with_options(ChildSpec::new(&id.clone(), Branch { id, director }), options),
-        Kind::Pool => with_options(ChildSpec::new(&id.clone(), Pool { id, director }), options),
-        Kind::Worker => worker_spec(&director, &id, options),
-    }
+/// The spec of a declared child of a supervisor that opens with `opening`.
+fn child_spec(director: &Director, declaration: &Declaration, opening: &Arc<Opening>) -> ChildSpec {
+    let (id, director, opening) = (declaration.id.clone(), director.clone(), opening.clone());
+    let spec = match declaration.kind {
+        Kind::Supervisor => ChildSpec::new(&id.clone(), Opened { opening, start: Branch { id, director } }),
+        Kind::Pool => ChildSpec::new(&id.clone(), Opened { opening, start: Pool { id, director } }),
+        Kind::Worker => ChildSpec::new(&id.clone(), Opened { opening, start: Leaf { id, director } }),
+    };
+    with_options(spec, &declaration.options)
 }
 
 /// A worker that is started in a pool.
@@ -57,9 +62,8 @@ fn shutdown(options: &Options, key: &str) -> Option<Shutdown> {
     })
 }
 
-/// The supervisor `id` with its declared children; the start of it is an event.
-pub(crate) fn supervisor(director: &Director, id: &str) -> Supervisor {
-    director.saw(format!("start {id}"));
+/// A supervisor with its declared children, and what it opens with.
+pub(crate) fn supervisor(director: &Director, id: &str, under: Option<Pid>) -> (Supervisor, Arc<Opening>) {
     let options = director.declaration(id).options;
     let supervisor = match options.get("strategy") {
         None | Some("one_for_one") => Supervisor::one_for_one(),
@@ -73,12 +77,68 @@ pub(crate) fn supervisor(director: &Director, id: &str) -> Supervisor {
         Some("all_significant") => AutoShutdown::AllSignificant,
         Some(other) => panic!("unknown auto_shutdown: {other}"),
     };
+    let name = director.new_name(id);
     let empty = supervisor
         .intensity(options.number("intensity", 1))
         .period(Duration::from_secs(options.number("period", 3600).into()))
-        .auto_shutdown(auto_shutdown);
+        .auto_shutdown(auto_shutdown)
+        .name(&name);
+    let done = AtomicBool::new(false);
+    let opening = Arc::new(Opening { id: id.to_owned(), director: director.clone(), name, under, done });
     let children = director.children_of(id);
-    children.iter().fold(empty, |supervisor, child| supervisor.child(child_spec(director, child)))
+    let add = |supervisor: Supervisor, child| supervisor.child(child_spec(director, child, &opening));
+    (children.iter().fold(empty, add), opening)
+}
+
+/// What a supervisor does before it starts its first child, as in the `init` of OTP's; the start of it is an event.
+pub(crate) struct Opening {
+    id: String,
+    director: Director,
+    name: String,
+    /// Its own supervisor, if that is one of the tree.
+    under: Option<Pid>,
+    done: AtomicBool,
+}
+
+impl Opening {
+    /// Done the first time only.
+    pub(crate) async fn perform(&self, pid: Pid, system: &SystemHandle) {
+        if self.done.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let link = self.director.links(self.under, pid).await;
+        let role = Role::Supervisor(SupervisorRef::named(system, &self.name));
+        let started = self.director.started(Alive { id: self.id.clone(), pid, role, link });
+        future::zip(started, future::yield_now()).await;
+        self.director.saw(format!("start {}", self.id));
+    }
+
+    /// The supervisor did not start; if it has not even opened, its specs were wrong.
+    pub(crate) fn fail(&self, error: &StartError) {
+        if let (StartError::Init(reason), false) = (error, self.done.load(Ordering::Relaxed)) {
+            self.director.saw(format!("start {}", self.id));
+            self.director.saw_end(&self.id, reason);
+        }
+    }
+}
+
+/// A child whose supervisor opens first.
+struct Opened<S> {
+    opening: Arc<Opening>,
+    start: S,
+}
+
+impl<S: StartChild> StartChild for Opened<S> {
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        Box::pin(async move {
+            self.opening.perform(parent.pid(), parent.system()).await;
+            self.start.start_child(parent).await
+        })
+    }
+
+    fn kind(&self) -> ChildKind {
+        self.start.kind()
+    }
 }
 
 /// A supervisor within the tree.
@@ -90,22 +150,11 @@ struct Branch {
 impl StartChild for Branch {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         Box::pin(async move {
-            let link = self.director.links(parent.pid(), &self.id).await;
-            let name = self.director.new_name(&self.id);
-            let started = supervisor(&self.director, &self.id).name(&name).start_child(parent).await;
-            match &started {
-                Ok(pid) => {
-                    let role = Role::Supervisor(SupervisorRef::named(parent.system(), &name));
-                    let (id, pid) = (self.id.clone(), *pid);
-                    self.director.started(Alive { id, pid, role, link: Some(link) }).await;
-                }
-                Err(StartError::Init(reason)) => {
-                    self.director.unlinks(link);
-                    self.director.saw_end(&self.id, reason);
-                }
-                Err(error) => panic!("{} did not start: {error}", self.id),
-            }
-            started
+            let (supervisor, opening) = supervisor(&self.director, &self.id, Some(parent.pid()));
+            let pid = supervisor.start_child(parent).await.inspect_err(|error| opening.fail(error))?;
+            // One without children has not done it yet.
+            opening.perform(pid, parent.system()).await;
+            Ok(pid)
         })
     }
 
@@ -123,8 +172,6 @@ struct Pool {
 impl StartChild for Pool {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         Box::pin(async move {
-            let link = self.director.links(parent.pid(), &self.id).await;
-            self.director.saw(format!("start {}", self.id));
             let options = self.director.declaration(&self.id).options;
             let pool = DynamicSupervisor::new()
                 .intensity(options.number("intensity", 1))
@@ -136,8 +183,10 @@ impl StartChild for Pool {
             };
             let name = self.director.new_name(&self.id);
             let pid = pool.name(&name).start_child(parent).await?;
+            let link = self.director.links(Some(parent.pid()), pid).await;
             let role = Role::Pool(DynamicRef::named(parent.system(), &name));
-            self.director.started(Alive { id: self.id.clone(), pid, role, link: Some(link) }).await;
+            self.director.started(Alive { id: self.id.clone(), pid, role, link }).await;
+            self.director.saw(format!("start {}", self.id));
             Ok(pid)
         })
     }
@@ -173,7 +222,7 @@ impl TypedStart for Leaf {
 
 async fn work(mut ctx: Context<ExitReason>, ack: InitAck, id: String, director: Director) -> Result<(), ExitReason> {
     ctx.trap_exit(true);
-    let link = director.links(ctx.parent().expect("a supervisor starts it"), &id).await;
+    let link = director.links(ctx.parent(), ctx.pid()).await;
     match &*director.next_outcome(&id) {
         "ok" => {}
         "error" => {
@@ -189,7 +238,7 @@ async fn work(mut ctx: Context<ExitReason>, ack: InitAck, id: String, director: 
         other => panic!("unknown outcome: {other}"),
     }
     let how = director.on_stop(&id);
-    let alive = Alive { id: id.clone(), pid: ctx.pid(), role: Role::Worker(ctx.address()), link: Some(link) };
+    let alive = Alive { id: id.clone(), pid: ctx.pid(), role: Role::Worker(ctx.address()), link };
     director.started(alive).await;
     director.saw(format!("start {id}"));
     ack.ready();

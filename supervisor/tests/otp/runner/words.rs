@@ -76,7 +76,7 @@ pub(super) fn of_error(error: &ChildError) -> String {
     }
 }
 
-fn of_start_error(error: &StartError) -> String {
+pub(super) fn of_start_error(error: &StartError) -> String {
     match error {
         StartError::Init(init) => reason(init),
         other => other.to_string(),
