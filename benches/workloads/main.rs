@@ -7,9 +7,11 @@
 //! ```
 //!
 //! Standard output is one Markdown table. A row is a workload under `rows/`, with a version for Proscenium, one for tokio's
-//! channels on tokio, and one for async-channel on smol, side by side in one file. Every figure is the median of rounds in which
+//! channels on tokio, and one for async-channel on smol, side by side in one file; supervision has one for Erlang/OTP, too, where
+//! that is installed. Every figure is the median of rounds in which
 //! the versions take turns, each in a runtime of its own; what is set up before the stopwatch starts is not counted.
 
+mod erlang;
 mod figures;
 mod machine;
 mod options;

@@ -1,5 +1,5 @@
 //! To heal: a server panics, that is reported to a subscriber who counts, and it is started anew and ready; one after another.
-//! For the others a supervisor is written by hand: a task that waits for another, reports and spawns it again.
+//! For tokio and smol a supervisor is written by hand: a task that waits for another, reports and spawns it again.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,12 +9,14 @@ use futures_lite::FutureExt;
 use proscenium::{Address, ChildSpec, Context, ExitReason, GenServer, Report, Supervisor};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::erlang;
 use crate::figures::{Load, Outcome, Row, Target};
 use crate::stage;
 use crate::stopwatch::Stopwatch;
 
 pub(crate) fn rows() -> Vec<Row> {
     let restart = Row::new("supervised restart", 10_000, proscenium).beside("tokio", tokio).beside("smol", smol);
+    let restart = restart.beside("Erlang/OTP", |load| erlang::run("supervision.escript", "restart", &[""], load));
     vec![restart.target("", Target::AtMost(2000.0))]
 }
 

@@ -1,9 +1,10 @@
 //! A supervision tree of a hundred thousand: each starts when the one before is ready, and they stop in reverse order, one after
-//! another. For the others a supervisor is written by hand: a task with those that it has started.
+//! another. For tokio and smol a supervisor is written by hand: a task with those that it has started.
 
 use proscenium::{ChildSpec, Context, ExitReason, GenServer, Supervisor};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::erlang;
 use crate::figures::{Load, Outcome, Row, Target};
 use crate::stage;
 use crate::stopwatch::Stopwatch;
@@ -12,7 +13,10 @@ const BRANCH: u64 = 1000;
 
 pub(crate) fn rows() -> Vec<Row> {
     let tree = Row::new("tree of 100,000", 100_000, proscenium).quick_size(BRANCH);
-    let tree = tree.beside("tokio", tokio).beside("smol", smol);
+    let tree = tree
+        .beside("tokio", tokio)
+        .beside("smol", smol)
+        .beside("Erlang/OTP", |load| erlang::run("supervision.escript", "tree", &["start", "stop"], load));
     vec![tree.target("start", Target::TimesTokio(1.0)).target("stop", Target::TimesTokio(1.0))]
 }
 
