@@ -1,6 +1,6 @@
 //! A supervisor's children, in the order in which they start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use proscenium_runtime::{MonitorRef, Offender, Pid};
@@ -88,8 +88,8 @@ impl ChildCount {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Children {
     by_key: BTreeMap<Key, Child>,
-    by_id: BTreeMap<Arc<str>, Key>,
-    by_pid: BTreeMap<Pid, Key>,
+    by_id: HashMap<Arc<str>, Key>,
+    by_pid: HashMap<Pid, Key>,
     last: u64,
 }
 

@@ -9,11 +9,13 @@
 //! - Children start in order and stop in reverse.
 //! - A restart is decided once per child's end and once per retry; each counts one, however many children it takes along.
 
+mod events;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use proscenium_runtime::{ErrorContext, ExitReason, MonitorRef, Offender, Pid, StartError};
+use proscenium_runtime::{ErrorContext, ExitReason, Pid, StartError};
 
 use crate::auto_shutdown::AutoShutdown;
 use crate::backoff::Backoff;
@@ -22,6 +24,8 @@ use crate::children::{Alive, Child, ChildState, Children, Key};
 use crate::error::{ChildError, FailedToStart, SpecError};
 use crate::intensity::{Intensity, Verdict};
 use crate::strategy::Strategy;
+
+pub(crate) use events::{Action, Event, Request, Retry, Stopped};
 
 /// How a supervisor behaves; OTP's `sup_flags`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,90 +57,6 @@ impl Flags {
         }
         Ok(children)
     }
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub(crate) enum Event {
-    /// The supervisor itself starts.
-    Boot,
-    /// A linked process ended by itself.
-    Exited { pid: Pid, reason: ExitReason },
-    /// It is time for a restart that was put off.
-    Retry(Retry),
-    /// The supervisor shall stop.
-    Stop,
-    /// Somebody wants something of it.
-    Request(Request),
-    /// The start that was handed out is over.
-    Started(Result<Alive, StartError>),
-    /// The stop that was handed out is over.
-    Stopped(Stopped),
-}
-
-/// A restart that was put off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Retry {
-    key: Key,
-    /// Which time of the child's this is.
-    delay: u32,
-    /// Whether it is a decision of its own, after an attempt that failed, or the rest of one that was counted.
-    counts: bool,
-}
-
-/// What a supervisor can be asked to change.
-#[derive(Clone, Debug)]
-pub(crate) enum Request {
-    Start(ChildSpec),
-    Terminate(Arc<str>),
-    Restart(Arc<str>),
-    Delete(Arc<str>),
-    /// Stop it and forget it.
-    Remove(Arc<str>),
-    /// In place, as a code change would.
-    Update(Flags, Vec<ChildSpec>),
-}
-
-/// How a stop went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    /// The child has ended.
-    Ended(ExitReason),
-    /// The child was killed and has not ended: it never yields.
-    Abandoned,
-}
-
-/// What is to be done, in order. Of [`Start`](Self::Start) and [`Stop`](Self::Stop) the outcome is an event, and they come
-/// last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Start(Key),
-    Stop {
-        key: Key,
-        pid: Pid,
-        monitor: Option<MonitorRef>,
-        shutdown: Shutdown,
-    },
-    /// Bring [`Event::Retry`] after the pause, or once what waits already is done.
-    Retry {
-        retry: Retry,
-        pause: Option<Duration>,
-    },
-    Report {
-        context: ErrorContext,
-        reason: ExitReason,
-        offender: Offender,
-    },
-    Progress {
-        key: Key,
-        pid: Pid,
-        /// Whether somebody has asked for this start.
-        requested: bool,
-    },
-    /// Answer the request.
-    Answer(Result<Option<Pid>, ChildError>),
-    /// End: all children have.
-    Exit(ExitReason),
 }
 
 /// Why the machine is at work, which tells what a failure means and what comes at the end.
@@ -193,20 +113,18 @@ impl Decide {
         &self.children
     }
 
-    /// What follows from `event`, which happens `now`, so long after the system's start.
-    pub(crate) fn decide(&mut self, event: Event, now: Duration) -> Vec<Action> {
-        let mut actions = Vec::new();
+    /// Adds to `actions` what follows from `event`, which happens `now`, so long after the system's start.
+    pub(crate) fn decide(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
         match event {
             Event::Boot => self.begin(Purpose::Boot, self.children.keys().map(Step::Start).collect()),
-            Event::Exited { pid, reason } => self.exited(pid, reason, now, &mut actions),
-            Event::Retry(retry) => self.retry(retry, now, &mut actions),
+            Event::Exited { pid, reason } => self.exited(pid, reason, now, actions),
+            Event::Retry(retry) => self.retry(retry, now, actions),
             Event::Stop => self.give_up(ExitReason::Shutdown),
-            Event::Request(request) => self.request(request, &mut actions),
-            Event::Started(outcome) => self.started(outcome, &mut actions),
-            Event::Stopped(outcome) => self.stopped(outcome, &mut actions),
+            Event::Request(request) => self.request(request, actions),
+            Event::Started(outcome) => self.started(outcome, actions),
+            Event::Stopped(outcome) => self.stopped(outcome, actions),
         }
-        self.advance(&mut actions);
-        actions
+        self.advance(actions);
     }
 
     fn begin(&mut self, purpose: Purpose, plan: VecDeque<Step>) {

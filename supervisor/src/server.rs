@@ -105,8 +105,12 @@ impl Server {
     async fn carry_out(&mut self, event: Event, ctx: &mut Context<Ask>) -> Result<Option<Answer>, ExitReason> {
         let mut answer = None;
         let mut next = Some(event);
+        let mut actions = Vec::new();
+        // Restarts count from here: the steps that follow from the event decide on none.
+        let now = ctx.system().uptime();
         while let Some(event) = next.take() {
-            for action in self.decide.decide(event, ctx.system().uptime()) {
+            self.decide.decide(event, now, &mut actions);
+            for action in actions.drain(..) {
                 match action {
                     Action::Start(key) => next = Some(Event::Started(self.start_child(key, ctx).await)),
                     Action::Stop { pid, monitor, shutdown, .. } => {

@@ -131,7 +131,9 @@ impl Bench {
         }
         let mut next = Some(event);
         while let Some(event) = next.take() {
-            for action in self.decide.decide(event, self.now) {
+            let mut actions = Vec::new();
+            self.decide.decide(event, self.now, &mut actions);
+            for action in actions {
                 assert!(next.is_none(), "a step comes last: {action:?}");
                 next = self.carry_out(action);
             }
