@@ -109,6 +109,10 @@ impl Decide {
         }
     }
 
+    pub(crate) fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
     pub(crate) fn children(&self) -> &Children {
         &self.children
     }

@@ -1,6 +1,7 @@
 //! The loop around [`dynamic`](crate::dynamic): an ordinary server that carries out what is decided.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use proscenium_behaviours::{GenServer, Info};
@@ -165,6 +166,11 @@ impl GenServer for DynamicServer {
         for step in self.dynamic.all_stopped(outcomes) {
             self.report(step, ctx);
         }
+    }
+
+    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DynamicCount { active, restarting, .. } = self.count();
+        write!(f, "{} children, {active} alive", active + restarting)
     }
 }
 

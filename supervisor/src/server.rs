@@ -1,5 +1,6 @@
 //! The loop around [`decide`](crate::decide): an ordinary server that carries out what is decided.
 
+use std::fmt;
 use std::sync::Arc;
 
 use proscenium_behaviours::{GenServer, Info};
@@ -95,6 +96,11 @@ impl GenServer for Server {
     async fn terminate(&mut self, _reason: &ExitReason, ctx: &mut Context<Ask>) {
         // That it ends is known already; what counts is that its children have.
         let _ = self.carry_out(Event::Stop, ctx).await;
+    }
+
+    fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChildCount { specs, active, .. } = self.count();
+        write!(f, "{:?}, {specs} children, {active} alive", self.decide.strategy())
     }
 }
 

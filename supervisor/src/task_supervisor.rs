@@ -8,7 +8,7 @@ use std::any::type_name;
 use std::fmt;
 use std::time::Duration;
 
-use proscenium_behaviours::{Task, TaskBody};
+use proscenium_behaviours::{StreamTasks, Task, TaskBody};
 use proscenium_runtime::{
     Address, CallError, Context, ExitReason, Outcome, Parent, Pid, StartError, StartOptions, SystemHandle, start_link,
 };
@@ -192,6 +192,45 @@ impl TaskSupervisorRef {
         let (body, owner) = Task::prepare(ctx, body);
         let process = self.start_task(type_name::<B>(), body).await?;
         Ok(owner.task(ctx, process.claim()))
+    }
+
+    /// A task under the supervisor for each item, of which a bounded number runs at a time; Elixir's
+    /// `Task.Supervisor.async_stream`. All else is as [`Task::stream`] has it: [`spawn_link`](StreamTasks::spawn_link) begins the
+    /// stream, and [`spawn`](StreamTasks::spawn) one that goes on though a task fails.
+    ///
+    /// A task that the supervisor does not take, because it has as many as it may or does not live, is the stream's end: its last
+    /// item is an error with the [`ChildError`] for a reason, and the owner fails likewise unless it traps exits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{Context, ExitReason, testing::TestSystem};
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().start_link(&mut ctx).await?;
+    ///     let square = |_ctx: Context<()>, n: u64| async move { n * n };
+    ///     let mut squares = tasks.stream(1..=4, square).max_concurrency(2).spawn_link(&mut ctx);
+    ///     let mut sum = 0;
+    ///     while let Some(square) = squares.next().await {
+    ///         sum += square?;
+    ///     }
+    ///     assert_eq!(sum, 30);
+    ///     Ok::<_, ExitReason>(())
+    /// }).unwrap();
+    /// ```
+    pub fn stream<I, B, F, T>(&self, items: I, body: B) -> StreamTasks<I::IntoIter, B>
+    where
+        I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
+        B: Fn(Context<()>, I::Item) -> F + Send + Sync + 'static,
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let supervisor = self.clone();
+        Task::stream(items, body).start_with(move |task| {
+            let supervisor = supervisor.clone();
+            async move { Ok(supervisor.start_task(type_name::<B>(), task).await?.claim()) }
+        })
     }
 
     /// Starts a task that nobody waits for, and that is not restarted. It ends as its body says: with the reason of an error,

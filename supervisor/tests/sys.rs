@@ -5,7 +5,7 @@ use std::time::Duration;
 use proscenium_behaviours::{GenServer, Sys};
 use proscenium_runtime::testing::for_each_seed;
 use proscenium_runtime::{Context, ExitReason};
-use proscenium_supervisor::{ChildSpec, Supervisor};
+use proscenium_supervisor::{ChildSpec, DynamicSupervisor, Supervisor};
 
 struct Worker;
 
@@ -85,5 +85,16 @@ fn the_state_of_a_supervisor_is_its_own() {
         let status = sys.get_status().await.unwrap();
         assert_eq!(status.behaviour, "gen_server");
         assert!(sys.get_state(|_: &Worker| ()).await.unwrap_err().to_string().contains(status.type_name));
+    });
+}
+
+#[test]
+fn the_status_of_a_supervisor_tells_what_it_is_and_how_many_children_it_has() {
+    above_a_tree(|mut ctx, sys| async move {
+        assert_eq!(&*sys.get_status().await.unwrap().state, "OneForOne, 2 children, 2 alive");
+        let pool = DynamicSupervisor::new().name("pool").start_link(&mut ctx).await.unwrap();
+        pool.start_child(Worker::start(())).await.unwrap();
+        let status = Sys::new(ctx.system(), "pool").get_status().await.unwrap();
+        assert_eq!(&*status.state, "1 children, 1 alive");
     });
 }

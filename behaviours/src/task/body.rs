@@ -129,8 +129,14 @@ impl<T: Send + 'static> TaskOwner<T> {
 
     /// Begins the task, which no link ties to its owner.
     pub fn task<M: Send + 'static>(self, owner: &Context<M>, process: Address<()>) -> Task<T> {
+        let place = self.begin(&process);
+        Task::new(owner, Some(process), place)
+    }
+
+    /// Begins the task; where it leaves its result.
+    pub(super) fn begin(self, process: &Address<()>) -> Place<T> {
         process.cast(());
-        Task::new(owner, Some(process), self.place)
+        self.place
     }
 }
 

@@ -6,14 +6,20 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_channel::Sender;
-use proscenium_runtime::{Context, Event, Exit, ExitReason, Pid, TimerRef, catch_panic};
+use proscenium_runtime::{Address, Context, Event, Exit, ExitReason, Pid, TimerRef, catch_panic};
 
-use super::TaskError;
-use super::body::{self, Place};
+use super::body::{self, Place, TaskBody};
 use super::stream::StreamOptions;
+use super::{Task, TaskError};
+
+/// Starts a task's process on behalf of a stream, elsewhere than under it.
+pub(super) type Start = Box<dyn Fn(TaskBody) -> Starting + Send + Sync>;
+
+type Starting = Pin<Box<dyn Future<Output = Result<Address<()>, ExitReason>> + Send>>;
 
 /// What a spawner is told.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub(super) struct Spawner<I, B, T: Send + 'static> {
     /// `None` once there are no more.
     items: Option<I>,
     body: Arc<B>,
+    /// Who starts tasks, if it is not the spawner itself.
+    start: Option<Start>,
     options: StreamOptions,
     results: Sender<Result<T, TaskError>>,
     /// How many tasks may be started now.
@@ -70,6 +78,7 @@ where
         mut ctx: Context<Step>,
         items: I,
         body: B,
+        start: Option<Start>,
         options: StreamOptions,
         results: Sender<Result<T, TaskError>>,
     ) -> Self {
@@ -79,6 +88,7 @@ where
             ctx,
             items: Some(items),
             body: Arc::new(body),
+            start,
             options,
             results,
             room: 0,
@@ -132,15 +142,30 @@ where
             }
             Err(reason) => return Err(self.fail(self.ctx.pid(), reason)),
         };
-        let (result, place) = Place::pair();
-        let body = self.body.clone();
-        let task = self.ctx.spawn_link(|ctx| body::run(async move { body(ctx, item).await }, place));
-        let task = task.pid().expect("it is the address of a process");
+        let (task, result) = match self.start(item).await {
+            Ok((process, result)) => (process.pid().expect("it is the address of a process"), result),
+            Err(reason) => return Err(self.fail(self.ctx.pid(), reason)),
+        };
         let late = self.options.timeout.map(|timeout| self.ctx.send_after(timeout, Step::Late(task)));
         self.running.insert(task, Running { item: self.next, result, late });
         self.next += 1;
         self.room -= 1;
         Ok(())
+    }
+
+    /// Starts the task of an item, linked to the spawner.
+    async fn start(&mut self, item: I::Item) -> Result<(Address<()>, Place<T>), ExitReason> {
+        let body = self.body.clone();
+        let work = |ctx| async move { body(ctx, item).await };
+        let Some(start) = &self.start else {
+            let (result, place) = Place::pair();
+            return Ok((self.ctx.spawn_link(|ctx| body::run(work(ctx), place)), result));
+        };
+        let (body, owner) = Task::prepare(&self.ctx, work);
+        let process = start(body).await?;
+        self.ctx.link(&process);
+        let result = owner.begin(&process);
+        Ok((process, result))
     }
 
     fn late(&mut self, task: Pid) -> Result<(), Over> {

@@ -10,16 +10,17 @@ use std::time::Duration;
 
 use async_channel::Receiver;
 use futures_lite::Stream;
-use proscenium_runtime::{Address, Context};
+use proscenium_runtime::{Address, Context, ExitReason};
 
-use super::spawner::{Spawner, Step};
-use super::{DEFAULT_TIMEOUT, Task, TaskError};
+use super::spawner::{Spawner, Start, Step};
+use super::{DEFAULT_TIMEOUT, Task, TaskBody, TaskError};
 
 /// A stream of tasks that has yet to begin; made by [`Task::stream`].
 #[must_use = "nothing begins before it is spawned"]
 pub struct StreamTasks<I, B> {
     items: I,
     body: B,
+    start: Option<Start>,
     options: StreamOptions,
 }
 
@@ -79,7 +80,7 @@ impl Task<()> {
             kill_late: false,
             linked: true,
         };
-        StreamTasks { items: items.into_iter(), body, options }
+        StreamTasks { items: items.into_iter(), body, start: None, options }
     }
 }
 
@@ -115,6 +116,17 @@ impl<I, B> StreamTasks<I, B> {
         self
     }
 
+    /// Has each task started by `start`, under a parent of its own, and not by the stream itself; for supervisors of tasks. Where
+    /// it fails, an error with that reason is the last item, and the owner fails likewise unless it traps exits.
+    pub fn start_with<S, F>(mut self, start: S) -> Self
+    where
+        S: Fn(TaskBody) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Address<()>, ExitReason>> + Send + 'static,
+    {
+        self.start = Some(Box::new(move |body| Box::pin(start(body))));
+        self
+    }
+
     /// Begins the stream. A task that fails takes this process along, unless it traps exits: then the error is the last item.
     pub fn spawn_link<M, F, T>(self, ctx: &mut Context<M>) -> TaskStream<T>
     where
@@ -125,8 +137,8 @@ impl<I, B> StreamTasks<I, B> {
         T: Send + 'static,
     {
         let (sender, results) = async_channel::unbounded();
-        let StreamTasks { items, body, options } = self;
-        let spawner = ctx.spawn_link(move |ctx| Spawner::new(ctx, items, body, options, sender).run());
+        let StreamTasks { items, body, start, options } = self;
+        let spawner = ctx.spawn_link(move |ctx| Spawner::new(ctx, items, body, start, options, sender).run());
         TaskStream { spawner, results: Box::pin(results), begin: Some(options.max_concurrency.get()) }
     }
 

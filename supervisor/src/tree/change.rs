@@ -55,6 +55,7 @@ impl Change {
         describe(&mut details, "intensity", &old.flags.intensity, &new.flags.intensity);
         describe(&mut details, "period", &old.flags.period, &new.flags.period);
         describe(&mut details, "auto_shutdown", &old.flags.auto_shutdown, &new.flags.auto_shutdown);
+        describe(&mut details, "backoff", &old.flags.backoff, &new.flags.backoff);
         let before = old.by_id();
         let kept = |child: &&ChildShape| before.get(&*child.id).is_some_and(|old| fate(old, child).is_kept());
         let kept: Vec<&ChildShape> = new.children.iter().filter(kept).collect();

@@ -8,10 +8,11 @@ use super::draft::Draft;
 use super::fields::{Located, mistake};
 use super::mistake::{Mistakes, Problem};
 use super::node::Node;
-use super::partial::{Args, Flags, Policy};
+use super::partial::{self, Args, Flags, Policy};
 use super::path::is_good_id;
 use super::shape::{ChildPolicy, ChildShape, SupervisorShape, Tree, What, WorkerStart};
 use crate::auto_shutdown::AutoShutdown;
+use crate::backoff::Backoff;
 use crate::child_spec::{ChildKind, Restart, default_shutdown};
 use crate::decide;
 use crate::strategy::Strategy;
@@ -43,6 +44,7 @@ impl Check<'_> {
         let flags = &draft.settings.flags;
         self.check_name(draft);
         self.check_period(draft);
+        self.check_backoff(draft);
         self.check_ids(draft);
         let auto_shutdown = value(&flags.auto_shutdown).map_or(AutoShutdown::Never, Into::into);
         let children = draft.children.iter().flatten().filter_map(|child| self.child(child, auto_shutdown)).collect();
@@ -54,6 +56,26 @@ impl Check<'_> {
         let Some(Located { value: name, at }) = draft.settings.flags.name.clone() else { return };
         if let Some(first) = self.names.insert(name.clone(), draft.path.clone()) {
             self.complain(&at, &field_of(draft, "name"), Problem::DuplicateName { name, first });
+        }
+    }
+
+    fn check_backoff(&mut self, draft: &Draft) {
+        let Some(backoff) = &draft.settings.flags.backoff else { return };
+        let path = field_of(draft, "backoff");
+        match (&backoff.first, &backoff.longest) {
+            (Some(first), Some(longest)) if longest.value.0 < first.value.0 => {
+                let problem = Problem::Combination("the longest pause is shorter than the first");
+                self.complain(&longest.at, &format!("{path}.longest"), problem);
+            }
+            // One that is there and wrong has been told.
+            (None, _) if !backoff.at.has_field("first") => {
+                self.complain(&backoff.at, &path, Problem::MissingField("first".into()));
+            }
+            _ => {}
+        }
+        if let Some(jitter) = backoff.jitter.as_ref().filter(|jitter| !(0.0..=1.0).contains(&jitter.value)) {
+            let problem = Problem::Combination("jitter is a share of the pause, between 0 and 1");
+            self.complain(&jitter.at, &format!("{path}.jitter"), problem);
         }
     }
 
@@ -174,8 +196,17 @@ fn flags_of(flags: &Flags) -> decide::Flags {
         intensity: value(&flags.intensity).unwrap_or(defaults.intensity),
         period: value(&flags.period).map_or(defaults.period, |period| period.0),
         auto_shutdown: value(&flags.auto_shutdown).map_or(defaults.auto_shutdown, Into::into),
-        ..defaults
+        backoff: flags.backoff.as_ref().and_then(backoff_of),
     }
+}
+
+/// What is set, and the defaults of [`Backoff`] for the rest.
+fn backoff_of(backoff: &partial::Backoff) -> Option<Backoff> {
+    let mut made = Backoff::new(value(&backoff.first)?.0);
+    if let Some(longest) = value(&backoff.longest) {
+        made = made.longest(longest.0);
+    }
+    Some(made.jitter(value(&backoff.jitter).unwrap_or(0.0), value(&backoff.seed).unwrap_or(0)))
 }
 
 /// What is set, and OTP's defaults for the rest.

@@ -23,9 +23,9 @@ impl Draft {
         self.id.as_ref().map(|id| &*id.value)
     }
 
-    /// Whether there is such a field, be its value good or bad.
+    /// As [`Node::has_field`].
     pub(crate) fn has_field(&self, field: &str) -> bool {
-        self.at.fields().is_none_or(|fields| fields.iter().any(|(name, _)| name.text() == field))
+        self.at.has_field(field)
     }
 
     /// The one at `path`, such as `/front/till`; this one is `/`.

@@ -47,6 +47,14 @@ impl<'m> Fields<'m> {
         Some(self.left.remove(place).1)
     }
 
+    /// The value of a field, and the fields that it has itself; `None` if it is not there.
+    pub(crate) fn within(&mut self, name: &'static str) -> Option<(Node, Fields<'_>)> {
+        let node = self.node(name)?;
+        let path = format!("{}.{name}", self.path);
+        let fields = Fields::of(&node, &path, self.mistakes);
+        Some((node, fields))
+    }
+
     /// The value of a field as a `T`; `None` if it is not there, or is no `T`, which is a mistake.
     pub(crate) fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<Located<T>> {
         let at = self.node(name)?;

@@ -108,6 +108,10 @@ impl TreeRef {
     /// If a step fails; then those before it stay done, and those behind it are not taken. A child that does not start
     /// is no part of the tree any more; if it was to take the place of one that ran, that one is started again.
     ///
+    /// If the process that carries it out is killed, the step that it was at may be half done: [`tree`](Self::tree) then has it, and
+    /// the running tree may not. No later reload will make up for that, because it looks at the former; a restart of the supervisor
+    /// that the step was about does.
+    ///
     /// # Cancel safety
     /// Dropping the future does not stop the reload: a process of its own carries it out.
     pub async fn reload(&self, new: Tree) -> Result<Plan, ReloadError> {

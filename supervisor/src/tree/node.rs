@@ -102,6 +102,11 @@ impl Node {
         (self.source.kind == SourceKind::File).then_some(position)
     }
 
+    /// Whether there is such a field, be its value good or bad; or it is no struct at all.
+    pub(crate) fn has_field(&self, field: &str) -> bool {
+        self.fields().is_none_or(|fields| fields.iter().any(|(name, _)| name.text() == field))
+    }
+
     /// The fields of a struct `(name: value, …)`; `None` if it is something else.
     pub(crate) fn fields(&self) -> Option<Vec<Entry>> {
         if !self.text().starts_with('(') {

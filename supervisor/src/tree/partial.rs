@@ -41,6 +41,7 @@ pub(crate) struct Flags {
     pub(crate) intensity: Option<Located<u32>>,
     pub(crate) period: Option<Located<Period>>,
     pub(crate) auto_shutdown: Option<Located<AutoShutdownWord>>,
+    pub(crate) backoff: Option<Backoff>,
 }
 
 impl Flags {
@@ -56,6 +57,7 @@ impl Flags {
             intensity: fields.take("intensity"),
             period: fields.take("period"),
             auto_shutdown: fields.take("auto_shutdown"),
+            backoff: Backoff::read(fields),
         }
     }
 
@@ -66,6 +68,10 @@ impl Flags {
             intensity: self.intensity.or(below.intensity),
             period: self.period.or(below.period),
             auto_shutdown: self.auto_shutdown.or(below.auto_shutdown),
+            backoff: match (self.backoff, below.backoff) {
+                (Some(backoff), Some(below)) => Some(backoff.over(below)),
+                (backoff, below) => backoff.or(below),
+            },
         }
     }
 
@@ -77,8 +83,44 @@ impl Flags {
             ("intensity", self.intensity.as_ref().map(|intensity| &intensity.at)),
             ("period", self.period.as_ref().map(|period| &period.at)),
             ("auto_shutdown", self.auto_shutdown.as_ref().map(|auto_shutdown| &auto_shutdown.at)),
+            ("backoff", self.backoff.as_ref().map(|backoff| &backoff.at)),
         ];
         flags.into_iter().find_map(|(name, at)| at.map(|at| (name, at)))
+    }
+}
+
+/// How long a supervisor waits before it restarts a child.
+#[derive(Clone)]
+pub(crate) struct Backoff {
+    pub(crate) at: Node,
+    pub(crate) first: Option<Located<Period>>,
+    pub(crate) longest: Option<Located<Period>>,
+    pub(crate) jitter: Option<Located<f64>>,
+    pub(crate) seed: Option<Located<u64>>,
+}
+
+impl Backoff {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let (at, mut own) = fields.within("backoff")?;
+        let backoff = Backoff {
+            at,
+            first: own.take("first"),
+            longest: own.take("longest"),
+            jitter: own.take("jitter"),
+            seed: own.take("seed"),
+        };
+        own.finish();
+        Some(backoff)
+    }
+
+    fn over(self, below: Self) -> Self {
+        Backoff {
+            at: self.at,
+            first: self.first.or(below.first),
+            longest: self.longest.or(below.longest),
+            jitter: self.jitter.or(below.jitter),
+            seed: self.seed.or(below.seed),
+        }
     }
 }
 
@@ -171,13 +213,11 @@ impl Defaults {
         };
         let mut own = Fields::of(&node, "defaults", fields.mistakes());
         let mut defaults = Defaults::default();
-        if let Some(node) = own.node("workers") {
-            let mut fields = Fields::of(&node, "defaults.workers", own.mistakes());
+        if let Some((_, mut fields)) = own.within("workers") {
             defaults.workers = Policy::read(&mut fields);
             fields.finish();
         }
-        if let Some(node) = own.node("supervisors") {
-            let mut fields = Fields::of(&node, "defaults.supervisors", own.mistakes());
+        if let Some((_, mut fields)) = own.within("supervisors") {
             defaults.supervisors = (Policy::read(&mut fields), Flags::read_common(&mut fields));
             fields.finish();
         }

@@ -11,6 +11,7 @@ use super::path::TreePath;
 use super::plan::{Step, StepKind};
 use super::shape::{ChildPolicy, ChildShape, SupervisorShape, Tree, What, WorkerStart};
 use crate::auto_shutdown::AutoShutdown;
+use crate::backoff::Backoff;
 use crate::child_spec::{Restart, Shutdown, process};
 use crate::decide::Flags;
 use crate::strategy::Strategy;
@@ -122,7 +123,7 @@ fn supervisor(rng: &mut Rng, depth: usize) -> SupervisorShape {
         intensity: rng.u32(..3),
         period: Duration::from_secs(rng.u64(1..3)),
         auto_shutdown: if rng.bool() { AutoShutdown::Never } else { AutoShutdown::AnySignificant },
-        backoff: None,
+        backoff: rng.bool().then(|| Backoff::new(Duration::from_secs(1))),
     };
     let mut shape = SupervisorShape { name: rng.bool().then(|| "name".into()), flags, children: Vec::new() };
     for _ in 0..rng.usize(..5) {

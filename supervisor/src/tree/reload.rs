@@ -42,7 +42,7 @@ pub enum ReloadError {
         /// Why not.
         error: RegisterError,
     },
-    /// The process that carries it out was ended.
+    /// The process that carries it out was ended. The step that it was at may be half done.
     #[error("the reload was interrupted: {0}")]
     Interrupted(#[from] CallError),
 }

@@ -241,6 +241,70 @@ fn a_task_that_its_owner_has_given_up_before_it_was_there_does_not_begin_and_is_
 }
 
 #[test]
+fn the_tasks_of_a_stream_run_under_the_supervisor_and_end_with_the_stream() {
+    in_any_order(|mut ctx| async move {
+        let tasks = supervisor(&mut ctx).await;
+        let parent = |ctx: Context<()>, n: u8| async move { (n, ctx.parent()) };
+        let mut stream = tasks.stream(0..4, parent).max_concurrency(2).spawn_link(&mut ctx);
+        for n in 0..4 {
+            assert_eq!(stream.next().await, Some(Ok((n, tasks.pid()))));
+        }
+        assert_eq!(stream.next().await, None);
+        let wait = |_ctx: Context<()>, _n: u8| pending::<()>();
+        let mut stream = tasks.stream(0..9, wait).max_concurrency(2).without_timeout().spawn_link(&mut ctx);
+        assert_eq!(ctx.sleep(SECOND).limit(stream.next()).await, None);
+        assert_eq!(tasks.children().await.unwrap().len(), 2);
+        drop(stream);
+        settle(&ctx).await;
+        assert_eq!(tasks.children().await, Ok(vec![]));
+    });
+}
+
+#[test]
+fn a_task_of_a_stream_that_fails_without_a_link_is_an_error_among_the_results() {
+    in_any_order(|mut ctx| async move {
+        let tasks = supervisor(&mut ctx).await;
+        let half = |_ctx: Context<()>, n: u8| async move {
+            assert!(n % 2 == 0, "odd");
+            n / 2
+        };
+        let mut stream = tasks.stream(2..5, half).max_concurrency(1).spawn(&mut ctx);
+        assert_eq!(stream.next().await, Some(Ok(1)));
+        assert!(matches!(reason(stream.next().await.unwrap()), ExitReason::Panic(_)));
+        assert_eq!(stream.next().await, Some(Ok(2)));
+        assert_eq!(stream.next().await, None);
+    });
+}
+
+#[test]
+fn a_stream_ends_where_the_supervisor_takes_no_more_tasks() {
+    in_any_order(|mut ctx| async move {
+        ctx.trap_exit(true);
+        let tasks = TaskSupervisor::new().max_children(1).start_link(&mut ctx).await.unwrap();
+        let wait = |_ctx: Context<()>, _n: u8| pending::<()>();
+        let mut stream = tasks.stream(0..2, wait).max_concurrency(2).spawn(&mut ctx);
+        let refused = reason(stream.next().await.unwrap());
+        assert_eq!(refused.downcast_ref(), Some(&ChildError::MaxChildren { max_children: 1 }));
+        assert_eq!(stream.next().await, None);
+        settle(&ctx).await;
+        assert_eq!(tasks.children().await, Ok(vec![]));
+    });
+}
+
+#[test]
+fn a_supervisor_that_stops_stops_the_tasks_of_streams() {
+    in_any_order(|mut ctx| async move {
+        let tasks = supervisor(&mut ctx).await;
+        let mut stream = tasks.stream(["alone"], stay).without_timeout().spawn(&mut ctx);
+        assert_eq!(ctx.sleep(SECOND).limit(stream.next()).await, None);
+        tasks.stop(ExitReason::Normal, None).await.unwrap();
+        assert_eq!(ctx.system().whereis("alone"), None);
+        assert_eq!(reason(stream.next().await.unwrap()), ExitReason::Shutdown);
+        assert_eq!(stream.next().await, None);
+    });
+}
+
+#[test]
 fn a_child_that_nobody_waits_for_runs_once_unless_it_was_asked_for_otherwise() {
     let table = [(None, 1, 1), (Some(Restart::Temporary), 1, 1), (Some(Restart::Transient), 1, 3)];
     let table = table.into_iter().chain([(Some(Restart::Permanent), 3, 3)]);

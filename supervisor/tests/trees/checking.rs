@@ -90,6 +90,25 @@ fn a_child_cannot_be_significant_in_vain() {
 }
 
 #[test]
+fn a_pause_before_a_restart_is_checked_like_all_else() {
+    let text = r#"(backoff: (frist: "1s", longest: "2s", jitter: 1.5), children: [
+    (id: "a", backoff: (first: "5s", longest: "4s"), children: []),
+    (id: "b", start: "clock", backoff: (first: "5s")),
+    (id: "c", backoff: "5s", children: []),
+    (id: "d", backoff: (first: 5), children: []),
+])"#;
+    let expected = r#"
+t.ron:1:11: /.backoff: the field `first` is missing
+t.ron:1:12: /.backoff: unknown field `frist`, did you mean `first`?
+t.ron:1:48: /.backoff.jitter: jitter is a share of the pause, between 0 and 1
+t.ron:2:47: /a.backoff.longest: the longest pause is shorter than the first
+t.ron:3:40: /b.backoff: this is a setting of supervisors, which have `children` or `include`
+t.ron:4:24: /c.backoff: expected a struct, `(field: value, …)`
+t.ron:5:32: /d.backoff.first: expected string"#;
+    assert_eq!(mistakes(text), expected.trim());
+}
+
+#[test]
 fn a_period_of_no_time_and_a_name_for_two_are_refused() {
     let text = r#"(name: "shop", period: "0s", children: [(id: "a", name: "shop", children: [])])"#;
     let expected = "t.ron:1:24: /.period: a period of no time holds no restarts

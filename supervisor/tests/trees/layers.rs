@@ -60,6 +60,18 @@ start /front/till";
 }
 
 #[test]
+fn an_overlay_changes_a_part_of_a_backoff() {
+    let shop = r#"(defaults: (supervisors: (backoff: (first: "1s", jitter: 0.5, seed: 7))), children: [])"#;
+    let files = TreeFiles::new("shop.ron").embed("shop.ron", shop);
+    let overlaid = files.clone().overlay("here.ron").embed("here.ron", r#"{"/": (backoff: (longest: "5s"))}"#);
+    let read = |files: &TreeFiles| catalog().read(files).unwrap();
+    assert_eq!(read(&files), tree(r#"(backoff: (first: "1s", longest: "1m", jitter: 0.5, seed: 7), children: [])"#));
+    assert_eq!(read(&overlaid), tree(r#"(backoff: (first: "1s", longest: "5s", jitter: 0.5, seed: 7), children: [])"#));
+    let plan = read(&files).plan(&read(&overlaid)).to_string();
+    assert!(plan.starts_with("change /: backoff Some(Backoff { first: 1s, longest: 60s"), "{plan}");
+}
+
+#[test]
 fn the_last_overlay_wins() {
     let files = shop().overlay("one").embed("one", r#"{"/": (intensity: 1)}"#);
     let files = files.overlay("two").embed("two", r#"{"/": (intensity: 2)}"#);

@@ -54,6 +54,19 @@ fn a_supervisor_that_gives_up_is_started_again_from_the_file() {
 }
 
 #[test]
+fn a_restart_waits_as_long_as_the_file_says() {
+    let text = r#"(backoff: (first: "10s"), children: [(id: "till", start: "till", args: (name: "till"))])"#;
+    TestSystem::new(1).run(move |mut ctx: Context<()>| async move {
+        tree(text).start_link(&mut ctx).await.unwrap();
+        ctx.system().exit("till", ExitReason::Kill);
+        ctx.sleep(Duration::from_secs(9)).await;
+        assert_eq!(ctx.system().whereis("till"), None);
+        ctx.sleep(Duration::from_secs(2)).await;
+        assert!(ctx.system().whereis("till").is_some());
+    });
+}
+
+#[test]
 fn a_tree_is_a_child_of_any_supervisor() {
     TestSystem::new(1).run(|mut ctx: Context<()>| async move {
         let shop = TreeRef::new(tree(SHOP));
