@@ -109,6 +109,7 @@ impl Opening {
         let link = self.director.links(self.under, pid).await;
         let role = Role::Supervisor(SupervisorRef::named(system, &self.name));
         let started = self.director.started(Alive { id: self.id.clone(), pid, role, link });
+        // OTP's has to collect garbage now, and gives a turn away.
         future::zip(started, future::yield_now()).await;
         self.director.saw(format!("start {}", self.id));
     }
