@@ -265,7 +265,7 @@ fn a_task_of_a_stream_that_fails_without_a_link_is_an_error_among_the_results() 
     in_any_order(|mut ctx| async move {
         let tasks = supervisor(&mut ctx).await;
         let half = |_ctx: Context<()>, n: u8| async move {
-            assert!(n % 2 == 0, "odd");
+            assert!(n.is_multiple_of(2), "odd");
             n / 2
         };
         let mut stream = tasks.stream(2..5, half).max_concurrency(1).spawn(&mut ctx);
