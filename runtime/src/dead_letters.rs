@@ -42,6 +42,8 @@ pub enum DeadReason {
     MailboxFull,
     /// It was sent by way of an alias that was inactive.
     InactiveAlias,
+    /// Its time was over before anybody received it.
+    Expired,
 }
 
 impl fmt::Display for DeadReason {
@@ -52,18 +54,20 @@ impl fmt::Display for DeadReason {
             DeadReason::DroppedAtExit => "unreceived when the process exited",
             DeadReason::MailboxFull => "mailbox full",
             DeadReason::InactiveAlias => "inactive alias",
+            DeadReason::Expired => "expired",
         })
     }
 }
 
 impl DeadReason {
     /// All of them.
-    pub const ALL: [DeadReason; 5] = [
+    pub const ALL: [DeadReason; 6] = [
         DeadReason::NoProcess,
         DeadReason::Exited,
         DeadReason::DroppedAtExit,
         DeadReason::MailboxFull,
         DeadReason::InactiveAlias,
+        DeadReason::Expired,
     ];
 }
 

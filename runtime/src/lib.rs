@@ -140,7 +140,7 @@ pub use names::{LookupError, RegisterError};
 pub use panic::catch_panic;
 pub use pid::{GroupName, MonitorRef, ParsePidError, Pid, Recipient, TimerRef, WatchRef};
 pub use registry::{Duplicate, Registry, RegistryChange, RegistryEntry, Unique};
-pub use reply::{CallError, Reply};
+pub use reply::{Answer, CallError, Reply};
 pub use report::{
     CrashReport, ErrorContext, EventHandlerReport, Offender, ProgressReport, Report, SupervisorReport, TerminateReport,
 };

@@ -100,5 +100,6 @@ fn label(reason: DeadReason) -> &'static str {
         DeadReason::DroppedAtExit => "dropped_at_exit",
         DeadReason::MailboxFull => "mailbox_full",
         DeadReason::InactiveAlias => "inactive_alias",
+        DeadReason::Expired => "expired",
     }
 }
