@@ -77,6 +77,7 @@ const BEHAVIOURS: &[&str] = &[
     "sys",
     "handle",
     "gen_server",
+    "feed",
     "gen_statem",
     "circuit_breaker",
     "agent",

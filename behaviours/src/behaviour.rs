@@ -51,6 +51,14 @@ impl<B: Behaviour> Start<B> {
         Start { args, options: StartOptions::new().spawn(SpawnOptions::behaviour) }
     }
 
+    /// The start of another behaviour, with the same options.
+    pub(crate) fn map<C: Behaviour>(self, args: impl FnOnce(B::Args) -> C::Args) -> Start<C>
+    where
+        B: Behaviour<Message = C::Message>,
+    {
+        Start { args: args(self.args), options: self.options }
+    }
+
     /// Registers the process under `name` before its `init` is called.
     #[must_use]
     pub fn name(self, name: &str) -> Self {

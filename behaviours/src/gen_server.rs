@@ -10,6 +10,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{self, Poll};
+use std::time::Instant;
 
 use pin_project_lite::pin_project;
 use proscenium_runtime::{Address, Context, Down, Event, Exit, ExitReason, IdleTimeout, InitAck, Wishes, catch_panic};
@@ -189,7 +190,7 @@ pub trait GenServer: Sized + Send + 'static {
     fn enter_loop(self, mut ctx: Context<Self::Message>) -> impl Future<Output = Result<(), ExitReason>> + Send {
         async move {
             ctx.become_behaviour();
-            serve(&mut Live(self), &mut ctx).await
+            serve(&mut Live(self), &mut ctx, MailboxOnly).await
         }
     }
 
@@ -244,7 +245,7 @@ impl<S: GenServer> Behaviour for ServerLoop<S> {
         async move {
             let mut live = Live(S::init(args, &mut ctx).await?);
             ack.ready();
-            serve(&mut live, &mut ctx).await
+            serve(&mut live, &mut ctx, MailboxOnly).await
         }
     }
 }
@@ -255,8 +256,55 @@ impl<S> fmt::Debug for ServerLoop<S> {
     }
 }
 
+/// Where a server's messages come from.
+pub(crate) trait Source<M: Send + 'static>: Send {
+    /// As [`SysState::receive`].
+    fn receive(
+        &mut self,
+        sys: &mut SysState,
+        ctx: &mut Context<M>,
+        subject: &mut impl Subject,
+    ) -> impl Future<Output = Received<M>> + Send;
+
+    /// As [`SysState::receive_deadline`].
+    fn receive_deadline(
+        &mut self,
+        sys: &mut SysState,
+        ctx: &mut Context<M>,
+        subject: &mut impl Subject,
+        deadline: Instant,
+    ) -> impl Future<Output = Option<Received<M>>> + Send;
+
+    /// A callback has returned, and the server goes on.
+    fn handled(&mut self) {}
+}
+
+/// Messages come from the mailbox, and from nowhere else.
+struct MailboxOnly;
+
+impl<M: Send + 'static> Source<M> for MailboxOnly {
+    fn receive(
+        &mut self,
+        sys: &mut SysState,
+        ctx: &mut Context<M>,
+        subject: &mut impl Subject,
+    ) -> impl Future<Output = Received<M>> + Send {
+        sys.receive(ctx, subject)
+    }
+
+    fn receive_deadline(
+        &mut self,
+        sys: &mut SysState,
+        ctx: &mut Context<M>,
+        subject: &mut impl Subject,
+        deadline: Instant,
+    ) -> impl Future<Output = Option<Received<M>>> + Send {
+        sys.receive_deadline(ctx, subject, deadline)
+    }
+}
+
 /// A server that runs.
-struct Live<S>(S);
+pub(crate) struct Live<S>(pub(crate) S);
 
 impl<S: GenServer> Subject for Live<S> {
     fn behaviour(&self) -> &'static str {
@@ -276,28 +324,31 @@ impl<S: GenServer> Subject for Live<S> {
     }
 }
 
-/// The life of a server.
+/// The life of a server. When it stops, the source goes first.
 #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
-fn serve<S: GenServer>(
+pub(crate) fn serve<S: GenServer, Q: Source<S::Message>>(
     live: &mut Live<S>,
     ctx: &mut Context<S::Message>,
+    mut source: Q,
 ) -> impl Future<Output = Result<(), ExitReason>> + Send {
     async move {
         let mut sys = SysState::new();
         let reason = loop {
             let next = match ctx.take_wishes() {
                 None => {
-                    let received = sys.receive(ctx, live).await;
+                    let received = source.receive(&mut sys, ctx, live).await;
                     show::<S>(received, &mut sys, ctx)
                 }
                 // Boxed, so that a server that wishes for nothing has no room for it.
-                Some(wishes) => Box::pin(grant(wishes, &mut sys, live, ctx)).await,
+                Some(wishes) => Box::pin(grant(wishes, &mut sys, live, ctx, &mut source)).await,
             };
             let handled = catch_panic(handle(&mut live.0, ctx, next)).await;
             if let Err(reason) = handled.and_then(|outcome| outcome) {
                 break reason;
             }
+            source.handled();
         };
+        drop(source);
         ctx.begin_exit();
         Err(Box::pin(end(reason, &mut sys, live, ctx)).await)
     }
@@ -406,17 +457,18 @@ async fn grant<S: GenServer>(
     sys: &mut SysState,
     live: &mut Live<S>,
     ctx: &mut Context<S::Message>,
+    source: &mut impl Source<S::Message>,
 ) -> Next<S::Message> {
     if let Some(message) = wishes.continue_with {
         show_message::<S>(&message, SysEventKind::Continue, sys, ctx);
         return Next::Continue(message);
     }
     let Some(IdleTimeout { at, message }) = wishes.idle_timeout else {
-        let received = sys.receive(ctx, live).await;
+        let received = source.receive(sys, ctx, live).await;
         return show::<S>(received, sys, ctx);
     };
     let received = match at {
-        Some(at) => sys.receive_deadline(ctx, live, at).await,
+        Some(at) => source.receive_deadline(sys, ctx, live, at).await,
         None => None,
     };
     if let Some(received) = received {

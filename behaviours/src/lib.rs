@@ -51,6 +51,7 @@ mod agent;
 mod behaviour;
 pub mod circuit_breaker;
 mod dispatcher;
+mod feed;
 mod gen_event;
 mod gen_server;
 pub mod gen_statem;
@@ -65,6 +66,7 @@ mod task;
 pub use agent::{Agent, AgentLoop, AgentMessage, AgentState};
 pub use behaviour::{Behaviour, Start};
 pub use dispatcher::{Actor, ActorArgs, ActorRef, Dispatch, Handles};
+pub use feed::{FedLoop, Feed};
 pub use gen_event::{
     EventHandler, EventManager, EventMessage, HandlerCall, HandlerContext, HandlerError, HandlerExit, HandlerId,
     HandlerRef, Removal,

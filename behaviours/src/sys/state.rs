@@ -3,11 +3,14 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 use std::time::Instant;
 
 use proscenium_runtime::{
-    Context, Event, EventRef, ExitReason, Incoming, Pid, Reply, Report, SystemMessage, TerminateReport,
+    Context, Event, EventRef, ExitReason, Incoming, Pid, Reply, Report, SystemMessage, TerminateReport, consume_budget,
 };
 
 use super::client::SysStatus;
@@ -166,6 +169,30 @@ impl SysState {
                 Incoming::System(message) => message,
             };
             match self.attend(message, ctx, subject, deadline).await {
+                Attended::Runs => {}
+                Attended::Overdue => return None,
+                Attended::Moot => deadline = None,
+                Attended::Stop(reason) => return Some(Received::Stop(reason)),
+            }
+        }
+    }
+
+    /// As [`receive`](Self::receive) or, with a deadline, [`receive_deadline`](Self::receive_deadline); where the mailbox has
+    /// nothing, also a message that `poll_other` gives. That is not asked while the process is suspended.
+    pub(crate) async fn receive_or<M: Send + 'static>(
+        &mut self,
+        ctx: &mut Context<M>,
+        subject: &mut dyn Subject,
+        mut deadline: Option<Instant>,
+        mut poll_other: impl FnMut(&mut task::Context<'_>) -> Poll<M> + Send,
+    ) -> Option<Received<M>> {
+        loop {
+            let incoming = incoming_or(ctx, deadline, &mut poll_other).await?;
+            let message = match incoming {
+                Incoming::Event(event) => return Some(sort(event, ctx)),
+                Incoming::System(message) => message,
+            };
+            match Box::pin(self.attend(message, ctx, subject, deadline)).await {
                 Attended::Runs => {}
                 Attended::Overdue => return None,
                 Attended::Moot => deadline = None,
@@ -346,6 +373,26 @@ impl Watch {
             | Command::WithState(_)
             | Command::Terminate(..) => unreachable!("the process itself obeys these"),
         }
+    }
+}
+
+/// The next from the mailbox or, if there is nothing, what `poll_other` gives; `None` if the deadline passes before.
+async fn incoming_or<M: Send + 'static>(
+    ctx: &mut Context<M>,
+    deadline: Option<Instant>,
+    poll_other: &mut (impl FnMut(&mut task::Context<'_>) -> Poll<M> + Send),
+) -> Option<Incoming<M>> {
+    // What comes from elsewhere is paid for here, what is in the mailbox there.
+    consume_budget().await;
+    let sleep = deadline.map(|at| ctx.sleep_until(at));
+    let mut incoming = pin!(ctx.receive_incoming());
+    let next = poll_fn(|cx| match incoming.as_mut().poll(cx) {
+        Poll::Pending => poll_other(cx).map(|message| Incoming::Event(Event::Message(message))),
+        ready => ready,
+    });
+    match sleep {
+        Some(sleep) => sleep.limit(next).await,
+        None => Some(next.await),
     }
 }
 

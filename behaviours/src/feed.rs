@@ -1,0 +1,129 @@
+//! A server whose messages come from elsewhere, too.
+
+use std::any::type_name;
+use std::fmt;
+use std::marker::PhantomData;
+use std::task::{self, Poll};
+use std::time::Instant;
+
+use proscenium_runtime::{Address, Context, ExitReason, InitAck};
+
+use crate::behaviour::{Behaviour, Start};
+use crate::gen_server::{GenServer, Live, ServerLoop, Source, serve};
+use crate::sys::{Received, Subject, SysState};
+
+/// What gives a server messages beside its mailbox, one whenever the server has nothing else to do: for who writes pools.
+///
+/// What it gives is handled as any message. It is dropped when the server stops, however that comes about, before the
+/// server's state is, and before `terminate`.
+///
+/// # Examples
+///
+/// A server that counts down, fed by numbers that nobody sends:
+///
+/// ```
+/// use std::task::{Context as TaskContext, Poll};
+/// use proscenium_behaviours::{Feed, GenServer};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Address, Context, ExitReason};
+///
+/// struct Rocket;
+///
+/// impl GenServer for Rocket {
+///     type Args = ();
+///     type Message = u32;
+///
+///     async fn init(_args: (), _ctx: &mut Context<u32>) -> Result<Self, ExitReason> {
+///         Ok(Rocket)
+///     }
+///
+///     async fn handle(&mut self, count: u32, _ctx: &mut Context<u32>) -> Result<(), ExitReason> {
+///         if count == 0 { Err(ExitReason::Normal) } else { Ok(()) }
+///     }
+/// }
+///
+/// struct Countdown(u32);
+///
+/// impl Feed<u32> for Countdown {
+///     fn started(&mut self, _server: &Address<u32>) {}
+///
+///     fn poll_next(&mut self, _cx: &mut TaskContext<'_>) -> Poll<u32> {
+///         self.0 -= 1;
+///         Poll::Ready(self.0)
+///     }
+///
+///     fn handled(&mut self) {}
+/// }
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let rocket = Rocket::start(()).feed(Countdown(3)).link(&mut ctx).await.unwrap();
+///     assert_eq!(rocket.exited().await, ExitReason::Normal);
+/// });
+/// ```
+pub trait Feed<M: Send + 'static>: Send + 'static {
+    /// The server at this address is ready, and its start is about to return.
+    fn started(&mut self, server: &Address<M>);
+
+    /// The next message. If there is none, the waker is to be woken when there is.
+    fn poll_next(&mut self, cx: &mut task::Context<'_>) -> Poll<M>;
+
+    /// A callback has returned, for whichever message, and the server goes on.
+    fn handled(&mut self);
+}
+
+impl<S: GenServer> Start<ServerLoop<S>> {
+    /// The start of the same server, with messages of `feed` beside those of its mailbox.
+    pub fn feed<F: Feed<S::Message>>(self, feed: F) -> Start<FedLoop<S, F>> {
+        self.map(|args| (args, feed))
+    }
+}
+
+/// The behaviour that runs a [`GenServer`] with a [`Feed`].
+pub struct FedLoop<S, F>(PhantomData<fn(F) -> S>);
+
+impl<S: GenServer, F: Feed<S::Message>> Behaviour for FedLoop<S, F> {
+    type Args = (S::Args, F);
+    type Message = S::Message;
+    type Handle = Address<S::Message>;
+
+    fn type_name() -> &'static str {
+        type_name::<S>()
+    }
+
+    async fn run((args, mut feed): Self::Args, mut ctx: Context<S::Message>, ack: InitAck) -> Result<(), ExitReason> {
+        let mut live = Live(S::init(args, &mut ctx).await?);
+        feed.started(&ctx.address());
+        ack.ready();
+        serve(&mut live, &mut ctx, MailboxAnd(feed)).await
+    }
+}
+
+impl<S, F> fmt::Debug for FedLoop<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FedLoop<{}>", type_name::<S>())
+    }
+}
+
+/// Messages come from the mailbox, and when that is empty from the feed.
+struct MailboxAnd<F>(F);
+
+impl<M: Send + 'static, F: Feed<M>> Source<M> for MailboxAnd<F> {
+    async fn receive(&mut self, sys: &mut SysState, ctx: &mut Context<M>, subject: &mut impl Subject) -> Received<M> {
+        let received = sys.receive_or(ctx, subject, None, |cx| self.0.poll_next(cx)).await;
+        received.expect("without a deadline nothing is overdue")
+    }
+
+    async fn receive_deadline(
+        &mut self,
+        sys: &mut SysState,
+        ctx: &mut Context<M>,
+        subject: &mut impl Subject,
+        deadline: Instant,
+    ) -> Option<Received<M>> {
+        sys.receive_or(ctx, subject, Some(deadline), |cx| self.0.poll_next(cx)).await
+    }
+
+    fn handled(&mut self) {
+        self.0.handled();
+    }
+}
