@@ -108,6 +108,7 @@ const SUPERVISOR: &[&str] = &[
     "task_supervisor",
     "bridge",
     "tree",
+    "troupe",
     "application",
 ];
 

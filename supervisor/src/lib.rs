@@ -40,6 +40,8 @@ mod bridge;
 
 pub mod tree;
 
+mod troupe;
+
 pub mod application;
 
 pub use auto_shutdown::AutoShutdown;
@@ -54,4 +56,8 @@ pub use partition_supervisor::{PartitionSupervisor, Partitions};
 pub use supervisor::Supervisor;
 pub use supervisor_ref::SupervisorRef;
 pub use task_supervisor::{TaskSupervisor, TaskSupervisorRef};
+pub use troupe::{
+    Candidate, Hold, JobError, JobFault, Latency, Member, Routing, Seat, SettingsError, Troupe, TroupeCall,
+    TroupeOptions, TroupeRef, TroupeSettings, TroupeStatus, WhenFull,
+};
 pub use typed_start::{TypedStart, TypedStarting};

@@ -1,0 +1,225 @@
+//! A job under way, as its sender waits for it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use proscenium_runtime::Sleep;
+
+use super::core::{Refusal, Terms};
+use super::error::{JobError, JobFault};
+use super::exchange::Exchange;
+use super::job::Payload;
+use super::line::Turn;
+use super::queue::JobId;
+use super::stage::Stage;
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A job under way; made by [`TroupeRef::call`](super::TroupeRef::call) and its kin.
+///
+/// # Cancel safety
+/// Nothing is sent before the first poll. Dropping it later withdraws the job if no worker has begun with it; otherwise it is
+/// done, and its answer reaches nobody.
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct TroupeCall<M: Send + 'static, T: Send + 'static> {
+    stage: Arc<Stage<M>>,
+    terms: Terms,
+    /// Until it is sent.
+    payload: Option<Payload<M>>,
+    turn: Option<Turn>,
+    job: Option<JobId>,
+    exchange: Arc<Exchange<T>>,
+    /// What is the result if the job is done and has no answer; `None` if that is a fault.
+    done: Option<fn() -> T>,
+    limit: Limit,
+    sleep: Option<(Sleep, Duration)>,
+}
+
+#[derive(Clone, Copy)]
+enum Limit {
+    Never,
+    After(Duration),
+    At(Instant),
+}
+
+// Nothing in it is pinned.
+impl<M: Send + 'static, T: Send + 'static> Unpin for TroupeCall<M, T> {}
+
+impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
+    pub(super) fn new(
+        stage: Arc<Stage<M>>,
+        terms: Terms,
+        exchange: Arc<Exchange<T>>,
+        payload: Payload<M>,
+        done: Option<fn() -> T>,
+    ) -> Self {
+        TroupeCall {
+            stage,
+            terms,
+            payload: Some(payload),
+            turn: None,
+            job: None,
+            exchange,
+            done,
+            limit: Limit::After(DEFAULT_TIMEOUT),
+            sleep: None,
+        }
+    }
+
+    /// Waits at most this long, room in the queue included.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limit = Limit::After(timeout);
+        self
+    }
+
+    /// Waits until then, by the system's clock.
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.limit = Limit::At(deadline);
+        self
+    }
+
+    /// Waits for as long as it takes.
+    pub fn without_timeout(mut self) -> Self {
+        self.limit = Limit::Never;
+        self
+    }
+
+    fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JobFault>> {
+        if self.job.is_none() {
+            ready!(self.poll_submit(cx))?;
+        }
+        Poll::Ready(match (ready!(self.exchange.poll(cx)), self.done) {
+            (Ok(Some(value)), _) => Ok(value),
+            (Ok(None), Some(done)) => Ok(done()),
+            (Ok(None), None) => Err(JobFault::Unanswered),
+            (Err(fault), _) => Err(fault),
+        })
+    }
+
+    fn poll_submit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), JobFault>> {
+        match self.stage.submit(&mut self.payload, self.terms, &mut self.turn, Some(cx.waker())) {
+            Ok(job) => {
+                self.job = Some(job);
+                Poll::Ready(Ok(()))
+            }
+            Err(Refusal::Full) if self.turn.is_some() => Poll::Pending,
+            Err(refusal) => Poll::Ready(Err(refusal.into())),
+        }
+    }
+
+    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<JobFault> {
+        if self.sleep.is_none() {
+            let Some(system) = self.stage.system() else { return Poll::Pending };
+            self.sleep = match self.limit {
+                Limit::Never => None,
+                Limit::After(timeout) => Some((system.sleep(timeout), timeout)),
+                Limit::At(at) => {
+                    let timeout = at.saturating_duration_since(system.now());
+                    Some((system.sleep(timeout), timeout))
+                }
+            };
+        }
+        let Some((sleep, timeout)) = &mut self.sleep else { return Poll::Pending };
+        Pin::new(sleep).poll(cx).map(|()| JobFault::Timeout(*timeout))
+    }
+}
+
+impl<M: Send + 'static, T: Send + 'static> Future for TroupeCall<M, T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let result = match this.poll_result(cx) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(ready!(this.poll_limit(cx))),
+        };
+        if let Some(job) = this.job.take()
+            && matches!(result, Err(JobFault::Timeout(_)))
+        {
+            this.stage.withdraw(job);
+        }
+        Poll::Ready(result.map_err(|fault| this.stage.error(fault)))
+    }
+}
+
+impl<M: Send + 'static, T: Send + 'static> Drop for TroupeCall<M, T> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            self.stage.leave_line(turn);
+        }
+        if let Some(job) = self.job.take() {
+            self.stage.withdraw(job);
+        }
+    }
+}
+
+impl<M: Send + 'static, T: Send + 'static> fmt::Debug for TroupeCall<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TroupeCall").field("is_sent", &self.payload.is_none()).finish_non_exhaustive()
+    }
+}
+
+impl From<Refusal> for JobFault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Full | Refusal::Dropped => JobFault::QueueFull,
+            Refusal::Draining => JobFault::Draining,
+            Refusal::NotRunning => JobFault::NotRunning,
+        }
+    }
+}
+
+/// A job on its way into a queue that may have no room for it.
+pub(super) struct Sending<'a, M: Send + 'static> {
+    stage: &'a Stage<M>,
+    terms: Terms,
+    payload: Option<Payload<M>>,
+    turn: Option<Turn>,
+    /// Who sent it has been told that it was taken.
+    is_owed: bool,
+}
+
+impl<'a, M: Send + 'static> Sending<'a, M> {
+    pub(super) fn new(stage: &'a Stage<M>, terms: Terms, message: M) -> Self {
+        Sending { stage, terms, payload: Some(Payload::of(message)), turn: None, is_owed: false }
+    }
+
+    /// If this is dropped before the job is sent, it is a dead letter.
+    pub(super) fn owed(mut self) -> Self {
+        self.is_owed = true;
+        self
+    }
+}
+
+impl<M: Send + 'static> Unpin for Sending<'_, M> {}
+
+impl<M: Send + 'static> Future for Sending<'_, M> {
+    /// The message again, if it was refused.
+    type Output = Result<(), (M, Refusal)>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Sending { stage, terms, payload, turn, .. } = &mut *self;
+        match stage.submit(payload, *terms, turn, Some(cx.waker())) {
+            Ok(_) => Poll::Ready(Ok(())),
+            Err(Refusal::Full) if turn.is_some() => Poll::Pending,
+            Err(refusal) => {
+                let message = payload.take().and_then(|payload| payload.message);
+                Poll::Ready(Err((message.expect("what is refused is still here"), refusal)))
+            }
+        }
+    }
+}
+
+impl<M: Send + 'static> Drop for Sending<'_, M> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            self.stage.leave_line(turn);
+        }
+        if let Some(message) = self.payload.take().filter(|_| self.is_owed).and_then(|payload| payload.message) {
+            self.stage.bury(message, JobFault::NotRunning);
+        }
+    }
+}

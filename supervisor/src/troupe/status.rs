@@ -1,0 +1,57 @@
+//! What can be told of a troupe.
+
+use super::core::{Core, Counts};
+use super::latency::Latency;
+
+/// How a troupe is doing, and what it has done since it was made.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TroupeStatus {
+    /// Workers that are there, those that were told to stop included.
+    pub workers: usize,
+    /// Those that have no job, and were not told to stop.
+    pub idle: usize,
+    /// Workers that are about to come.
+    pub starting: usize,
+    /// Jobs that wait for a worker.
+    pub queued: usize,
+    /// Jobs that workers have.
+    pub running: usize,
+    /// Senders that wait for room in the queue.
+    pub senders_waiting: usize,
+    /// Jobs done.
+    pub done: u64,
+    /// Jobs that were taken and not done, for other reasons than those below.
+    pub failed: u64,
+    /// How often a job was given to another worker after one had died of it.
+    pub retried: u64,
+    /// Jobs whose deadline passed before they were done.
+    pub expired: u64,
+    /// Jobs for which there was no room, and that were dropped for it.
+    pub dropped: u64,
+    /// Jobs whose senders gave up before they were begun.
+    pub withdrawn: u64,
+    /// How long jobs took of late; `None` if none was done.
+    pub latency: Option<Latency>,
+}
+
+impl TroupeStatus {
+    pub(super) fn of(core: &Core, latency: Option<Latency>) -> Self {
+        let Counts { done, failed, retried, expired, dropped, withdrawn } = core.counts();
+        TroupeStatus {
+            workers: core.crew().iter().count(),
+            idle: core.crew().idle(),
+            starting: core.hiring(),
+            queued: core.waiting(),
+            running: core.running(),
+            senders_waiting: core.in_line(),
+            done,
+            failed,
+            retried,
+            expired,
+            dropped,
+            withdrawn,
+            latency,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A troupe, as those see it that have jobs for it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proscenium_runtime::{Address, Reply, SendError, TrySendError};
+
+use super::call::{Sending, TroupeCall};
+use super::core::{Refusal, Terms};
+use super::error::JobFault;
+use super::exchange::Exchange;
+use super::job::{Again, Payload};
+use super::settings::{SettingsError, TroupeSettings};
+use super::stage::Stage;
+use super::status::TroupeStatus;
+
+/// A troupe, to which jobs are sent; cheap to clone. It is there before the troupe runs, and the same after it was restarted.
+pub struct TroupeRef<M: Send + 'static> {
+    stage: Arc<Stage<M>>,
+    options: TroupeOptions,
+}
+
+/// What is said of the jobs that are sent by way of a [`TroupeRef`]; see [`TroupeRef::with`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TroupeOptions {
+    urgency: i8,
+    deadline: Option<Duration>,
+    retries: Option<u32>,
+}
+
+impl TroupeOptions {
+    /// Jobs as the troupe's settings say.
+    pub fn new() -> Self {
+        TroupeOptions::default()
+    }
+
+    /// Among jobs that wait, those of greater urgency are begun first, and others only when none of these waits; 0 by default.
+    #[must_use]
+    pub fn urgency(mut self, urgency: i8) -> Self {
+        self.urgency = urgency;
+        self
+    }
+
+    /// Sets by when a job must be done, as [`TroupeSettings::deadline`].
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets how often a job is begun again, as [`TroupeSettings::retries`].
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+}
+
+impl<M: Send + 'static> TroupeRef<M> {
+    pub(super) fn new(stage: Arc<Stage<M>>) -> Self {
+        TroupeRef { stage, options: TroupeOptions::default() }
+    }
+
+    /// The same troupe, for jobs with such options.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_supervisor::{TroupeOptions, TroupeRef};
+    ///
+    /// async fn rush<M: Send + 'static>(troupe: &TroupeRef<M>, job: M) {
+    ///     troupe.with(TroupeOptions::new().urgency(1)).cast(job);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with(&self, options: TroupeOptions) -> Self {
+        TroupeRef { stage: self.stage.clone(), options }
+    }
+
+    /// Sends the job that `job` makes of a [`Reply`], and waits for the answer; 5 s unless [`timeout`](TroupeCall::timeout) says
+    /// otherwise.
+    ///
+    /// The job is begun once at most.
+    ///
+    /// # Errors
+    /// See [`JobFault`].
+    ///
+    /// # Cancel safety
+    /// Nothing is sent before the first poll. Dropping the future later withdraws the job if no worker has begun with it.
+    pub fn call<T: Send + 'static>(&self, job: impl FnOnce(Reply<T>) -> M) -> TroupeCall<M, T> {
+        let exchange = Exchange::new();
+        let job = job(exchange.reply());
+        self.begin(exchange, job, None, None)
+    }
+
+    /// As [`call`](Self::call), a job that is made again if its worker dies of it, as often as the
+    /// [settings](TroupeSettings::retries) or [options](TroupeOptions::retries) say.
+    ///
+    /// How much of it was done before nobody knows: it should do no harm twice. The troupe's manager makes it again.
+    ///
+    /// # Errors
+    /// See [`JobFault`].
+    ///
+    /// # Cancel safety
+    /// As [`call`](Self::call).
+    pub fn call_repeatable<T: Send + 'static>(
+        &self,
+        mut job: impl FnMut(Reply<T>) -> M + Send + 'static,
+    ) -> TroupeCall<M, T> {
+        let exchange = Exchange::new();
+        let (first, replies) = (job(exchange.reply()), exchange.clone());
+        self.begin(exchange, first, Some(Box::new(move || job(replies.reply()))), None)
+    }
+
+    /// Sends a job and waits until it is done; 5 s unless [`timeout`](TroupeCall::timeout) says otherwise.
+    ///
+    /// # Errors
+    /// See [`JobFault`].
+    ///
+    /// # Cancel safety
+    /// As [`call`](Self::call).
+    pub fn perform(&self, job: M) -> TroupeCall<M, ()> {
+        self.begin(Exchange::new(), job, None, Some(|| ()))
+    }
+
+    /// Sends a job and waits for nothing. One that is refused, or given up before it is begun, is a dead letter.
+    pub fn cast(&self, job: M) {
+        if let Err((job, refusal)) = self.submit(job) {
+            self.stage.bury(job, refusal.into());
+        }
+    }
+
+    /// Sends a job if there is room for it.
+    ///
+    /// # Errors
+    /// [`TrySendError::Full`] or, if the troupe takes no jobs, [`TrySendError::Closed`], with the job.
+    pub fn try_send(&self, job: M) -> Result<(), TrySendError<M>> {
+        match self.submit(job) {
+            Ok(()) => Ok(()),
+            Err((job, Refusal::Full)) => Err(TrySendError::Full(job)),
+            Err((job, Refusal::Draining | Refusal::NotRunning)) => Err(TrySendError::Closed(job)),
+            Err((job, Refusal::Dropped)) => {
+                self.stage.bury(job, JobFault::QueueFull);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends a job, and waits for room if the queue is full and makes its senders wait.
+    ///
+    /// # Errors
+    /// [`SendError`] with the job, if the troupe takes no jobs or rejects it.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it is ready, the job was not sent and is dropped with it.
+    pub async fn send(&self, job: M) -> Result<(), SendError<M>> {
+        let terms = self.terms(&job, false);
+        match Sending::new(&self.stage, terms, job).await {
+            Ok(()) => Ok(()),
+            Err((job, Refusal::Dropped)) => {
+                self.stage.bury(job, JobFault::QueueFull);
+                Ok(())
+            }
+            Err((job, _)) => Err(SendError(job)),
+        }
+    }
+
+    /// Sends what `message` makes to each worker that there is, as a message and not as a job: it needs no room, and each handles it
+    /// after the job that it is doing. Returns how many there are.
+    pub fn broadcast(&self, mut message: impl FnMut() -> M) -> usize {
+        let workers = self.workers();
+        for worker in &workers {
+            worker.cast(message());
+        }
+        workers.len()
+    }
+
+    /// The workers that there are now.
+    pub fn workers(&self) -> Vec<Address<M>> {
+        self.stage.workers()
+    }
+
+    /// The process that takes the troupe's jobs as messages, for whoever knows addresses only; `None` if the troupe does not run.
+    /// One that follows restarts is had by the troupe's [name](super::Troupe::name).
+    ///
+    /// A call by way of it hears that its reply was dropped if the worker dies, and not why.
+    pub fn address(&self) -> Option<Address<M>> {
+        self.stage.door()
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> TroupeStatus {
+        self.stage.status()
+    }
+
+    /// How it is set.
+    pub fn settings(&self) -> TroupeSettings {
+        self.stage.settings()
+    }
+
+    /// Changes its settings, from now on and for as long as the [`Troupe`](super::Troupe) lasts. If there are more workers than
+    /// there may be, some stop as soon as they have nothing to do.
+    ///
+    /// # Errors
+    /// If they contradict each other; then nothing has changed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_supervisor::{SettingsError, TroupeRef};
+    ///
+    /// fn rush_hour<M: Send + 'static>(troupe: &TroupeRef<M>) -> Result<(), SettingsError> {
+    ///     troupe.change(|settings| settings.max_workers = 50)
+    /// }
+    /// ```
+    pub fn change(&self, change: impl FnOnce(&mut TroupeSettings)) -> Result<(), SettingsError> {
+        self.stage.change(change)
+    }
+
+    /// Takes no more jobs, and waits until all are done that it has. It takes jobs again once it was restarted.
+    ///
+    /// # Cancel safety
+    /// Dropping the future lets the troupe take no jobs all the same.
+    pub async fn drain(&self) {
+        self.stage.drain();
+        poll_fn(|cx| self.stage.poll_drained(cx.waker())).await;
+    }
+
+    fn begin<T: Send + 'static>(
+        &self,
+        exchange: Arc<Exchange<T>>,
+        job: M,
+        again: Option<Again<M>>,
+        done: Option<fn() -> T>,
+    ) -> TroupeCall<M, T> {
+        let terms = self.terms(&job, again.is_some());
+        let payload = Payload { again, waiter: Some(exchange.clone()), ..Payload::of(job) };
+        TroupeCall::new(self.stage.clone(), terms, exchange, payload, done)
+    }
+
+    fn submit(&self, job: M) -> Result<(), (M, Refusal)> {
+        let terms = self.terms(&job, false);
+        let mut payload = Some(Payload::of(job));
+        self.stage.submit(&mut payload, terms, &mut None, None).map(drop).map_err(|refusal| {
+            let job = payload.and_then(|payload| payload.message);
+            (job.expect("what is refused is still here"), refusal)
+        })
+    }
+
+    /// What is said of a job; code of a user's looks at it.
+    fn terms(&self, job: &M, is_repeatable: bool) -> Terms {
+        let TroupeOptions { urgency, deadline, retries } = self.options;
+        Terms { urgency, bond: self.stage.bond(job), deadline, retries, is_repeatable }
+    }
+}
+
+impl<M: Send + 'static> Clone for TroupeRef<M> {
+    fn clone(&self) -> Self {
+        TroupeRef { stage: self.stage.clone(), options: self.options }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for TroupeRef<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TroupeRef({})", self.stage.label())
+    }
+}
