@@ -69,6 +69,11 @@ pub trait Feed<M: Send + 'static>: Send + 'static {
 
     /// A callback has returned, for whichever message, and the server goes on.
     fn handled(&mut self);
+
+    /// The server stops, because a callback has failed or panicked, or because it was told to. Not called if a signal ends it.
+    fn stopping(&mut self, reason: &ExitReason) {
+        let _ = reason;
+    }
 }
 
 impl<S: GenServer> Start<ServerLoop<S>> {
@@ -125,5 +130,9 @@ impl<M: Send + 'static, F: Feed<M>> Source<M> for MailboxAnd<F> {
 
     fn handled(&mut self) {
         self.0.handled();
+    }
+
+    fn stopping(&mut self, reason: &ExitReason) {
+        self.0.stopping(reason);
     }
 }

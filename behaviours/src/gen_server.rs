@@ -277,6 +277,11 @@ pub(crate) trait Source<M: Send + 'static>: Send {
 
     /// A callback has returned, and the server goes on.
     fn handled(&mut self) {}
+
+    /// The server stops, by itself or because it was told to.
+    fn stopping(&mut self, reason: &ExitReason) {
+        let _ = reason;
+    }
 }
 
 /// Messages come from the mailbox, and from nowhere else.
@@ -348,6 +353,7 @@ pub(crate) fn serve<S: GenServer, Q: Source<S::Message>>(
             }
             source.handled();
         };
+        source.stopping(&reason);
         drop(source);
         ctx.begin_exit();
         Err(Box::pin(end(reason, &mut sys, live, ctx)).await)

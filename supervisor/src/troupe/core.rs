@@ -87,31 +87,31 @@ pub(super) struct Counts {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Closed,
     Open,
     Draining,
 }
 
 #[derive(Debug)]
-struct Job {
-    rank: Rank,
-    bond: Bond,
-    place: Place,
-    retries: u32,
-    is_repeatable: bool,
-    attempts: u32,
-    sent: Instant,
-    deadline: Option<Instant>,
-    limit: Option<Instant>,
+pub(super) struct Job {
+    pub(super) rank: Rank,
+    pub(super) bond: Bond,
+    pub(super) place: Place,
+    pub(super) retries: u32,
+    pub(super) is_repeatable: bool,
+    pub(super) attempts: u32,
+    pub(super) sent: Instant,
+    pub(super) deadline: Option<Instant>,
+    pub(super) limit: Option<Instant>,
     /// Its sender has been told how it ends.
-    is_told: bool,
+    pub(super) is_told: bool,
     /// Its worker was killed because of it.
-    has_overrun: bool,
+    pub(super) has_overrun: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// It waits for anybody.
     Free,
     /// It waits for that worker.
@@ -124,48 +124,42 @@ enum Place {
 
 /// Whose a key is while any of its jobs is with a worker, or waits for it.
 #[derive(Debug)]
-struct Claim {
-    worker: WorkerId,
-    jobs: usize,
+pub(super) struct Claim {
+    pub(super) worker: WorkerId,
+    pub(super) jobs: usize,
     /// Those that do not wait.
-    busy: usize,
+    pub(super) busy: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Alarm {
+pub(super) enum Alarm {
     Deadline,
     Limit,
 }
 
 #[derive(Debug)]
 pub(super) struct Core {
-    settings: TroupeSettings,
-    phase: Phase,
-    last_job: JobId,
-    jobs: BTreeMap<JobId, Job>,
-    free: Queue,
+    pub(super) settings: TroupeSettings,
+    pub(super) phase: Phase,
+    pub(super) last_job: JobId,
+    pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) free: Queue,
     /// How many wait, for anybody or for one.
-    waiting: usize,
-    crew: Crew,
-    claims: BTreeMap<u64, Claim>,
-    line: Line,
+    pub(super) waiting: usize,
+    pub(super) crew: Crew,
+    pub(super) claims: BTreeMap<u64, Claim>,
+    pub(super) line: Line,
     /// How many workers are about to come.
-    hiring: usize,
+    pub(super) hiring: usize,
     /// How many did not come, or went without having done anything, since one was good for something.
-    setbacks: u32,
-    hire_after: Option<Instant>,
-    alarms: BTreeSet<(Instant, JobId, Alarm)>,
+    pub(super) setbacks: u32,
+    pub(super) hire_after: Option<Instant>,
+    pub(super) alarms: BTreeSet<(Instant, JobId, Alarm)>,
     /// When to tick next, at the latest.
-    wanted: Option<Instant>,
-    counts: Counts,
-    actions: Vec<Action>,
+    pub(super) wanted: Option<Instant>,
+    pub(super) counts: Counts,
+    pub(super) actions: Vec<Action>,
 }
-
-/// The pause after the first setback; after each further one it is twice as long, up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// So many setbacks in a row are borne.
-const MOST_SETBACKS: u32 = 10;
 
 /// What happens.
 impl Core {
@@ -205,9 +199,11 @@ impl Core {
             Phase::Open => {}
         }
         let urgency = Reverse(terms.urgency);
-        match turn.filter(|turn| self.line.redeem(*turn)) {
-            Some(_) => *turn = None,
-            None => self.make_room(urgency, terms.bond, turn, may_wait)?,
+        if !turn.is_some_and(|turn| self.line.redeem(turn)) {
+            self.make_room(urgency, terms.bond, turn, may_wait)?;
+        }
+        if let Some(turn) = turn.take() {
+            self.line.leave(turn);
         }
         self.last_job += 1;
         let (id, settings) = (self.last_job, &self.settings);
@@ -421,7 +417,7 @@ impl Core {
 
     /// Who carries out the actions has begun anew: what the one before may not have done is to be done again.
     pub(super) fn restarted(&mut self, now: Instant) {
-        self.hiring = 0;
+        (self.hiring, self.setbacks, self.hire_after) = (0, 0, None);
         let leaving = self.crew.iter().filter(|(_, worker)| worker.is_leaving);
         self.actions.extend(leaving.map(|(id, _)| Action::Dismiss(id)));
         let again = self.jobs.iter().filter(|(_, job)| job.place == Place::Nowhere);
@@ -473,326 +469,5 @@ impl Core {
 
     pub(super) fn is_empty(&self) -> bool {
         self.jobs.is_empty()
-    }
-}
-
-/// Where jobs are.
-impl Core {
-    /// Finds room for a job, in the queue or with a worker, or tells why there is none.
-    fn make_room(
-        &mut self,
-        urgency: Reverse<i8>,
-        bond: Bond,
-        turn: &mut Option<Turn>,
-        may_wait: bool,
-    ) -> Result<(), Refusal> {
-        let Some(bound) = self.settings.queue.map(usize::from) else { return Ok(()) };
-        if turn.is_none() && (self.waiting + self.line.promised() < bound || self.taker(bond).is_some()) {
-            return Ok(());
-        }
-        match self.settings.when_full {
-            WhenFull::Wait if may_wait => {
-                let place = turn.filter(|turn| self.line.contains(*turn));
-                *turn = Some(place.unwrap_or_else(|| self.line.join()));
-                return Err(Refusal::Full);
-            }
-            WhenFull::Wait | WhenFull::Reject => {
-                *turn = None;
-                return Err(Refusal::Full);
-            }
-            WhenFull::DropNewest => *turn = None,
-            WhenFull::DropOldest => {
-                *turn = None;
-                if let Some(least) = self.least_waiting().filter(|least| least.urgency >= urgency) {
-                    self.counts.dropped += 1;
-                    self.end(least.job, Err(JobFault::QueueFull));
-                    return Ok(());
-                }
-            }
-        }
-        self.counts.dropped += 1;
-        Err(Refusal::Dropped)
-    }
-
-    /// The worker that would get such a job at once.
-    fn taker(&self, bond: Bond) -> Option<WorkerId> {
-        match self.bound_to(bond) {
-            Some(worker) => Some(worker).filter(|worker| self.crew.has_room(*worker)),
-            None => self.crew.pick(self.settings.routing),
-        }
-    }
-
-    /// The one worker that may have such a job.
-    fn bound_to(&self, bond: Bond) -> Option<WorkerId> {
-        match bond {
-            Bond::Anybody => None,
-            Bond::Key(key) => self.claims.get(&key).map(|claim| claim.worker).or_else(|| self.crew.favourite(key)),
-            Bond::Worker(worker) => self.crew.get(worker).filter(|worker| !worker.is_leaving).map(|_| worker),
-        }
-    }
-
-    /// The oldest of the least urgent that wait.
-    fn least_waiting(&self) -> Option<Rank> {
-        let own = self.crew.iter().filter_map(|(_, worker)| worker.own.least());
-        own.chain(self.free.least()).max_by_key(|rank| (rank.urgency, Reverse(rank.job)))
-    }
-
-    /// Brings a job that is nowhere to a worker, or lets it wait.
-    fn place(&mut self, id: JobId) {
-        let Some(&Job { rank, bond, .. }) = self.jobs.get(&id) else { return };
-        if let Some(worker) = self.taker(bond) {
-            return self.give(id, worker);
-        }
-        self.waiting += 1;
-        match self.bound_to(bond) {
-            Some(worker) => {
-                self.claim(bond, worker);
-                self.set_place(id, Place::Own(worker));
-                self.crew.get_mut(worker).expect("it was found there").own.insert(rank);
-            }
-            None => {
-                self.set_place(id, Place::Free);
-                self.free.insert(rank);
-            }
-        }
-    }
-
-    /// Gives a job that is nowhere to a worker that has room.
-    fn give(&mut self, id: JobId, worker: WorkerId) {
-        let Some(bond) = self.jobs.get(&id).map(|job| job.bond) else { return };
-        if let Some(claim) = self.claim(bond, worker) {
-            claim.busy += 1;
-        }
-        self.set_place(id, Place::Given(worker));
-        self.crew.give(worker, id);
-        self.actions.push(Action::Wake(worker));
-    }
-
-    fn claim(&mut self, bond: Bond, worker: WorkerId) -> Option<&mut Claim> {
-        let Bond::Key(key) = bond else { return None };
-        let claim = self.claims.entry(key).or_insert(Claim { worker, jobs: 0, busy: 0 });
-        claim.jobs += 1;
-        Some(claim)
-    }
-
-    fn set_place(&mut self, id: JobId, place: Place) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.place = place;
-        }
-    }
-
-    /// Takes a job away from where it is.
-    fn displace(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        let (rank, bond) = (job.rank, job.bond);
-        let place = std::mem::replace(&mut job.place, Place::Nowhere);
-        let is_busy = matches!(place, Place::Given(_) | Place::Begun(_));
-        match place {
-            Place::Free => drop(self.free.remove(rank)),
-            Place::Own(worker) => {
-                if let Some(worker) = self.crew.get_mut(worker) {
-                    worker.own.remove(rank);
-                }
-            }
-            Place::Given(worker) | Place::Begun(worker) => self.crew.relieve(worker, id),
-            Place::Nowhere => {}
-        }
-        self.waiting -= usize::from(matches!(place, Place::Free | Place::Own(_)));
-        if !matches!(place, Place::Free | Place::Nowhere)
-            && let Bond::Key(key) = bond
-        {
-            self.release(key, is_busy);
-        }
-    }
-
-    fn release(&mut self, key: u64, was_busy: bool) {
-        if let Some(claim) = self.claims.get_mut(&key) {
-            claim.jobs -= 1;
-            claim.busy -= usize::from(was_busy);
-            if claim.jobs == 0 {
-                self.claims.remove(&key);
-            }
-        }
-    }
-
-    fn remove(&mut self, id: JobId) {
-        self.displace(id);
-        if let Some(job) = self.jobs.remove(&id) {
-            for (at, alarm) in [(job.deadline, Alarm::Deadline), (job.limit, Alarm::Limit)] {
-                if let Some(at) = at {
-                    self.alarms.remove(&(at, id, alarm));
-                }
-            }
-        }
-    }
-
-    fn end(&mut self, id: JobId, result: Result<(), JobFault>) {
-        match &result {
-            _ if self.jobs.get(&id).is_some_and(|job| job.is_told) => {}
-            Ok(()) => self.counts.done += 1,
-            Err(JobFault::Expired(_)) => self.counts.expired += 1,
-            Err(JobFault::QueueFull) => {}
-            Err(_) => self.counts.failed += 1,
-        }
-        self.remove(id);
-        self.actions.push(Action::End(id, result));
-    }
-
-    /// The worker of a job that had begun has ended.
-    fn bereave(&mut self, id: JobId, reason: &ExitReason) {
-        self.displace(id);
-        let Some(job) = self.jobs.get(&id) else { return };
-        let fault = match self.settings.time_limit {
-            Some(limit) if job.has_overrun => JobFault::TimeLimit(limit),
-            _ if job.is_repeatable && job.attempts <= job.retries && !job.is_told => {
-                return self.actions.push(Action::Repeat(id));
-            }
-            _ => JobFault::WorkerDied { reason: reason.clone(), attempts: job.attempts },
-        };
-        self.end(id, Err(fault));
-    }
-
-    /// Gives a worker what it has room for.
-    fn feed(&mut self, worker: WorkerId, now: Instant) {
-        while self.crew.has_room(worker)
-            && let Some(id) = self.next_for(worker)
-        {
-            self.displace(id);
-            self.give(id, worker);
-        }
-        let surplus = self.crew.staying() > self.settings.max_workers;
-        let Some(fed) = self.crew.get_mut(worker).filter(|fed| fed.jobs.is_empty() && !fed.is_leaving) else { return };
-        let since = *fed.idle_since.get_or_insert(now);
-        if surplus {
-            self.dismiss(worker);
-        } else if self.crew.staying() > self.settings.min_workers {
-            self.want(since.checked_add(self.settings.idle_time));
-        }
-    }
-
-    /// What waits for a worker, or for anybody; a job of a key that is another's goes there instead.
-    fn next_for(&mut self, worker: WorkerId) -> Option<JobId> {
-        loop {
-            let own = self.crew.get(worker)?.own.first();
-            let Some(free) = self.free.first().filter(|free| own.is_none_or(|own| *free < own)) else {
-                return own.map(|own| own.job);
-            };
-            match self.jobs.get(&free.job).map(|job| job.bond) {
-                Some(Bond::Key(key)) if self.claims.get(&key).is_some_and(|claim| claim.worker != worker) => {
-                    self.displace(free.job);
-                    self.place(free.job);
-                }
-                _ => return Some(free.job),
-            }
-        }
-    }
-
-    /// Keys that are a new worker's and have no job with another move to it, with their jobs that wait.
-    fn hand_over_keys(&mut self, new: WorkerId) {
-        let is_idle = |key: u64| self.claims.get(&key).is_some_and(|claim| claim.busy == 0);
-        let is_moving = |rank: &Rank| match self.jobs.get(&rank.job).map(|job| job.bond) {
-            Some(Bond::Key(key)) => is_idle(key) && self.crew.favourite(key) == Some(new),
-            _ => false,
-        };
-        let moving = self.crew.iter().flat_map(|(_, worker)| worker.own.iter()).filter(is_moving);
-        let mut moving: Vec<Rank> = moving.collect();
-        moving.sort_unstable();
-        for rank in &moving {
-            self.displace(rank.job);
-        }
-        for rank in moving {
-            self.place(rank.job);
-        }
-    }
-}
-
-/// Who comes and goes, and when.
-impl Core {
-    /// What follows from any change.
-    fn settle(&mut self, now: Instant) {
-        let bound = self.settings.queue.map_or(usize::MAX, usize::from);
-        while self.waiting + self.line.promised() < bound
-            && let Some(turn) = self.line.promise()
-        {
-            self.actions.push(Action::Room(turn));
-        }
-        self.hire(now);
-    }
-
-    fn disband_line(&mut self) {
-        let turns = self.line.disband();
-        self.actions.extend(turns.into_iter().map(Action::Room));
-    }
-
-    /// As many as the fewest need be, and as wait, but no more than may be.
-    fn hire(&mut self, now: Instant) {
-        if self.phase == Phase::Closed || self.hire_after.is_some_and(|at| at > now) {
-            return;
-        }
-        let TroupeSettings { min_workers, max_workers, concurrency, .. } = self.settings;
-        let have = self.crew.staying() + self.hiring;
-        let for_jobs = self.waiting.div_ceil(concurrency.get()).saturating_sub(self.hiring);
-        let more = min_workers.saturating_sub(have).max(for_jobs.min(max_workers.saturating_sub(have)));
-        self.hiring += more;
-        self.actions.extend((0..more).map(|_| Action::Hire));
-    }
-
-    fn dismiss(&mut self, worker: WorkerId) {
-        self.crew.leave(worker);
-        self.actions.push(Action::Dismiss(worker));
-    }
-
-    fn count_setback(&mut self, now: Instant) {
-        self.setbacks += 1;
-        if self.setbacks > MOST_SETBACKS {
-            self.setbacks = 0;
-            self.actions.push(Action::GiveUp);
-        }
-        let pause = FIRST_PAUSE * 2_u32.pow(self.setbacks.saturating_sub(1).min(10));
-        self.hire_after = now.checked_add(pause.min(LONGEST_PAUSE));
-        self.want(self.hire_after);
-    }
-
-    fn ring(&mut self, id: JobId, alarm: Alarm, now: Instant) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        let after = job.deadline.unwrap_or(now).saturating_duration_since(job.sent);
-        match (alarm, job.place) {
-            (Alarm::Deadline, Place::Begun(_)) => {
-                job.is_told = true;
-                self.counts.expired += 1;
-                self.actions.push(Action::Tell(id, JobFault::Expired(after)));
-            }
-            (Alarm::Deadline, place) => {
-                self.end(id, Err(JobFault::Expired(after)));
-                if let Place::Given(worker) = place {
-                    self.feed(worker, now);
-                }
-            }
-            (Alarm::Limit, Place::Begun(worker)) => {
-                job.has_overrun = true;
-                self.crew.leave(worker);
-                self.actions.push(Action::Kill(worker));
-            }
-            (Alarm::Limit, _) => {}
-        }
-    }
-
-    fn set_alarm(&mut self, at: Instant, id: JobId, alarm: Alarm) {
-        self.alarms.insert((at, id, alarm));
-        self.want(Some(at));
-    }
-
-    fn want(&mut self, at: Option<Instant>) {
-        self.wanted = [self.wanted, at].into_iter().flatten().min();
-    }
-
-    /// Wants all that is to come.
-    fn want_all(&mut self) {
-        self.want(self.alarms.first().map(|(at, ..)| *at));
-        self.want(self.hire_after);
-        if self.crew.staying() > self.settings.min_workers {
-            let idlest = self.crew.idlest();
-            self.want(idlest.and_then(|(since, _)| since.checked_add(self.settings.idle_time)));
-        }
     }
 }

@@ -26,6 +26,13 @@ pub(super) struct Worker {
     pub(super) is_proven: bool,
 }
 
+impl Worker {
+    /// Whether it stays, has no job, and none waits for it.
+    pub(super) fn is_free(&self) -> bool {
+        self.jobs.is_empty() && self.own.is_empty() && !self.is_leaving
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Crew {
     workers: BTreeMap<WorkerId, Worker>,
@@ -133,12 +140,12 @@ impl Crew {
 
     /// How many stay and have nothing to do.
     pub(super) fn idle(&self) -> usize {
-        self.workers.values().filter(|worker| worker.jobs.is_empty() && !worker.is_leaving).count()
+        self.workers.values().filter(|worker| worker.is_free()).count()
     }
 
     /// Who has been idle longest, and since when.
     pub(super) fn idlest(&self) -> Option<(Instant, WorkerId)> {
-        let idle = self.iter().filter(|(_, worker)| !worker.is_leaving && worker.own.is_empty());
+        let idle = self.iter().filter(|(_, worker)| worker.is_free());
         idle.filter_map(|(id, worker)| Some((worker.idle_since?, id))).min()
     }
 

@@ -3,9 +3,11 @@
 //! It keeps nothing that the stage does not have: one that is killed is followed by another that goes on.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_lite::future::or;
 use proscenium_behaviours::{GenServer, Info};
 use proscenium_runtime::{Context, Event, ExitReason, MonitorRef, TimerRef, catch_panic};
 
@@ -94,12 +96,16 @@ impl<M: Send + 'static> GenServer for Manager<M> {
         }
         self.stage.drain();
         let until = ctx.system().now() + self.drain;
-        while self.stage.has_jobs() {
-            let handled = match ctx.receive_deadline(until).await {
-                Some(Event::Message(message)) => self.handle(message, ctx).await,
-                Some(Event::Down(down)) => self.handle_info(Info::Down(down), ctx).await,
-                Some(Event::Exit(_)) => Ok(()),
-                None => return,
+        let stage = self.stage.clone();
+        let drained = || async {
+            poll_fn(|cx| stage.poll_drained(cx.waker())).await;
+            None
+        };
+        while let Some(event) = or(drained(), ctx.receive_deadline(until)).await {
+            let handled = match event {
+                Event::Message(message) => self.handle(message, ctx).await,
+                Event::Down(down) => self.handle_info(Info::Down(down), ctx).await,
+                Event::Exit(_) => Ok(()),
             };
             if handled.is_err() {
                 return;

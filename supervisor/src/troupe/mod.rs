@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `settings` `error` `status` `latency` | what is said to and by a troupe |
 //! | `queue` `line` `crew` | jobs that wait; senders that wait; workers: pure |
-//! | `core` | the whole troupe as a pure state machine |
+//! | `core` `places` `staff` | the whole troupe as a pure state machine: what happens; where jobs are; who comes and goes |
 //! | `route` `job` `exchange` | which worker a job shall have; a job; where its sender waits for what comes of it |
 //! | `stage` `effects` | the state that all share, and what follows from its changes |
 //! | `call` `troupe_ref` | the side of those that have jobs |
@@ -26,10 +26,14 @@ mod job;
 mod latency;
 mod line;
 mod manager;
+mod places;
+#[cfg(test)]
+mod properties;
 mod queue;
 mod route;
 mod seat;
 mod settings;
+mod staff;
 mod stage;
 mod status;
 mod troupe_ref;

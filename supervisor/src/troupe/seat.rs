@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::thread;
 
 use proscenium_behaviours::Feed;
-use proscenium_runtime::{Address, Pid, SystemHandle};
+use proscenium_runtime::{Address, ExitReason, Pid, SystemHandle};
 
 use super::crew::WorkerId;
 use super::error::JobFault;
@@ -163,6 +163,10 @@ impl<M: Send + 'static> Feed<M> for Seat<M> {
         for job in done {
             self.stage.finished(job, Ok(()));
         }
+    }
+
+    fn stopping(&mut self, reason: &ExitReason) {
+        self.stage.stopping(self.member.number, reason);
     }
 }
 

@@ -57,6 +57,8 @@ struct Seated<M: Send + 'static> {
     address: Address<M>,
     /// While it waits for a job.
     waker: Option<Waker>,
+    /// Why it stops, as it says itself: that is known even if nobody was there to hear of its end.
+    reason: Option<ExitReason>,
 }
 
 /// Where a troupe runs.
@@ -229,7 +231,9 @@ impl<M: Send + 'static> Stage<M> {
         if state.core.is_empty() {
             return Poll::Ready(());
         }
-        state.drained.push(waker.clone());
+        if !state.drained.iter().any(|known| known.will_wake(waker)) {
+            state.drained.push(waker.clone());
+        }
         Poll::Pending
     }
 }
@@ -247,7 +251,7 @@ impl<M: Send + 'static> Stage<M> {
         self.act(|state, now| {
             // Who comes when all is over belongs to a tree that is being stopped.
             if !state.core.is_closed() {
-                state.workers.insert(worker, Seated { address: address.clone(), waker: None });
+                state.workers.insert(worker, Seated { address: address.clone(), waker: None, reason: None });
                 state.orders.push(Order::Watch(worker));
                 state.core.joined(worker, now);
             }
@@ -281,6 +285,12 @@ impl<M: Send + 'static> Stage<M> {
                 state.recent.record(took);
             }
         });
+    }
+
+    pub(super) fn stopping(&self, worker: WorkerId, reason: &ExitReason) {
+        if let Some(seated) = self.lock().workers.get_mut(&worker) {
+            seated.reason = Some(reason.clone());
+        }
     }
 
     pub(super) fn leaving(&self, worker: WorkerId) {
@@ -349,8 +359,10 @@ impl<M: Send + 'static> Stage<M> {
 
     pub(super) fn left(&self, worker: WorkerId, reason: &ExitReason) {
         let seated = self.act(|state, now| {
-            state.core.left(worker, reason, now);
-            state.workers.remove(&worker)
+            let seated = state.workers.remove(&worker);
+            let own = seated.as_ref().and_then(|seated| seated.reason.as_ref());
+            state.core.left(worker, own.unwrap_or(reason), now);
+            seated
         });
         drop(seated);
     }
@@ -358,10 +370,6 @@ impl<M: Send + 'static> Stage<M> {
     /// Orders something of the manager.
     pub(super) fn order(&self, order: Order) {
         self.act(|state, _now| state.orders.push(order));
-    }
-
-    pub(super) fn has_jobs(&self) -> bool {
-        !self.lock().core.is_empty()
     }
 
     pub(super) fn not_hired(&self) {
