@@ -12,6 +12,7 @@
 //! | servers that come and go: sessions, rooms | a [`DynamicSupervisor`] |
 //! | work on the side, and its result | a [`Task`] |
 //! | no more such work than so much, which ends with its part of the program | a [`TaskSupervisor`] |
+//! | several servers that are all alike, of which any may do a job | a [`Troupe`] |
 //! | one server for each share of the keys | a [`PartitionSupervisor`] |
 //! | a thread or a foreign task in the tree | a [`Bridge`] |
 //! | a tree that is described in files, and changes while it runs | [`tree`]: a [`Catalog`](tree::Catalog) of what [files](tree::TreeFiles) may start |
@@ -76,10 +77,10 @@
 pub use proscenium_behaviours::subprocess;
 pub use proscenium_behaviours::{
     Actor, ActorArgs, ActorRef, Agent, AgentLoop, AgentMessage, AgentState, Behaviour, Dispatch, EventHandler,
-    EventManager, EventMessage, GenServer, HandlerCall, HandlerContext, HandlerError, HandlerExit, HandlerId,
-    HandlerRef, Handles, Info, Keeper, Kept, Origin, Received, Removal, ServerLoop, Start, StillLent, StopError,
-    StreamTasks, Subject, Sys, SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus, Task, TaskBody,
-    TaskError, TaskOwner, TaskStream, await_many, protocol, yield_many,
+    EventManager, EventMessage, FedLoop, Feed, GenServer, HandlerCall, HandlerContext, HandlerError, HandlerExit,
+    HandlerId, HandlerRef, Handles, Info, Keeper, Kept, Origin, Received, Removal, ServerLoop, Start, StillLent,
+    StopError, StreamTasks, Subject, Sys, SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus, Task,
+    TaskBody, TaskError, TaskOwner, TaskStream, await_many, protocol, yield_many,
 };
 pub use proscenium_behaviours::{circuit_breaker, gen_statem};
 #[cfg(any(feature = "log", feature = "tracing"))]
@@ -87,29 +88,31 @@ pub use proscenium_runtime::bridges;
 #[cfg(feature = "metrics")]
 pub use proscenium_runtime::describe_metrics;
 pub use proscenium_runtime::{
-    Address, Alias, AliasOptions, Ancestor, Ancestors, AnswerAtEnd, Builder, BusyTime, By, Call, CallError, Cause,
-    Changes, Context, CrashReport, DeadLetter, DeadReason, Down, Duplicate, ErrorContext, Event, EventHandlerReport,
-    EventRef, Exit, ExitKind, ExitReason, Failure, GroupChange, GroupError, GroupName, GroupSnapshot, IdleTimeout,
-    Incoming, InitAck, Interest, Interval, KeyError, LookupError, Mailbox, MailboxOverflow, Missed, MonitorOptions,
-    MonitorRef, Offender, Outcome, Overflow, Panic, Parent, ParsePidError, Pid, Priority, ProcessInfo, ProgressReport,
-    Ranked, Ready, Recipient, RegisterError, Registry, RegistryChange, RegistryEntry, RegistryKey, Reply, Report,
-    Request, Requests, Scope, ScopeChange, SendError, Sleep, SpawnOptions, StartError, StartOptions, Status,
-    SupervisorReport, System, SystemCounts, SystemHandle, SystemMessage, SystemSnapshot, TerminateReport, TimerRef,
-    TreeNode, TrySendError, Unique, WatchError, WatchRef, Watched, Wishes, catch_panic, consume_budget, logging,
-    multi_call, start, start_link, start_monitor, testing,
+    Address, Alias, AliasOptions, Ancestor, Ancestors, Answer, AnswerAtEnd, Builder, BusyTime, By, Call, CallError,
+    Cause, Changes, Context, CrashReport, DeadLetter, DeadReason, Down, Duplicate, ErrorContext, Event,
+    EventHandlerReport, EventRef, Exit, ExitKind, ExitReason, Failure, GroupChange, GroupError, GroupName,
+    GroupSnapshot, IdleTimeout, Incoming, InitAck, Interest, Interval, KeyError, LookupError, Mailbox, MailboxOverflow,
+    Missed, MonitorOptions, MonitorRef, Offender, Outcome, Overflow, Panic, Parent, ParsePidError, Pid, Priority,
+    ProcessInfo, ProgressReport, Ranked, Ready, Recipient, RegisterError, Registry, RegistryChange, RegistryEntry,
+    RegistryKey, Reply, Report, Request, Requests, Scope, ScopeChange, SendError, Sleep, SpawnOptions, StartError,
+    StartOptions, Status, SupervisorReport, System, SystemCounts, SystemHandle, SystemMessage, SystemSnapshot,
+    TerminateReport, TimerRef, TreeNode, TrySendError, Unique, WatchError, WatchRef, Watched, Wishes, catch_panic,
+    consume_budget, logging, multi_call, start, start_link, start_monitor, testing,
 };
 pub use proscenium_supervisor::{
-    AutoShutdown, Backoff, Bridge, BridgeStart, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState,
-    DynamicChildInfo, DynamicCount, DynamicRef, DynamicSupervisor, FailedToStart, PartitionSupervisor, Partitions,
-    Process, Restart, Shutdown, SpecError, StartChild, Starting, Supervisor, SupervisorRef, TaskSupervisor,
-    TaskSupervisorRef, TypedStart, TypedStarting, application, process, tree,
+    AutoShutdown, Backoff, Bridge, BridgeStart, Candidate, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec,
+    ChildState, DynamicChildInfo, DynamicCount, DynamicRef, DynamicSupervisor, FailedToStart, Hold, JobError, JobFault,
+    Latency, Member, PartitionSupervisor, Partitions, Process, Restart, Routing, Seat, SettingsError, Shutdown,
+    SpecError, StartChild, Starting, Supervisor, SupervisorRef, TaskSupervisor, TaskSupervisorRef, Troupe, TroupeCall,
+    TroupeOptions, TroupeRef, TroupeSettings, TroupeStatus, TypedStart, TypedStarting, WhenFull, application, process,
+    tree,
 };
 
 /// What most programs need: `use proscenium::prelude::*`.
 pub mod prelude {
     pub use crate::{
         Address, CallError, ChildSpec, Context, Down, Event, Exit, ExitReason, GenServer, Info, Mailbox, Pid, Reply,
-        Restart, Shutdown, Supervisor, SupervisorRef, System, SystemHandle, process,
+        Restart, Shutdown, Supervisor, SupervisorRef, System, SystemHandle, Troupe, TroupeRef, process,
     };
 }
 

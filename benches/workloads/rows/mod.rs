@@ -14,6 +14,7 @@ mod ring;
 mod spawn;
 mod timers;
 mod tree;
+mod troupe;
 
 pub(crate) mod memory;
 
@@ -33,6 +34,7 @@ pub(crate) fn all() -> Vec<Row> {
         monitors::rows(),
         restart::rows(),
         tree::rows(),
+        troupe::rows(),
         timers::rows(),
         latency::rows(),
         idle::rows(),

@@ -6,8 +6,8 @@ mod holding;
 mod jobs;
 mod queueing;
 mod scaling;
-
+mod simulation;
 mod stopping;
 mod thespian;
-
+mod threads;
 mod trees;
