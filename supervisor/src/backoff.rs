@@ -29,12 +29,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses that begin with `first` and grow to at most a minute, without jitter.
+    /// Pauses that begin with `first` and grow to at most a minute, or stay as they are if that is longer, without jitter.
     pub fn new(first: Duration) -> Self {
-        Backoff { first, longest: Duration::from_secs(60), jitter: 0.0, seed: 0 }
+        Backoff { first, longest: first.max(Duration::from_secs(60)), jitter: 0.0, seed: 0 }
     }
 
-    /// The longest pause; a minute by default.
+    /// The longest pause; by default a minute, or the first if that is longer.
     #[must_use]
     pub fn longest(mut self, longest: Duration) -> Self {
         self.longest = longest;
@@ -81,6 +81,8 @@ mod tests {
     fn a_pause_is_twice_the_one_before_up_to_the_longest() {
         let backoff = Backoff::new(Duration::from_millis(100)).longest(Duration::from_millis(500));
         assert_eq!([1, 2, 3, 4, 5, 1000].map(|count| millis(backoff, count, 7)), [100, 200, 400, 500, 500, 500]);
+        let long = Backoff::new(Duration::from_secs(100));
+        assert_eq!([1, 2, 3].map(|count| millis(long, count, 7)), [100_000; 3]);
     }
 
     #[test]
