@@ -170,7 +170,7 @@ impl GenServer for DynamicServer {
 
     fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let DynamicCount { active, restarting, .. } = self.count();
-        write!(f, "{} children, {active} alive", active + restarting)
+        write!(f, "children: {}, alive: {active}", active + restarting)
     }
 }
 

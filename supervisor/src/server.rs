@@ -100,7 +100,7 @@ impl GenServer for Server {
 
     fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ChildCount { specs, active, .. } = self.count();
-        write!(f, "{:?}, {specs} children, {active} alive", self.decide.strategy())
+        write!(f, "{:?}, children: {specs}, alive: {active}", self.decide.strategy())
     }
 }
 

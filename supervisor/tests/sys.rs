@@ -91,10 +91,10 @@ fn the_state_of_a_supervisor_is_its_own() {
 #[test]
 fn the_status_of_a_supervisor_tells_what_it_is_and_how_many_children_it_has() {
     above_a_tree(|mut ctx, sys| async move {
-        assert_eq!(&*sys.get_status().await.unwrap().state, "OneForOne, 2 children, 2 alive");
+        assert_eq!(&*sys.get_status().await.unwrap().state, "OneForOne, children: 2, alive: 2");
         let pool = DynamicSupervisor::new().name("pool").start_link(&mut ctx).await.unwrap();
         pool.start_child(Worker::start(())).await.unwrap();
         let status = Sys::new(ctx.system(), "pool").get_status().await.unwrap();
-        assert_eq!(&*status.state, "1 children, 1 alive");
+        assert_eq!(&*status.state, "children: 1, alive: 1");
     });
 }
