@@ -20,6 +20,7 @@ const RUNTIME: &[&str] = &[
     "ancestors",
     "reply",
     "current",
+    "answer",
     "room",
     "signal",
     "system_message",

@@ -47,6 +47,7 @@ mod panic;
 mod pid;
 
 mod ancestors;
+mod answer;
 mod current;
 mod rare;
 mod reply;
@@ -121,6 +122,7 @@ mod loom_tests;
 pub use address::{Address, SendError, TrySendError};
 pub use alias::{Alias, AliasOptions};
 pub use ancestors::{Ancestor, Ancestors};
+pub use answer::Answer;
 pub use busy::BusyTime;
 pub use call::Call;
 pub use changes::Changes;
@@ -140,7 +142,7 @@ pub use names::{LookupError, RegisterError};
 pub use panic::catch_panic;
 pub use pid::{GroupName, MonitorRef, ParsePidError, Pid, Recipient, TimerRef, WatchRef};
 pub use registry::{Duplicate, Registry, RegistryChange, RegistryEntry, Unique};
-pub use reply::{Answer, CallError, Reply};
+pub use reply::{CallError, Reply};
 pub use report::{
     CrashReport, ErrorContext, EventHandlerReport, Offender, ProgressReport, Report, SupervisorReport, TerminateReport,
 };

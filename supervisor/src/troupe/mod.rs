@@ -7,6 +7,7 @@
 //! | `core` `places` `staff` | the whole troupe as a pure state machine: what happens; where jobs are; who comes and goes |
 //! | `route` `job` `exchange` | which worker a job shall have; a job; where its sender waits for what comes of it |
 //! | `stage` `effects` | the state that all share, and what follows from its changes |
+//! | `audience` `backstage` | what is asked of it: by those that have jobs, by its own processes |
 //! | `call` `troupe_ref` | the side of those that have jobs |
 //! | `seat` | the side of a worker |
 //! | `workers` `manager` `door` | the processes |
@@ -15,6 +16,8 @@
 //! the troupe is; the workers have an ordinary dynamic supervisor; the manager starts and stops them. Jobs take none of these ways:
 //! who sends one and who takes it meet at the stage.
 
+mod audience;
+mod backstage;
 mod call;
 mod core;
 mod crew;

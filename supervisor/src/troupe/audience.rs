@@ -1,0 +1,140 @@
+//! What those ask of a troupe's stage that have jobs.
+
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use proscenium_runtime::{Address, SystemHandle};
+
+use super::core::{Bond, Refusal, Terms};
+use super::effects;
+use super::error::{JobError, JobFault};
+use super::job::Payload;
+use super::line::Turn;
+use super::queue::JobId;
+use super::route::Route;
+use super::settings::{SettingsError, TroupeSettings};
+use super::stage::{Copier, Scene, Stage};
+use super::status::TroupeStatus;
+
+impl<M: Send + 'static> Stage<M> {
+    /// Who shall have a job, by its message.
+    pub(super) fn bond(&self, message: &M) -> Bond {
+        let route = self.lock().route.clone();
+        route.bond(message, || self.lock().candidates())
+    }
+
+    /// Takes a job, unless it is refused: then the sender keeps it, with a place in the line if it waits for room.
+    pub(super) fn submit(
+        &self,
+        payload: &mut Option<Payload<M>>,
+        terms: Terms,
+        turn: &mut Option<Turn>,
+        sender: Option<&Waker>,
+    ) -> Result<JobId, Refusal> {
+        self.act(|state, now| {
+            let outcome = state.core.submit(terms, turn, sender.is_some(), now);
+            match outcome {
+                Ok(id) => drop(state.payloads.insert(id, payload.take().expect("a job is sent once"))),
+                Err(_) => {
+                    if let (Some(turn), Some(sender)) = (*turn, sender) {
+                        return (outcome, state.line.insert(turn, sender.clone()));
+                    }
+                }
+            }
+            (outcome, None)
+        })
+        .0
+    }
+
+    pub(super) fn leave_line(&self, turn: Turn) {
+        let waker = self.act(|state, now| {
+            state.core.leave_line(turn, now);
+            state.line.remove(&turn)
+        });
+        drop(waker);
+    }
+
+    pub(super) fn withdraw(&self, job: JobId) {
+        self.act(|state, now| state.core.withdraw(job, now));
+    }
+
+    pub(super) fn system(&self) -> Option<SystemHandle> {
+        self.lock().scene.as_ref().map(|scene| scene.system.clone())
+    }
+
+    pub(super) fn door(&self) -> Option<Address<M>> {
+        self.lock().scene.as_ref().map(|scene| scene.door.clone())
+    }
+
+    pub(super) fn workers(&self) -> Vec<Address<M>> {
+        self.lock().workers.values().map(|worker| worker.address.clone()).collect()
+    }
+
+    pub(super) fn error(&self, fault: JobFault) -> JobError {
+        JobError { troupe: self.label(), fault }
+    }
+
+    pub(super) fn label(&self) -> Arc<str> {
+        self.lock().label.clone()
+    }
+
+    /// Records that a message is dropped that nobody has begun with, and drops it.
+    pub(super) fn bury(&self, message: M, fault: JobFault) {
+        let scene = self.lock().scene.as_ref().map(Scene::share);
+        let sender = scene.as_ref().and_then(|scene| scene.system.current());
+        effects::end(Payload::of(message), Err(fault), scene.as_ref(), sender);
+    }
+
+    pub(super) fn status(&self) -> TroupeStatus {
+        let state = self.lock();
+        TroupeStatus::of(&state.core, state.recent.latency())
+    }
+
+    pub(super) fn settings(&self) -> TroupeSettings {
+        self.lock().core.settings().clone()
+    }
+
+    /// Changes the settings, if they may be so.
+    pub(super) fn change(&self, change: impl FnOnce(&mut TroupeSettings)) -> Result<(), SettingsError> {
+        // The change is a user's code: not under the lock.
+        let mut settings = self.settings();
+        change(&mut settings);
+        settings.check()?;
+        self.set(settings);
+        Ok(())
+    }
+
+    pub(super) fn set(&self, settings: TroupeSettings) {
+        self.act(|state, now| state.core.set(settings, now));
+    }
+
+    pub(super) fn set_route(&self, route: Route<M>) {
+        let before = std::mem::replace(&mut self.lock().route, route);
+        drop(before);
+    }
+
+    pub(super) fn set_copy(&self, copy: Copier<M>) {
+        let before = self.lock().copy.replace(copy);
+        drop(before);
+    }
+
+    pub(super) fn set_label(&self, label: &str) {
+        self.lock().label = label.into();
+    }
+
+    pub(super) fn drain(&self) {
+        self.act(|state, _now| state.core.drain());
+    }
+
+    /// Ready when there is no job any more.
+    pub(super) fn poll_drained(&self, waker: &Waker) -> Poll<()> {
+        let mut state = self.lock();
+        if state.core.is_empty() {
+            return Poll::Ready(());
+        }
+        if !state.drained.iter().any(|known| known.will_wake(waker)) {
+            state.drained.push(waker.clone());
+        }
+        Poll::Pending
+    }
+}
