@@ -81,6 +81,25 @@ impl<T: Send + 'static> Reply<T> {
     }
 }
 
+#[cfg(feature = "crossing")]
+impl<T: Send + 'static> Reply<T> {
+    /// A reply whose answer `to` is handed, and the slot as who no longer wants that may close it.
+    pub(crate) fn handing_on(to: slot::HandOn<T>) -> (Self, slot::Owed) {
+        let (sender, owed) = slot::handing_on(to);
+        let reply = Reply {
+            sender: Some(sender),
+            #[cfg(debug_assertions)]
+            mark: Mark::new(),
+        };
+        (reply, owed)
+    }
+
+    /// Leaves the right to answer to an heir; `None` if the caller no longer waits. If it gives up later, `gone` is called.
+    pub(crate) fn bequeath(&self, gone: slot::Gone) -> Option<slot::Heir<T>> {
+        self.sender.as_ref()?.bequeath(gone)
+    }
+}
+
 impl<T: Send + 'static> Drop for Reply<T> {
     fn drop(&mut self) {
         if let Some(sender) = self.sender.take() {
@@ -147,7 +166,8 @@ impl Unanswered {
         self.0.get().is_none()
     }
 
-    fn keep<T: Send + 'static>(sender: slot::Sender<T>) {
+    /// Keeps what tells a caller when it is dropped.
+    pub(crate) fn keep(sender: impl Send + 'static) {
         if KEEPING.get() == Keeping::Nothing {
             // To drop it wakes the caller, which may run at once.
             return drop(sender);

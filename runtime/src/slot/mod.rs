@@ -1,15 +1,24 @@
 //! Room for one value on its way from one task to another.
 //!
+//! A sender may leave its right to an heir, and there may be nobody who receives but one who is handed the value at once: so
+//! answers cross to other systems.
+//!
 //! Invariants:
 //! - What is sent is received, or given back, or dropped by the receiver; never by both, never under the lock.
-//! - A receiver that waits is woken once: by the value, by the end of its sender, or because it is too late for both.
+//! - A receiver that waits is woken once: by the value, by the end of its sender or of its heir, or because it is too late for all.
+
+#[cfg_attr(not(feature = "crossing"), allow(dead_code, reason = "only what crosses has heirs"))]
+mod heir;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::sync::Lock;
+use crate::sync::{Guard, Lock};
+
+#[cfg(feature = "crossing")]
+pub(crate) use heir::{Heir, WeaklyOwed, handing_on};
 
 /// A sender and a receiver that share an empty slot.
 pub(crate) fn slot<T>() -> (Sender<T>, Receiver<T>) {
@@ -25,6 +34,34 @@ enum State<T> {
     Late,
     /// Nothing will be sent or received any more.
     Closed,
+    /// As `Empty`, but it is an heir who may send.
+    Inherited(Box<Inherited>),
+    /// Nobody receives here: this is handed what is sent, or that nothing will be.
+    HandedOn(HandOn<T>),
+}
+
+struct Inherited {
+    /// Whom to wake.
+    receiver: Option<Waker>,
+    /// Called if the receiver goes before the heir has sent.
+    gone: Gone,
+}
+
+/// What is called when nobody waits any more.
+pub(crate) type Gone = Box<dyn FnOnce() + Send>;
+
+/// What is handed a value, or that there will be none.
+pub(crate) type HandOn<T> = Box<dyn FnOnce(Option<T>) + Send>;
+
+impl<T> State<T> {
+    /// Where a receiver leaves its waker; `None` if it need not wait.
+    fn waiting(&mut self) -> Option<&mut Option<Waker>> {
+        match self {
+            State::Empty(receiver) => Some(receiver),
+            State::Inherited(inherited) => Some(&mut inherited.receiver),
+            State::Full(_) | State::Late | State::Closed | State::HandedOn(_) => None,
+        }
+    }
 }
 
 /// The right to send one value.
@@ -81,11 +118,18 @@ impl<T: Send> Close for Lock<State<T>> {
 
 fn close_empty<T>(slot: &Lock<State<T>>, end: State<T>) {
     let mut state = slot.lock();
-    if let State::Empty(receiver) = &mut *state {
-        let receiver = receiver.take();
-        *state = end;
-        drop(state);
-        wake(receiver);
+    if matches!(*state, State::Full(_) | State::Late | State::Closed) {
+        return;
+    }
+    let before = std::mem::replace(&mut *state, end);
+    drop(state);
+    match before {
+        State::Empty(receiver) => wake(receiver),
+        State::Inherited(inherited) => {
+            wake(inherited.receiver);
+            (inherited.gone)();
+        }
+        State::Full(_) | State::Late | State::Closed | State::HandedOn(_) => {}
     }
 }
 
@@ -113,7 +157,7 @@ impl<T> Sender<T> {
         let receiver = match &mut *state {
             State::Empty(receiver) => receiver.take(),
             State::Late => None,
-            State::Full(_) | State::Closed => return Err(value),
+            State::Full(_) | State::Closed | State::Inherited(_) | State::HandedOn(_) => return hand_on(state, value),
         };
         *state = State::Full(value);
         drop(state);
@@ -136,6 +180,26 @@ impl<T> Drop for Sender<T> {
             *state = State::Closed;
             drop(state);
             wake(receiver);
+        } else if let State::HandedOn(_) = *state
+            && let State::HandedOn(to) = std::mem::replace(&mut *state, State::Closed)
+        {
+            drop(state);
+            to(None);
+        }
+    }
+}
+
+#[cold]
+fn hand_on<T>(mut state: Guard<'_, State<T>>, value: T) -> Result<(), T> {
+    match std::mem::replace(&mut *state, State::Closed) {
+        State::HandedOn(to) => {
+            drop(state);
+            to(Some(value));
+            Ok(())
+        }
+        before => {
+            *state = before;
+            Err(value)
         }
     }
 }
@@ -152,7 +216,7 @@ impl<T> Future for Receiver<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(shared) = &self.shared else { return Poll::Ready(Err(NoValue::Dropped)) };
         let mut state = shared.lock();
-        if let State::Empty(receiver) = &mut *state {
+        if let Some(receiver) = state.waiting() {
             let known = receiver.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
             let before = if known { None } else { receiver.replace(cx.waker().clone()) };
             drop(state);
@@ -165,7 +229,7 @@ impl<T> Future for Receiver<T> {
         Poll::Ready(match end {
             State::Full(value) => Ok(value),
             State::Late => Err(NoValue::Late),
-            State::Empty(_) | State::Closed => Err(NoValue::Dropped),
+            _ => Err(NoValue::Dropped),
         })
     }
 }
@@ -175,7 +239,10 @@ impl<T> Drop for Receiver<T> {
         let Some(shared) = &self.shared else { return };
         let state = std::mem::replace(&mut *shared.lock(), State::Closed);
         // The value, or a waker, may run user code as it goes: the lock is free.
-        drop(state);
+        match state {
+            State::Inherited(inherited) => (inherited.gone)(),
+            state => drop(state),
+        }
     }
 }
 
