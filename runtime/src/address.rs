@@ -201,6 +201,15 @@ impl<M: Send + 'static> Address<M> {
         SystemHandle { shared: shared.clone() }
     }
 
+    /// What leads to its process, if that is not always the same or not here.
+    #[cfg(feature = "crossing")]
+    pub(crate) fn as_via(&self) -> Option<&dyn Any> {
+        match &self.target {
+            Target::Process(_) => None,
+            Target::Via(via) => Some(&**via),
+        }
+    }
+
     #[inline]
     fn offer(&self, message: M) -> Result<(), Refused<M>> {
         match self.find() {

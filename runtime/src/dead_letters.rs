@@ -44,6 +44,8 @@ pub enum DeadReason {
     InactiveAlias,
     /// Its time was over before anybody received it.
     Expired,
+    /// It was to go to another OS process, and takes more bytes than it may, or cannot be serialized, or not be read there.
+    NotCarried,
 }
 
 impl fmt::Display for DeadReason {
@@ -55,19 +57,21 @@ impl fmt::Display for DeadReason {
             DeadReason::MailboxFull => "mailbox full",
             DeadReason::InactiveAlias => "inactive alias",
             DeadReason::Expired => "expired",
+            DeadReason::NotCarried => "not carried to another OS process",
         })
     }
 }
 
 impl DeadReason {
     /// All of them.
-    pub const ALL: [DeadReason; 6] = [
+    pub const ALL: [DeadReason; 7] = [
         DeadReason::NoProcess,
         DeadReason::Exited,
         DeadReason::DroppedAtExit,
         DeadReason::MailboxFull,
         DeadReason::InactiveAlias,
         DeadReason::Expired,
+        DeadReason::NotCarried,
     ];
 }
 

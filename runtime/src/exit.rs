@@ -253,6 +253,17 @@ impl Panic {
         Panic(Arc::new(PanicDetails { message, place, backtrace }))
     }
 
+    /// A panic of another OS process, of which somebody tells what it said, and where, as `file:line:column`.
+    #[cfg(feature = "serde")]
+    pub(crate) fn told(message: String, location: Option<&str>) -> Self {
+        let place = location.and_then(|location| {
+            let mut parts = location.rsplitn(3, ':');
+            let (column, line) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            Some(Place { file: parts.next()?.to_owned(), line, column, text: OnceLock::new() })
+        });
+        Panic(Arc::new(PanicDetails { message: message.into(), place, backtrace: Backtrace::disabled() }))
+    }
+
     /// What the panic said.
     pub fn message(&self) -> &str {
         &self.0.message

@@ -113,6 +113,8 @@ mod watch;
 
 #[cfg(any(feature = "log", feature = "tracing"))]
 pub mod bridges;
+#[cfg(feature = "crossing")]
+pub mod crossing;
 pub mod logging;
 pub mod testing;
 

@@ -66,6 +66,7 @@ impl FromStr for Pid {
 /// A process, or whoever has a name: whom a message was for, or whom a signal is for.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Recipient {
     /// A process.
     Process(Pid),
@@ -74,6 +75,8 @@ pub enum Recipient {
     /// Whoever would have that key of a [`Registry`](crate::Registry), which is told as its `Debug` does. No signal finds it by
     /// that: make the recipient of an address ([`Registry::via`](crate::Registry::via)) whenever you need it.
     Key(Arc<str>),
+    /// Somebody in another OS process, as the process or the name is called there. No signal finds it by that.
+    Elsewhere(Arc<str>),
 }
 
 impl fmt::Display for Recipient {
@@ -82,6 +85,7 @@ impl fmt::Display for Recipient {
             Recipient::Process(pid) => write!(f, "{pid}"),
             Recipient::Name(name) => write!(f, "{name:?}"),
             Recipient::Key(key) => write!(f, "key {key}"),
+            Recipient::Elsewhere(whom) => f.write_str(whom),
         }
     }
 }

@@ -55,7 +55,7 @@ const MOST_INDENTED: usize = 32;
 /// # #[cfg(feature = "serde")] {
 /// let snapshot = TestSystem::new(1).snapshot();
 /// assert_eq!(ron::to_string(&snapshot.counts.dead_letters).unwrap(), "\
-/// {no_process:0,exited:0,dropped_at_exit:0,mailbox_full:0,inactive_alias:0,expired:0}");
+/// {no_process:0,exited:0,dropped_at_exit:0,mailbox_full:0,inactive_alias:0,expired:0,not_carried:0}");
 /// let text = ron::to_string(&snapshot).unwrap();
 /// assert_eq!(ron::from_str(&text), Ok(snapshot));
 /// # }

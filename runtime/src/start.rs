@@ -87,6 +87,11 @@ impl Parent {
         &self.system
     }
 
+    #[cfg(feature = "crossing")]
+    pub(crate) fn process(&self) -> &Arc<dyn AnyProcess> {
+        &self.process
+    }
+
     /// The same parent, which has started the child that it is about to start so many times before; for supervisors.
     ///
     /// [`ProcessInfo::restarts`](crate::ProcessInfo::restarts) of what is started with it tells so; more than 65,535 count

@@ -50,4 +50,10 @@ impl<M: Send + 'static> Context<M> {
         };
         to.cast_blamable(message, OnFailure::new(tell));
     }
+
+    /// For behaviours that hand messages on: if this process fails now, that is not the fault of the message received last, and its
+    /// sender gets no notice.
+    pub fn forgive(&mut self) {
+        self.on_failure = None;
+    }
 }

@@ -77,7 +77,7 @@ impl<M: Send + 'static> Context<M> {
         let target = target.into();
         let pid = shared.pid_of(&target);
         let name = match target {
-            Recipient::Process(_) | Recipient::Key(_) => None,
+            Recipient::Process(_) | Recipient::Key(_) | Recipient::Elsewhere(_) => None,
             Recipient::Name(name) => Some(name),
         };
         self.process.watch_process(monitor, Watching { pid, name, urgency: options.urgency }, options.teller);

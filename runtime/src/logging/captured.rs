@@ -38,7 +38,8 @@ impl Captured {
 pub(crate) struct Values(Vec<(Key, Value)>);
 
 #[derive(Clone)]
-enum Value {
+#[cfg_attr(feature = "crossing", derive(Debug, serde::Serialize, serde::Deserialize))]
+pub(crate) enum Value {
     Bool(bool),
     Char(char),
     Signed(i64),
@@ -55,12 +56,29 @@ enum Value {
 }
 
 impl Values {
-    fn of(values: &impl KV, record: &Record<'_>) -> Self {
+    pub(crate) fn of(values: &impl KV, record: &Record<'_>) -> Self {
         let mut captured = Values::default();
         if let Err(error) = values.serialize(record, &mut captured) {
             let _ = slog::b!("unwritten" => %error).serialize(record, &mut captured);
         }
         captured
+    }
+}
+
+#[cfg(feature = "crossing")]
+impl IntoIterator for Values {
+    type Item = (Key, Value);
+    type IntoIter = std::vec::IntoIter<(Key, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+#[cfg(feature = "crossing")]
+impl FromIterator<(Key, Value)> for Values {
+    fn from_iter<I: IntoIterator<Item = (Key, Value)>>(values: I) -> Self {
+        Values(values.into_iter().collect())
     }
 }
 

@@ -44,7 +44,9 @@ mod identity;
 mod overload;
 mod writer;
 
-#[cfg(feature = "tracing")]
+#[cfg(feature = "crossing")]
+pub(crate) use captured::Value;
+#[cfg(any(feature = "tracing", feature = "crossing"))]
 pub(crate) use captured::Values;
 pub use guarded::Guarded;
 pub(crate) use identity::Identity;

@@ -178,6 +178,16 @@ impl SystemHandle {
         self.shared.reports.logger()
     }
 
+    /// Reports a message that reached nobody, as if it had been sent here; for behaviours that take messages for others.
+    pub fn dead_letter(&self, letter: DeadLetter) {
+        self.shared.dead_letter(letter);
+    }
+
+    /// Whether it is a test's, which runs by a seed and knows nothing of the world outside.
+    pub fn is_simulated(&self) -> bool {
+        self.shared.scheduler.is_simulated()
+    }
+
     /// How many timers are pending.
     pub fn timer_count(&self) -> usize {
         self.shared.timers.len()

@@ -132,7 +132,7 @@ impl Shared {
             Recipient::Process(pid) => *pid,
             Recipient::Name(name) => self.names.get(name).map_or(Pid::NOBODY, |process| process.pid()),
             // Otherwise it would be the process that had it.
-            Recipient::Key(_) => Pid::NOBODY,
+            Recipient::Key(_) | Recipient::Elsewhere(_) => Pid::NOBODY,
         }
     }
 
