@@ -14,6 +14,7 @@
 //! | no more such work than so much, which ends with its part of the program | a [`TaskSupervisor`] |
 //! | several servers that are all alike, of which any may do a job | a [`Troupe`] |
 //! | one server for each share of the keys | a [`PartitionSupervisor`] |
+//! | a server that may abort, overflow its stack or never await, and harms nobody | `isolate`, with the feature of that name |
 //! | a thread or a foreign task in the tree | a [`Bridge`] |
 //! | a tree that is described in files, and changes while it runs | [`tree`]: a [`Catalog`](tree::Catalog) of what [files](tree::TreeFiles) may start |
 //! | a program of parts that start and stop in order, with signals and an exit code | [`application`]: [`Application`](application::Application)s in a [`Release`](application::Release) |
@@ -73,6 +74,8 @@
 
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
+#[cfg(all(unix, feature = "isolate"))]
+pub use proscenium_behaviours::isolate;
 #[cfg(unix)]
 pub use proscenium_behaviours::subprocess;
 pub use proscenium_behaviours::{

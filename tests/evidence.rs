@@ -55,11 +55,12 @@ fn every_case_of_otp_has_a_test_or_a_reason_to_have_none() {
 
 #[test]
 fn what_is_no_test_is_no_evidence() {
-    let text = "#[test]\n#[should_panic]\nfn shown() {}\n\nfn helper() {}\n#[cfg(unix)]\n#[test]\nfn on_unix() {}\n";
+    let text = "#[test]\n#[should_panic]\nfn shown() {}\n\nfn helper() {}\n#[cfg(unix)]\n#[test]\nfn on_unix() {}\n\
+                const ALL: &[(&str, fn())] = tests![\n    a::listed,\n];\nuse a::unlisted;\n";
     let tests = BTreeMap::from([("a/tests/x.rs".to_owned(), tests_in(text))]);
     let there = |named| is_there(&tests, named);
-    assert_eq!(["x.rs::shown", "a/tests/x.rs::on_unix"].map(there), [true; 2]);
-    assert_eq!(["x.rs::helper", "y.rs::shown", ".rs::shown", "b/tests/x.rs::shown"].map(there), [false; 4]);
+    assert_eq!(["x.rs::shown", "a/tests/x.rs::on_unix", "x.rs::listed"].map(there), [true; 3]);
+    assert_eq!(["x.rs::helper", "y.rs::shown", ".rs::shown", "x.rs::unlisted"].map(there), [false; 4]);
     assert!(evidence("see `x.rs::a`, `Type::a` and `cfg`, `y/z.rs::b`").eq(["x.rs::a", "y/z.rs::b"]));
 }
 
@@ -104,11 +105,15 @@ fn add_tests(folder: &Path, tests: &mut BTreeMap<String, BTreeSet<String>>) {
     }
 }
 
-/// The functions under `#[test]`.
+/// The functions under `#[test]`, and those that a list of `tests!` names for a runner of its own.
 fn tests_in(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let mut is_test = false;
+    let (mut is_test, mut in_list) = (false, false);
     for line in text.lines().map(str::trim) {
+        in_list = (in_list || line.ends_with("tests![")) && !line.starts_with(']');
+        if let Some((_, name)) = line.trim_end_matches(',').split_once("::").filter(|_| in_list) {
+            names.insert(name.to_owned());
+        }
         if let Some(function) = line.strip_prefix("fn ") {
             if std::mem::take(&mut is_test) {
                 names.insert(function.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());

@@ -51,11 +51,15 @@ mod agent;
 mod behaviour;
 pub mod circuit_breaker;
 mod dispatcher;
+#[cfg(unix)]
+mod ended;
 mod feed;
 mod gen_event;
 mod gen_server;
 pub mod gen_statem;
 mod handle;
+#[cfg(all(unix, feature = "isolate"))]
+pub mod isolate;
 mod keeper;
 mod protocol;
 #[cfg(unix)]
@@ -72,6 +76,8 @@ pub use gen_event::{
     HandlerRef, Removal,
 };
 pub use gen_server::{GenServer, Info, ServerLoop};
+#[cfg(all(unix, feature = "isolate"))]
+pub use isolate::isolate;
 pub use keeper::{Keeper, Kept, Origin, StillLent};
 pub use sys::{
     Received, StopError, Subject, Sys, SysError, SysEvent, SysEventKind, SysState, SysStatistics, SysStatus,

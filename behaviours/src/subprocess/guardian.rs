@@ -23,8 +23,8 @@ use proscenium_runtime::{
 };
 use rustix::process::Pid;
 
-use super::ended::Ended;
 use super::status::CommandError;
+use crate::ended::Ended;
 
 /// Under this name it is found in its system.
 const NAME: &str = "proscenium.guardian";

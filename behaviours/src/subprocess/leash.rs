@@ -18,12 +18,12 @@ use async_io::Async;
 use rustix::process::{Pid, kill_process_group};
 
 use super::command::Command;
-use super::ended::Ended;
 use super::guardian::Guardian;
 use super::input::Source;
 use super::limit;
 use super::signal::Signal;
 use super::status::CommandError;
+use crate::ended::Ended;
 
 /// A running command's process group.
 #[derive(Debug)]

@@ -24,7 +24,6 @@ mod signal;
 mod status;
 
 mod command;
-mod ended;
 mod guardian;
 mod leash;
 mod pump;

@@ -11,12 +11,12 @@ use proscenium_runtime::SystemHandle;
 use slog::Logger;
 
 use super::command::Command;
-use super::ended::Ended;
 use super::guardian::Guardian;
 use super::leash::{Leash, Pipes};
 use super::pump::{Pump, Writing, feed, stream_logger};
 use super::signal::Signal;
 use super::status::{CommandError, CommandResult, CommandStatus, last_line};
+use crate::ended::Ended;
 
 /// How long output is waited for once all of the command is killed. It comes to its end at once, unless a process that has left
 /// the group holds it open.

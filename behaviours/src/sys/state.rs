@@ -201,6 +201,12 @@ impl SysState {
         }
     }
 
+    /// Whether somebody has asked by [`Sys::stop`](super::Sys::stop) that the process stops, rather than its parent.
+    #[cfg(all(unix, feature = "isolate"))]
+    pub(crate) fn is_asked_to_stop(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.stopping.is_some())
+    }
+
     /// Tells whoever watches of an event, what `text` writes of it. If nobody does, it costs next to nothing.
     #[inline]
     pub fn note<M: Send + 'static>(

@@ -11,7 +11,7 @@ use rustix::io::retry_on_intr;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 /// The end of a child.
-pub(super) struct Ended {
+pub(crate) struct Ended {
     event: Event,
     has_come: bool,
 }
@@ -30,7 +30,7 @@ impl fmt::Debug for Ended {
 }
 
 impl Ended {
-    pub(super) fn of(child: &Child) -> io::Result<Self> {
+    pub(crate) fn of(child: &Child) -> io::Result<Self> {
         let pid = Pid::from_child(child);
         let event = match descriptor(pid) {
             Some(descriptor) => Event::Descriptor(Async::new_nonblocking(descriptor)?),
@@ -40,7 +40,7 @@ impl Ended {
     }
 
     /// Waits for it, at once if it has come before.
-    pub(super) async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         if self.has_come {
             return;
         }
