@@ -3,12 +3,16 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::process;
+use std::time::{Duration, Instant};
 
-use async_io::Async;
+use async_io::{Async, Timer};
 use futures_lite::future;
 use proscenium_behaviours::subprocess::{Command, CommandResult};
 use proscenium_runtime::{Context, ExitReason, Outcome, System};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// After this long nothing comes any more.
+pub(crate) const WITHIN_REASON: Duration = Duration::from_secs(60);
 
 /// Runs `play` as a process that traps exits, on real threads.
 pub(crate) fn play<M, F>(play: impl FnOnce(Context<M>) -> F + Send + 'static)
@@ -49,15 +53,26 @@ impl Watched {
         Some(Watched(Async::new_nonblocking(descriptor).unwrap()))
     }
 
-    pub(crate) async fn ended(&self) {
-        self.0.readable().await.unwrap();
+    /// Waits until it has ended; whether it has, within reason.
+    pub(crate) async fn has_ended(&self) -> bool {
+        let late = async {
+            Timer::after(WITHIN_REASON).await;
+            false
+        };
+        let ended = async {
+            self.0.readable().await.unwrap();
+            true
+        };
+        future::or(ended, late).await
     }
 }
 
 /// Waits until nothing of the process is left; not even its status, if it was ours. When another is to take that is not for us
 /// to say.
 pub(crate) async fn reaped(os_pid: u32) {
+    let began = Instant::now();
     while let Ok(stat) = fs::read_to_string(format!("/proc/{os_pid}/stat")) {
+        assert!(began.elapsed() < WITHIN_REASON, "it lives: {stat}");
         let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         let (state, parent) = (fields.next(), fields.next());
         if state == Some("Z") && parent != Some(&process::id().to_string()) {

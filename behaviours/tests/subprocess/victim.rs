@@ -27,7 +27,10 @@ impl Victim {
             return None;
         }
         let mark = format!("{name} {number} of {}", std::process::id());
-        let mut child = Command::new(env::current_exe().unwrap())
+        // As programs do that are careless, it leaves a descriptor open to its children: number 5.
+        let mut child = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" 5<&0"])
+            .arg(env::current_exe().unwrap())
             .args([name, "--exact", "--nocapture", "--test-threads=1"])
             .env(MARK, &mark)
             .stdin(Stdio::piped())
@@ -91,8 +94,9 @@ impl Killed {
         while looks > 0 {
             let left = marked(&self.mark);
             looks = if left.is_empty() { looks - 1 } else { 3 };
-            for process in left.into_iter().filter_map(Watched::find) {
-                block_on(process.ended());
+            for os_pid in left {
+                let has_ended = Watched::find(os_pid).is_none_or(|process| block_on(process.has_ended()));
+                assert!(has_ended, "{os_pid} is left");
             }
         }
     }
