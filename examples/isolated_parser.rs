@@ -19,18 +19,18 @@ use proscenium::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
-pub enum Ask {
+pub(crate) enum Ask {
     Parse(String, Reply<Result<Summary, String>>),
 }
 
 /// What a text of numbers in brackets has in it.
 #[derive(Default, Serialize, Deserialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     numbers: u32,
     depth: u32,
 }
 
-pub struct Parser;
+pub(crate) struct Parser;
 
 impl GenServer for Parser {
     type Args = ();
@@ -73,7 +73,7 @@ fn number(text: &mut Peekable<Chars<'_>>) -> Result<Summary, String> {
     }
 }
 
-pub fn play(say: impl Fn(&str) + Send + 'static) -> Result<(), ExitReason> {
+pub(crate) fn play(say: impl Fn(&str) + Send + 'static) -> Result<(), ExitReason> {
     let texts = ["[1, [2, 3]]".to_owned(), "[1, 2".to_owned(), "[".repeat(1_000_000), "[[[[4]]]]".to_owned()];
     System::new("reading").run(|mut ctx: Context<()>| async move {
         let start = isolate::<Parser>(()).name("parser").memory_limit(512 << 20);

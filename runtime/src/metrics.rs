@@ -44,7 +44,7 @@ impl SystemHandle {
     /// | `proscenium_restarts_total` | counter | children that supervisors have started again |
     /// | `proscenium_messages_sent_total` | counter | messages that mailboxes have taken from processes |
     /// | `proscenium_messages_received_total` | counter | messages that processes have received |
-    /// | `proscenium_dead_letters_total` | counter | messages that reached nobody, with the label `reason`: `no_process`, `exited`, `dropped_at_exit`, `mailbox_full` or `inactive_alias` |
+    /// | `proscenium_dead_letters_total` | counter | messages that reached nobody, with the label `reason`: `no_process`, `exited`, `dropped_at_exit`, `mailbox_full`, `inactive_alias`, `expired` or `not_carried` |
     ///
     /// # Examples
     ///
@@ -101,5 +101,6 @@ fn label(reason: DeadReason) -> &'static str {
         DeadReason::MailboxFull => "mailbox_full",
         DeadReason::InactiveAlias => "inactive_alias",
         DeadReason::Expired => "expired",
+        DeadReason::NotCarried => "not_carried",
     }
 }

@@ -1,9 +1,9 @@
 //! Messages between two systems, here two borders in one, under many seeds: nothing is lost, doubled or out of order, and nobody waits in vain.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_lite::future;
-use proscenium_runtime::crossing::{Border, CrossingError};
+use proscenium_runtime::crossing::{Border, CrossingError, Received};
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Address, CallError, Context, Event, ExitReason, MonitorOptions, Reply};
 use serde::{Deserialize, Serialize};
@@ -43,15 +43,19 @@ fn boxed_adder(ctx: Context<Ask>) -> future::Boxed<Result<(), ExitReason>> {
 }
 
 /// Two borders, each with a process that owns it, and what one has to say carried to the other.
-async fn two_borders(ctx: &mut Context<()>) -> (Arc<Border>, Arc<Border>) {
-    let (one, other) = (owner(ctx).await, owner(ctx).await);
+async fn two_borders(ctx: &mut Context<()>, main: &Arc<OnceLock<Address<Ask>>>) -> (Arc<Border>, Arc<Border>) {
+    let (one, other) = (owner(ctx, main).await, owner(ctx, main).await);
     let (near, far) = (one.0.clone(), other.0.clone());
     one.1.try_send(far.clone()).expect("it waits for it");
     other.1.try_send(near.clone()).expect("it waits for it");
     (near, far)
 }
 
-async fn owner(ctx: &mut Context<()>) -> (Arc<Border>, async_channel::Sender<Arc<Border>>) {
+async fn owner(
+    ctx: &mut Context<()>,
+    main: &Arc<OnceLock<Address<Ask>>>,
+) -> (Arc<Border>, async_channel::Sender<Arc<Border>>) {
+    let main = main.clone();
     let (tell, told) = async_channel::bounded(1);
     let (peer, peers) = async_channel::bounded(1);
     ctx.spawn_link(move |mut ctx: Context<()>| async move {
@@ -67,14 +71,14 @@ async fn owner(ctx: &mut Context<()>) -> (Arc<Border>, async_channel::Sender<Arc
             match future::or(event, carry).await {
                 Some(Event::Down(down)) => border.tell_down(&down),
                 Some(event) => unreachable!("{event:?}"),
-                None => carry_over(&border, &peer),
+                None => carry_over(&border, &peer, &main),
             }
         }
     });
     (told.recv().await.expect("it is told"), peer)
 }
 
-fn carry_over(from: &Arc<Border>, to: &Arc<Border>) {
+fn carry_over(from: &Arc<Border>, to: &Arc<Border>, main: &OnceLock<Address<Ask>>) {
     let mut bytes = Vec::new();
     from.write_with(|more| {
         bytes.extend_from_slice(more);
@@ -83,15 +87,19 @@ fn carry_over(from: &Arc<Border>, to: &Arc<Border>) {
     .expect("there is room");
     let mut rest = &bytes[..];
     while let Some((frame, length)) = to.first_frame(rest).expect("they are frames") {
-        to.receive(frame).expect("it is a frame");
+        if let Received::Main(message) = to.receive(frame).expect("it is a frame") {
+            let main = main.get().expect("it is there before anybody sends it something");
+            main.cast(to.open_main(message).expect("it can be read"));
+        }
         rest = &rest[length..];
     }
 }
 
 /// An adder beyond the border.
 async fn adder_beyond(ctx: &mut Context<()>) -> (Address<Ask>, Arc<Border>, Arc<Border>) {
-    let (near, far) = two_borders(ctx).await;
-    far.set_main(ctx.spawn(adder));
+    let main = Arc::new(OnceLock::new());
+    let (near, far) = two_borders(ctx, &main).await;
+    far.set_main(main.get_or_init(|| ctx.spawn(adder)).clone());
     let adder = ask_main(&near, ctx).await.expect("it answers");
     (adder, near, far)
 }

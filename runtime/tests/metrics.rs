@@ -70,6 +70,8 @@ fn all_that_a_system_counts_is_published_under_its_name() {
         ("proscenium_dead_letters_total{system=test,reason=dropped_at_exit}", "0"),
         ("proscenium_dead_letters_total{system=test,reason=mailbox_full}", "0"),
         ("proscenium_dead_letters_total{system=test,reason=inactive_alias}", "0"),
+        ("proscenium_dead_letters_total{system=test,reason=expired}", "0"),
+        ("proscenium_dead_letters_total{system=test,reason=not_carried}", "0"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(published(&snapshotter), BTreeMap::from(expected));

@@ -1,6 +1,6 @@
 //! The example says what it says that it says.
 
-#[expect(dead_code, unreachable_pub, reason = "it is a program")]
+#[expect(dead_code, reason = "its main is not ours")]
 #[path = "../../examples/isolated_parser.rs"]
 mod isolated_parser;
 

@@ -3,7 +3,7 @@
 use futures_lite::future::block_on;
 use proscenium::isolate::{IsolateError, isolate};
 use proscenium::prelude::*;
-use proscenium::{DeadReason, Recipient};
+use proscenium::{DeadReason, JobFault, Recipient, Troupe};
 use rustix::process::Signal;
 
 use crate::common::{OsProcess, fate, fault, signal_of, system, workshop};
@@ -88,7 +88,7 @@ pub(crate) fn a_message_that_failed_is_not_handed_over_again() {
         let spec = ChildSpec::new("workshop", isolate::<Workshop>(false).name("workshop"));
         Supervisor::one_for_one().child(spec).start_link(&mut ctx).await?;
         let workshop: Address<Do> = ctx.system().named("workshop");
-        let asked = workshop.send_request(|reply| Do::Keep(reply));
+        let asked = workshop.send_request(Do::Keep);
         workshop.cast(Do::Abort);
         let failed = asked.await;
         assert!(matches!(failed, Err(CallError::Down { .. })), "{failed:?}");
@@ -140,4 +140,26 @@ pub(crate) fn messages_that_it_has_not_received_are_dead_letters() {
 pub(crate) fn a_server_that_breaks_the_protocol_is_killed() {
     let reason = fate(Do::Garble);
     assert!(matches!(fault(&reason), IsolateError::Protocol { .. }), "{reason}");
+}
+
+pub(crate) fn a_troupe_may_have_isolated_workers_and_loses_none_for_good() {
+    let outcome = system().run(|mut ctx: Context<()>| async move {
+        let troupe = Troupe::new(|seat| isolate::<Workshop>(false).feed(seat)).workers(2..=2);
+        let troupe = troupe.start_link(&mut ctx).await?;
+        for _ in 0..3 {
+            let died = troupe.call(Do::AbortFor).await.unwrap_err();
+            let JobFault::WorkerDied { reason, .. } = died.fault else { panic!("it is {died:?}") };
+            assert_eq!(signal_of(&reason), Signal::ABORT.as_raw());
+        }
+        // One at a time for each: so both are there when two are busy.
+        let first = troupe.call(|reply| Do::Echo(vec![1], reply));
+        let second = troupe.call(|reply| Do::Echo(vec![2], reply));
+        let both = futures_lite::future::zip(first, second).await;
+        assert_eq!(both, (Ok(vec![1]), Ok(vec![2])));
+        for _ in 0..100 {
+            assert_ne!(troupe.call(Do::OsPid).await?, std::process::id());
+        }
+        Ok(())
+    });
+    assert_eq!(outcome, Ok(()));
 }

@@ -36,6 +36,7 @@ const TESTS: &[(&str, fn())] = tests![
     faults::its_end_is_told_once_and_then_its_os_process_is_gone,
     faults::messages_that_it_has_not_received_are_dead_letters,
     faults::a_server_that_breaks_the_protocol_is_killed,
+    faults::a_troupe_may_have_isolated_workers_and_loses_none_for_good,
     starting::its_init_fails_the_start_as_any_server_s_does,
     starting::an_init_that_takes_too_long_is_killed,
     starting::a_server_that_main_does_not_name_is_an_error_that_names_it,

@@ -106,9 +106,8 @@ pub(crate) fn a_program_that_does_not_call_init_is_an_error() {
 
 /// What this program does that does not call `init`.
 pub(crate) fn without_init() {
-    use std::io::Write;
     let error = block_on(isolate::<Workshop>(false).spawn(&system())).unwrap_err();
-    writeln!(std::io::stdout(), "{error}").unwrap();
+    println!("{error}");
 }
 
 pub(crate) fn a_start_that_is_given_up_leaves_nothing() {

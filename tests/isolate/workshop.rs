@@ -36,6 +36,7 @@ pub(crate) enum Do {
     Panic(String),
     Fail,
     Abort,
+    AbortFor(Reply<u64>),
     Segfault,
     Overflow,
     Exit(i32),
@@ -149,7 +150,7 @@ impl GenServer for Workshop {
         match message {
             Do::Panic(text) => panic!("{text}"),
             Do::Fail => return Err(Blunt("x".parse::<u8>().unwrap_err()).into()),
-            Do::Abort => abort(),
+            Do::Abort | Do::AbortFor(_) => abort(),
             Do::Segfault => segfault(),
             Do::Overflow => drop(overflow(1)),
             Do::Exit(status) => exit(status),

@@ -16,8 +16,8 @@
 //!
 //! # What holds
 //!
-//! - An OS process that runs a server ends with it, and with its parent, however that dies; so do the commands that it has started,
-//!   unless they leave its process group.
+//! - An OS process that runs a server ends with it, and with its parent, however that dies. With it end the commands that it has
+//!   started, unless they leave its process group, or it and its parent are killed at one moment.
 //! - When the server's end is told, its OS process is gone.
 //! - A message that it had not received when it ended is a dead letter; no more than 1,024 messages are on their way to it, and
 //!   the others wait in the mailbox, whose bound counts them.
@@ -84,6 +84,7 @@ use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::task::{self, Poll};
 
 use proscenium_runtime::{Address, Context, ExitReason, InitAck};
 #[cfg(doc)]
@@ -92,6 +93,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::behaviour::{Behaviour, Start};
+use crate::feed::Feed;
 use crate::gen_server::GenServer;
 
 pub use error::IsolateError;
@@ -170,6 +172,13 @@ impl<S: Isolatable> Start<Isolated<S>> {
         self.args.limits.program = Some(path.as_ref().to_owned());
         self
     }
+
+    /// The start of the same server, with messages of `feed` beside those of its mailbox: so a troupe can have isolated workers.
+    ///
+    /// The feed stays in this program. It is asked when the server has handled all that it was sent.
+    pub fn feed<F: Feed<S::Message>>(self, feed: F) -> Start<FedIsolated<S, F>> {
+        self.map(|args| (args, feed))
+    }
 }
 
 impl<S: Isolatable> Behaviour for Isolated<S> {
@@ -183,7 +192,48 @@ impl<S: Isolatable> Behaviour for Isolated<S> {
 
     async fn run(args: IsolatedArgs<S::Args>, ctx: Context<S::Message>, ack: InitAck) -> Result<(), ExitReason> {
         let IsolatedArgs { args, limits } = args;
-        proxy::run::<S>(args, limits, ctx, ack).await
+        proxy::run::<S, NoFeed>(args, limits, None, ctx, ack).await
+    }
+}
+
+/// The behaviour of a process that stands for a server in another OS process, with a [`Feed`].
+pub struct FedIsolated<S, F>(PhantomData<fn(F) -> S>);
+
+impl<S: Isolatable, F: Feed<S::Message>> Behaviour for FedIsolated<S, F> {
+    type Args = (IsolatedArgs<S::Args>, F);
+    type Message = S::Message;
+    type Handle = Address<S::Message>;
+
+    fn type_name() -> &'static str {
+        type_name::<S>()
+    }
+
+    async fn run((args, feed): Self::Args, ctx: Context<S::Message>, ack: InitAck) -> Result<(), ExitReason> {
+        let IsolatedArgs { args, limits } = args;
+        proxy::run::<S, F>(args, limits, Some(feed), ctx, ack).await
+    }
+}
+
+impl<S, F> fmt::Debug for FedIsolated<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FedIsolated<{}>", type_name::<S>())
+    }
+}
+
+/// Nothing feeds it.
+enum NoFeed {}
+
+impl<M: Send + 'static> Feed<M> for NoFeed {
+    fn started(&mut self, _server: &Address<M>) {
+        match *self {}
+    }
+
+    fn poll_next(&mut self, _cx: &mut task::Context<'_>) -> Poll<M> {
+        match *self {}
+    }
+
+    fn handled(&mut self) {
+        match *self {}
     }
 }
 

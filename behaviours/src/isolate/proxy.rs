@@ -5,8 +5,11 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
+use std::mem::take;
 use std::pin::{Pin as Pinned, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use futures_lite::future;
@@ -17,8 +20,9 @@ use proscenium_runtime::{
 
 use super::os_process::OsProcess;
 use super::wire::{Closed, Wire};
-use super::words::{FromServer, Lost, Obstacle, Order, To, ToServer};
+use super::words::{FromServer, Lost, Obstacle, Order, Progress, To, ToServer};
 use super::{Isolatable, IsolateError, Limits, program, records};
+use crate::feed::Feed;
 use crate::sys::{self, Subject, SysState};
 
 /// No more messages than this are on their way to the server, and not received.
@@ -33,9 +37,10 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
 /// An OS process whose server has ended ends in a moment.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) async fn run<S: Isolatable>(
+pub(super) async fn run<S: Isolatable, F: Feed<S::Message>>(
     args: S::Args,
     limits: Limits,
+    feed: Option<F>,
     mut ctx: Context<S::Message>,
     ack: InitAck,
 ) -> Result<(), ExitReason> {
@@ -48,11 +53,19 @@ pub(super) async fn run<S: Isolatable>(
     }
     // Until now, an exit has ended this process at once, and the other with it.
     ctx.trap_exit(true);
+    let mut feed = Fed { feed, is_fed: false };
+    if let Some(feed) = &mut feed.feed {
+        feed.started(&ctx.address());
+    }
     ack.ready();
     // Whoever asks it to stop hears of its end when this is dropped: not before that.
     let mut sys = SysState::new();
-    let end = proxy.serve::<S>(&mut ctx, &mut sys).await;
-    Err(proxy.end(end, &mut ctx).await)
+    let end = proxy.serve::<S, F>(&mut ctx, &mut sys, &mut feed).await;
+    let reason = proxy.end(end, &mut ctx).await;
+    if let Some(mut feed) = feed.feed.take() {
+        feed.stopping(&reason);
+    }
+    Err(reason)
 }
 
 struct Proxy {
@@ -68,8 +81,10 @@ struct Proxy {
     reason: ExitReason,
     /// How many messages were sent to the server.
     sent: u64,
-    /// How many of them it has received, as far as is known.
-    received: u64,
+    /// How many of them it has received, and handled, as far as is known.
+    progress: Progress,
+    /// Whether it has handled all of them.
+    is_idle: Arc<AtomicBool>,
 }
 
 /// How the server has come to its end, or has not come to its beginning.
@@ -106,7 +121,8 @@ impl Proxy {
             message_type: type_name::<S::Message>(),
             reason: ExitReason::Killed,
             sent: 0,
-            received: 0,
+            progress: Progress::default(),
+            is_idle: Arc::new(AtomicBool::new(true)),
         })
     }
 
@@ -191,7 +207,7 @@ impl Proxy {
             let border = self.border.clone();
             let word = self.wire.with_frame(&border, |frame| match border.receive(frame)? {
                 Received::Control(control) => border.open(control).map(Some),
-                Received::Done | Received::Main | Received::MainUnread(_) => Ok::<_, CrossingError>(None),
+                Received::Done | Received::Main(_) => Ok::<_, CrossingError>(None),
             });
             match word.and_then(Option::transpose).map_err(|error| End::Protocol(error.to_string()))? {
                 None => return Ok(None),
@@ -208,7 +224,11 @@ impl Proxy {
     fn take_in(&mut self, word: FromServer) -> Option<FromServer> {
         let system = self.border.system();
         match word {
-            FromServer::Received(count) => self.received = count.clamp(self.received, self.sent),
+            FromServer::Progress(progress) => {
+                self.progress.received = progress.received.clamp(self.progress.received, self.sent);
+                self.progress.handled = progress.handled.clamp(self.progress.handled, self.sent);
+                self.is_idle.store(self.progress.handled == self.sent, Ordering::Relaxed);
+            }
             FromServer::Log(mut record) => {
                 record.set("os_pid", Some(&self.os_process.id().to_string()));
                 record.log(system.logger());
@@ -230,12 +250,21 @@ impl Proxy {
     }
 
     /// Stands for the server until it has ended.
-    async fn serve<S: Isolatable>(&mut self, ctx: &mut Context<S::Message>, sys: &mut SysState) -> End {
+    async fn serve<S: Isolatable, F: Feed<S::Message>>(
+        &mut self,
+        ctx: &mut Context<S::Message>,
+        sys: &mut SysState,
+        feed: &mut Fed<F>,
+    ) -> End {
         let mut stand_in = StandIn { server: self.server, os_pid: self.os_process.id() };
         let mut is_stopping = false;
         loop {
             let received = if !is_stopping && self.has_room() {
-                self.receive(pin!(sys.receive(ctx, &mut stand_in)), |_| false).await
+                let is_idle = self.is_idle.clone();
+                let poll_feed = |cx: &mut task::Context<'_>| feed.poll_next(is_idle.load(Ordering::Relaxed), cx);
+                let next = pin!(sys.receive_or(ctx, &mut stand_in, None, poll_feed));
+                let received = self.receive(next, |_| false).await;
+                received.map(|next| next.map(|next| next.expect("without a deadline nothing is overdue")))
             } else {
                 let news = ctx.receive_matching(|event| !matches!(event, EventRef::Message(_)));
                 let news = pin!(async { sys::Received::Event(news.await) });
@@ -265,7 +294,7 @@ impl Proxy {
     }
 
     fn has_room(&self) -> bool {
-        self.sent - self.received < WINDOW && self.border.backlog() < BACKLOG
+        self.sent - self.progress.received < WINDOW && self.border.backlog() < BACKLOG
     }
 
     /// Waits for `next`, and reads and writes meanwhile; `None` if it is `enough` before.
@@ -311,7 +340,10 @@ impl Proxy {
         // Which of those on their way is to blame if the server fails, nobody here knows.
         ctx.forgive();
         match self.border.send_main(&message) {
-            Ok(()) => self.sent += 1,
+            Ok(()) => {
+                self.sent += 1;
+                self.is_idle.store(false, Ordering::Relaxed);
+            }
             Err(error) => {
                 slog::warn!(ctx.logger(), "a message does not cross"; "reason" => %error);
                 self.dead_letter(DeadReason::NotCarried);
@@ -358,10 +390,33 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        for _ in self.received..self.sent {
+        for _ in self.progress.received..self.sent {
             self.dead_letter(DeadReason::DroppedAtExit);
         }
         self.border.close(&self.reason);
+    }
+}
+
+/// What gives the server messages beside the mailbox, if something does.
+struct Fed<F> {
+    feed: Option<F>,
+    /// The server has a message of its.
+    is_fed: bool,
+}
+
+impl<F> Fed<F> {
+    /// The next message for a server that has nothing to do.
+    fn poll_next<M: Send + 'static>(&mut self, is_idle: bool, cx: &mut task::Context<'_>) -> Poll<M>
+    where
+        F: Feed<M>,
+    {
+        let Some(feed) = self.feed.as_mut().filter(|_| is_idle) else { return Poll::Pending };
+        if take(&mut self.is_fed) {
+            feed.handled();
+        }
+        let next = feed.poll_next(cx);
+        self.is_fed = next.is_ready();
+        next
     }
 }
 

@@ -3,10 +3,10 @@
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 
+use proscenium_runtime::Pid;
 use proscenium_runtime::crossing::{Border, LogRecord};
 use slog::{Drain, Level, LevelFilter, Logger, Never, OwnedKVList, Record, o};
 
-use super::resident::Post;
 use super::wire::write_some;
 use super::words::FromServer;
 
@@ -15,12 +15,10 @@ const REPORTS: &str = "proscenium_runtime::report";
 
 /// What records need on their way, once it is there.
 #[derive(Default)]
-pub(super) struct Way(OnceLock<(Arc<Border>, Arc<Post>)>);
-
-impl Way {
-    pub(super) fn open(&self, border: Arc<Border>, post: Arc<Post>) {
-        let _ = self.0.set((border, post));
-    }
+pub(super) struct Way {
+    pub(super) border: OnceLock<Arc<Border>>,
+    /// Who the server is.
+    pub(super) server: Arc<OnceLock<Pid>>,
 }
 
 /// A logger whose records go to the parent: those that are as grave as `level`, if any is.
@@ -48,9 +46,9 @@ impl Drain for Forward {
     type Err = Never;
 
     fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), Never> {
-        let Some((border, post)) = self.way.0.get() else { return Ok(()) };
+        let Some(border) = self.way.border.get() else { return Ok(()) };
         let mut record = LogRecord::new(record, values);
-        let pid = post.pid().map(|pid| pid.to_string());
+        let pid = self.way.server.get().map(ToString::to_string);
         if pid.is_some() && record.text("pid") == pid.as_deref() {
             if record.module() == REPORTS {
                 // The parent reports it itself.

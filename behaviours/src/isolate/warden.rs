@@ -3,6 +3,7 @@
 //! It is the server's parent here, so that what the parent there orders is the parent's order. When the server ends, it says so as
 //! its last word, and the OS process ends.
 
+use std::any::type_name;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::pin::pin;
@@ -19,7 +20,7 @@ use proscenium_runtime::{
 use super::Isolatable;
 use super::program::say;
 use super::records::{self, Way};
-use super::resident::{Post, Resident};
+use super::resident::{FromParent, Post, Resident};
 use super::wire::{Closed, Wire};
 use super::words::{FromServer, Lost, Obstacle, Order, To, ToServer};
 use crate::gen_server::GenServer;
@@ -54,11 +55,11 @@ async fn attend<S: Isolatable>(
 ) -> Result<(), ExitReason> {
     ctx.trap_exit(true);
     let border = Border::new(ctx.as_parent(), frame_limit);
-    let post = Arc::new(Post::new(border.clone()));
-    way.open(border.clone(), post.clone());
+    let post = Arc::new(Post::new(border.clone(), way.server.clone()));
+    way.border.get_or_init(|| border.clone());
     let news = News { dead_letters: ctx.system().dead_letters(), reports: ctx.system().reports() };
-    let mut warden = Warden { border, post, wire: Wire::new(stream)?, news, left: 0 };
-    let word = match warden.start::<S>(&mut ctx).await? {
+    let mut warden = Warden::<S> { border, post, wire: Wire::new(stream)?, news };
+    let word = match warden.start(&mut ctx).await? {
         Ok(server) => {
             warden.say(&FromServer::Started);
             let server = server.pid().expect("it is the address of a process");
@@ -75,13 +76,11 @@ async fn attend<S: Isolatable>(
     Ok(())
 }
 
-struct Warden {
+struct Warden<S: Isolatable> {
     border: Arc<Border>,
-    post: Arc<Post>,
+    post: Arc<Post<S::Message>>,
     wire: Wire,
     news: News,
-    /// How many messages the server has left, as far as is known.
-    left: u64,
 }
 
 /// What this system has to say of itself.
@@ -90,23 +89,21 @@ struct News {
     reports: Receiver<Report>,
 }
 
-impl Warden {
+impl<S: Isolatable> Warden<S> {
     fn say(&self, word: &FromServer) {
         if let Err(error) = self.border.send_control(word) {
             slog::warn!(self.border.system().logger(), "a word does not cross"; "reason" => %error);
         }
     }
 
-    async fn start<S: Isolatable>(
-        &mut self,
-        ctx: &mut Context<()>,
-    ) -> Result<Result<Address<S::Message>, Obstacle>, ExitReason> {
-        let args = match self.arguments::<S>().await? {
+    async fn start(&mut self, ctx: &mut Context<()>) -> Result<Result<Address<S::Message>, Obstacle>, ExitReason> {
+        let args = match self.arguments().await? {
             Ok(args) => args,
             Err(error) => return Ok(Err(Obstacle::Init(error.into()))),
         };
         let parent = ctx.as_parent();
-        let mut starting = pin!(Resident::<S>::start((args, self.post.clone())).link_to(&parent));
+        let resident = Resident::<S>::start((args, self.post.clone())).feed(FromParent::new(self.post.clone()));
+        let mut starting = pin!(resident.link_to(&parent));
         // Its init may ask others, there.
         let started = loop {
             let next = future::or(async { Some(starting.as_mut().await) }, async {
@@ -115,7 +112,7 @@ impl Warden {
             if let Some(started) = next.await {
                 break started;
             }
-            self.take_frames(|_, _| {})?;
+            self.take_frames(drop)?;
         };
         Ok(started.map_err(|error| match error {
             StartError::Ignored => Obstacle::Ignored,
@@ -125,7 +122,7 @@ impl Warden {
     }
 
     /// The first word: what the server is given.
-    async fn arguments<S: Isolatable>(&mut self) -> Result<Result<S::Args, CrossingError>, ExitReason> {
+    async fn arguments(&mut self) -> Result<Result<S::Args, CrossingError>, ExitReason> {
         loop {
             let border = self.border.clone();
             let word = self.wire.with_frame(&border, |frame| match border.receive(frame)? {
@@ -142,11 +139,10 @@ impl Warden {
     /// Stands between the server and the parent until the server has ended, and returns why it has.
     async fn serve(&mut self, ctx: &mut Context<()>, server: Pid) -> Result<ExitReason, ExitReason> {
         loop {
-            self.take_frames(|post, received| match received {
-                Deliver::Counted | Deliver::Unread(_) => post.count_delivered(),
-                Deliver::Word(ToServer::Exit { reason, from_parent: true }) => ctx.exit(server, reason),
-                Deliver::Word(ToServer::Exit { reason, from_parent: false }) => ctx.system().exit(server, reason),
-                Deliver::Word(ToServer::Stop(reason)) => {
+            self.take_frames(|word| match word {
+                ToServer::Exit { reason, from_parent: true } => ctx.exit(server, reason),
+                ToServer::Exit { reason, from_parent: false } => ctx.system().exit(server, reason),
+                ToServer::Stop(reason) => {
                     let sys = Sys::new(ctx.system(), server);
                     // Its end is told by its link.
                     ctx.spawn(|_ctx: Context<()>| async move { drop(sys.stop(reason).await) });
@@ -166,14 +162,14 @@ impl Warden {
                 Happening::Event(Event::Exit(exit)) if exit.pid == server => return Ok(exit.reason),
                 Happening::Event(Event::Down(down)) => self.border.tell_down(&down),
                 Happening::Event(Event::Exit(_) | Event::Message(())) => {}
-                Happening::Lost(letter) => self.tell_lost(server, &letter),
+                Happening::Lost(letter) => self.pass_on(server, &letter),
             }
         }
     }
 
     async fn exchange(&mut self) -> io::Result<()> {
         let post = &self.post;
-        match self.wire.exchange(&self.border, || post.tell_received()).await {
+        match self.wire.exchange(&self.border, || post.tell_progress()).await {
             Ok(()) => Ok(()),
             // There is no parent any more: this OS process is about to be killed.
             Err(Closed::End) => future::pending().await,
@@ -181,53 +177,50 @@ impl Warden {
         }
     }
 
-    fn take_frames(&mut self, mut deliver: impl FnMut(&Post, Deliver)) -> Result<(), ExitReason> {
+    /// Delivers what has come, and calls `obey` with each word.
+    fn take_frames(&mut self, mut obey: impl FnMut(ToServer)) -> Result<(), ExitReason> {
         let border = self.border.clone();
         loop {
-            let word = self.wire.with_frame(&border, |frame| match border.receive(frame)? {
-                Received::Done => Ok(Some(None)),
-                Received::Main => Ok(Some(Some(Deliver::Counted))),
-                Received::MainUnread(message_type) => Ok(Some(Some(Deliver::Unread(message_type)))),
-                Received::Control(control) => border.open(control).map(|word| Some(Some(Deliver::Word(word)))),
+            let came = self.wire.with_frame(&border, |frame| {
+                Ok::<_, CrossingError>(match border.receive(frame)? {
+                    Received::Done => Came::Nothing,
+                    Received::Main(message) => Came::Message(border.open_main(message)),
+                    Received::Control(control) => Came::Word(border.open(control)?),
+                })
             });
-            match word?.transpose()?.flatten() {
+            match came?.transpose()? {
                 None => return Ok(()),
-                Some(None) => {}
-                Some(Some(Deliver::Unread(message_type))) => {
-                    let (message_type, reason) = (message_type.to_owned(), DeadReason::NotCarried);
+                Some(Came::Nothing) => {}
+                Some(Came::Message(Ok(message))) => self.post.put(message),
+                Some(Came::Message(Err(error))) => {
+                    slog::warn!(self.border.system().logger(), "a message that crossed cannot be read"; "reason" => %error);
+                    let (message_type, reason) = (type_name::<S::Message>().to_owned(), DeadReason::NotCarried);
                     self.say(&FromServer::DeadLetter(Lost { to: To::Server, message_type, reason }));
-                    deliver(&self.post, Deliver::Counted);
+                    self.post.skip();
                 }
-                Some(Some(delivered)) => deliver(&self.post, delivered),
+                Some(Came::Word(word)) => obey(word),
             }
         }
     }
 
-    /// Tells of a dead letter. What the server leaves is told when it has ended, all at once.
-    fn tell_lost(&mut self, server: Pid, letter: &DeadLetter) {
-        if letter.target != Recipient::Process(server) {
-            self.pass_on(letter);
-        } else if letter.reason == DeadReason::DroppedAtExit {
-            self.left += 1;
-        }
-    }
-
-    fn pass_on(&self, letter: &DeadLetter) {
-        let theirs = match &letter.target {
-            Recipient::Process(pid) => self.border.stands_for(*pid),
-            _ => None,
+    fn pass_on(&self, server: Pid, letter: &DeadLetter) {
+        let to = match &letter.target {
+            Recipient::Process(pid) if *pid == server => To::Server,
+            Recipient::Process(pid) => {
+                self.border.stands_for(*pid).map_or_else(|| To::Theirs(letter.target.to_string()), To::Yours)
+            }
+            target => To::Theirs(target.to_string()),
         };
-        let to = theirs.map_or_else(|| To::Theirs(letter.target.to_string()), To::Yours);
         let (message_type, reason) = (letter.message_type.to_owned(), letter.reason);
         self.say(&FromServer::DeadLetter(Lost { to, message_type, reason }));
     }
 
     /// What is to be told of a server that has ended: what it has left, and how it was when it failed.
-    fn say_last_of(&mut self, server: Pid, reason: &ExitReason) {
+    fn say_last_of(&self, server: Pid, reason: &ExitReason) {
         while let Ok(letter) = self.news.dead_letters.try_recv() {
-            self.tell_lost(server, &letter);
+            self.pass_on(server, &letter);
         }
-        self.post.tell_left(self.left);
+        self.post.tell_progress();
         while let Ok(report) = self.news.reports.try_recv() {
             let Report::Terminate(report) = report else { continue };
             if report.pid == server {
@@ -242,12 +235,10 @@ impl Warden {
     }
 }
 
-/// What came for the server.
-enum Deliver {
-    /// A message, which it has.
-    Counted,
-    /// A message of that type, which nobody can read.
-    Unread(&'static str),
+/// What came with a frame.
+enum Came<M> {
+    Nothing,
+    Message(Result<M, CrossingError>),
     Word(ToServer),
 }
 

@@ -38,8 +38,7 @@ pub(super) enum FromServer {
     Hello,
     Started,
     NotStarted(Obstacle),
-    /// The server has received so many messages so far.
-    Received(u64),
+    Progress(Progress),
     Log(LogRecord),
     DeadLetter(Lost),
     /// The server has failed, and shows of itself what is in this.
@@ -51,6 +50,13 @@ pub(super) enum FromServer {
     },
     /// The server has ended. The last word.
     Ended(ExitReason),
+}
+
+/// How many messages of the parent's the server has received so far, and handled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    pub(super) received: u64,
+    pub(super) handled: u64,
 }
 
 /// Why the server did not start.

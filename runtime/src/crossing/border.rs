@@ -49,15 +49,13 @@ pub struct Border {
 pub enum Received<'a> {
     /// It was dealt with.
     Done,
-    /// It was a message for the main process, which has it, or for which it is a dead letter.
-    Main,
-    /// It was a message of that type for the main process, and could not be read.
-    MainUnread(&'static str),
-    /// A word between those who own the borders.
+    /// A message for the main process, not yet read; see [`Border::open_main`].
+    Main(Control<'a>),
+    /// A word between those who own the borders, not yet read; see [`Border::open`].
     Control(Control<'a>),
 }
 
-/// A word between those who own the borders, not yet read; see [`Border::open`].
+/// What came, not yet read.
 #[derive(Debug)]
 pub struct Control<'a> {
     carried: Vec<Carried>,
@@ -114,6 +112,14 @@ impl Border {
         self.decode(Way::In { to: None }, control.carried, control.body)
     }
 
+    /// Reads a message for the main process. Who cannot is to say that it is a dead letter.
+    ///
+    /// # Errors
+    /// If it is no `M`.
+    pub fn open_main<M: DeserializeOwned>(self: &Arc<Self>, message: Control<'_>) -> Result<M, CrossingError> {
+        self.decode(Way::In { to: Some(MAIN) }, message.carried, message.body)
+    }
+
     /// Ready when there is something to write, or after a [`nudge`](Self::nudge).
     ///
     /// # Cancel safety
@@ -164,7 +170,8 @@ impl Border {
         let (Head { kind, carried }, body) = frame::split(frame)?;
         match kind {
             Kind::Control => return Ok(Received::Control(Control { carried, body })),
-            Kind::Message { to } => return Ok(self.deliver(to, carried, body)),
+            Kind::Message { to: MAIN } => return Ok(Received::Main(Control { carried, body })),
+            Kind::Message { to } => self.deliver(to, carried, body),
             Kind::Answer { to } => self.take_answer(to, carried, body),
             Kind::Unanswered { reply } => drop(self.take_awaited(reply)),
             Kind::Unwanted { reply } => {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::address::Exported;
-use super::border::{Border, MAIN, Received};
+use super::border::Border;
 use super::carried::{Crossing, Way};
 use super::error::CrossingError;
 use super::frame::{self, Carried, Kind};
@@ -50,25 +50,15 @@ impl Border {
         }
     }
 
-    pub(super) fn deliver(self: &Arc<Self>, to: u64, carried: Vec<Carried>, body: &[u8]) -> Received<'static> {
+    pub(super) fn deliver(self: &Arc<Self>, to: u64, carried: Vec<Carried>, body: &[u8]) {
         let Some(address) = self.exported(to) else {
-            self.give_back(carried.into_iter());
-            return Received::Done;
+            return self.give_back(carried.into_iter());
         };
-        let delivered = address.deliver(self, to, carried, body);
-        if let Err(error) = &delivered {
+        if let Err(error) = address.deliver(self, to, carried, body) {
             slog::warn!(self.system().logger(), "a message that crossed cannot be read"; "reason" => %error);
-        }
-        match delivered {
-            Ok(()) if to == MAIN => Received::Main,
-            Ok(()) => Received::Done,
-            Err(_) if to == MAIN => Received::MainUnread(address.message_type()),
-            Err(_) => {
-                let (target, message_type) = (address.recipient(), address.message_type());
-                let reason = DeadReason::NotCarried;
-                self.system().shared.dead_letter(DeadLetter { target, message_type, reason, sender: None });
-                Received::Done
-            }
+            let (target, message_type) = (address.recipient(), address.message_type());
+            let reason = DeadReason::NotCarried;
+            self.system().shared.dead_letter(DeadLetter { target, message_type, reason, sender: None });
         }
     }
 
