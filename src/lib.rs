@@ -27,6 +27,19 @@
 //! | to run other programs, once or as a part of the tree | [`subprocess`]: a [`Command`](subprocess::Command), a [`Subprocess`](subprocess::Subprocess) |
 //! | to test it in every order, without waiting | [`testing`] |
 //!
+//! # The book
+//!
+//! This page is the map of the interface. The book tells what it is for: the ideas, each from a program that breaks without it; a
+//! server that speaks Redis's protocol, grown from one process in steps that run; each behaviour by a program that somebody
+//! would want; what may be relied on, with the test that holds each line; the same program in Erlang, Elixir, Thespian, ractor,
+//! kameo, actix and plain tokio; and what is inside. Its chapters are in `book/src` of the repository, and
+//! `cargo run -p proscenium-book --features render` makes pages of them.
+//!
+//! # The packages below
+//!
+//! This one has no logic. Processes are those of `proscenium-runtime`, what servers share is in `proscenium-behaviours`, and
+//! supervisors, trees and applications are in `proscenium-supervisor`.
+//!
 //! # Examples
 //!
 //! ```

@@ -8,6 +8,7 @@ use std::{env, fs};
 const PRINTED: &[(&str, &str)] = &[
     ("hello", "Hello, World!\n"),
     ("code_lock", "   0 s: the door is locked\n   3 s: the door opens\n"),
+    ("metrics", "requests_total{path=\"/tea\",status=\"200\"} 16\n"),
     ("reconnect", "no connection, next try in 20ms\n"),
     ("tour", "\nA server, started a moment ago: processes under supervisors\n"),
     ("tree", "sold 1 and 1\nplan: stop /front/left, to restart with other arguments\n"),

@@ -40,6 +40,38 @@ pub trait Behaviour: Sized + 'static {
 /// A start of a behaviour's process; made by [`GenServer::start`](crate::GenServer::start) and the like.
 ///
 /// It is a value: a supervisor keeps it, and starts the process anew from it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::GenServer;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, Reply};
+///
+/// struct Greeter(String);
+///
+/// impl GenServer for Greeter {
+///     type Args = String;
+///     type Message = Reply<String>;
+///
+///     async fn init(name: String, _ctx: &mut Context<Reply<String>>) -> Result<Self, ExitReason> {
+///         Ok(Greeter(name))
+///     }
+///
+///     async fn handle(&mut self, reply: Reply<String>, _ctx: &mut Context<Reply<String>>) -> Result<(), ExitReason> {
+///         reply.send(format!("Hello, {}!", self.0));
+///         Ok(())
+///     }
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let start = Greeter::start("World".into()).name("greeter").init_timeout(Duration::from_secs(10));
+/// test.block_on(start.spawn(&test)).unwrap();
+/// let greeter = test.named::<Reply<String>>("greeter");
+/// assert_eq!(test.block_on(greeter.call(|reply| reply)), Ok("Hello, World!".into()));
+/// ```
 pub struct Start<B: Behaviour> {
     pub(crate) args: B::Args,
     options: StartOptions,

@@ -56,6 +56,27 @@ pub struct CircuitBreaker {
 }
 
 /// How much a breaker bears, and how long it takes to heal.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, Fuse};
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// let test = TestSystem::new(1);
+/// let fuse = Fuse::standard(2, Duration::from_secs(10)).reset_after(Duration::from_secs(60));
+/// let bank = CircuitBreaker::new(fuse);
+/// test.block_on(bank.start().spawn(&test)).unwrap();
+/// for _ in 0..3 {
+///     assert_eq!(bank.ask(), Ok(()));
+///     test.block_on(bank.melt()).unwrap();
+/// }
+/// assert!(bank.ask().is_err(), "three failures within ten seconds are one too many");
+/// test.advance(Duration::from_secs(60));
+/// assert_eq!(bank.ask(), Ok(()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fuse {
     most: u32,

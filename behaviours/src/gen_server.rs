@@ -215,6 +215,58 @@ pub trait GenServer: Sized + Send + 'static {
 }
 
 /// What a server hears beside its messages.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{GenServer, Info};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, Pid, Reply};
+///
+/// /// Counts who is inside.
+/// struct Door(u32);
+///
+/// enum Knock {
+///     Enter(Pid),
+///     Inside(Reply<u32>),
+/// }
+///
+/// impl GenServer for Door {
+///     type Args = ();
+///     type Message = Knock;
+///
+///     async fn init(_args: (), _ctx: &mut Context<Knock>) -> Result<Self, ExitReason> {
+///         Ok(Door(0))
+///     }
+///
+///     async fn handle(&mut self, knock: Knock, ctx: &mut Context<Knock>) -> Result<(), ExitReason> {
+///         match knock {
+///             Knock::Enter(pid) => {
+///                 ctx.monitor(pid);
+///                 self.0 += 1;
+///             }
+///             Knock::Inside(reply) => reply.send(self.0),
+///         }
+///         Ok(())
+///     }
+///
+///     async fn handle_info(&mut self, info: Info, _ctx: &mut Context<Knock>) -> Result<(), ExitReason> {
+///         if let Info::Down(_) = info {
+///             self.0 -= 1;
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let door = test.block_on(Door::start(()).spawn(&test)).unwrap();
+/// let guest = test.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+/// door.cast(Knock::Enter(guest.pid().unwrap()));
+/// assert_eq!(test.block_on(door.call(Knock::Inside)), Ok(1));
+/// test.exit(&guest, ExitReason::Kill);
+/// test.block_on(guest.exited());
+/// assert_eq!(test.block_on(door.call(Knock::Inside)), Ok(0));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Info {

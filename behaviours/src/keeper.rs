@@ -91,6 +91,19 @@ enum Place<T> {
 }
 
 /// A value that goes back to its keeper when this is dropped; made by [`Keeper::claim`].
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{Keeper, Origin};
+///
+/// let keeper = Keeper::new();
+/// let mut list = keeper.claim(|_| true, Vec::new).unwrap();
+/// list.push("tea"); // It is used as the value itself,
+/// drop(list); // and goes back when it is dropped.
+/// let list = keeper.claim(|_| true, Vec::new).unwrap();
+/// assert_eq!((&list[..], list.origin()), (&["tea"][..], Origin::TakenOver));
+/// ```
 pub struct Kept<T> {
     /// Gone only while this is dropped.
     value: Option<T>,

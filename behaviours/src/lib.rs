@@ -4,6 +4,10 @@
 //! programs need: state, requests, and a start that its starter can wait for. A [`GenStatem`](gen_statem::GenStatem) does
 //! other things in other states; a [`CircuitBreaker`](circuit_breaker::CircuitBreaker) is one.
 //!
+//! Beside these there are event managers ([`EventManager`]), state machines, work on the side ([`Task`]), shared state
+//! ([`Agent`]), actors with a callback for each type of message ([`Actor`]), and [`Sys`], which looks after all of them. Each has a
+//! chapter in the book, `book/src` in the repository. Most programs use this package by way of `proscenium`.
+//!
 //! # Examples
 //!
 //! ```

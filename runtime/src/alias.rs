@@ -44,6 +44,21 @@ pub struct Alias<M: Send + 'static> {
 }
 
 /// What an alias allows; OTP's options of `alias/1`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{AliasOptions, Context};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+///     let first = ctx.alias(AliasOptions::new().once());
+///     first.cast("one");
+///     first.cast("two"); // A dead letter: the alias took itself back.
+///     assert_eq!(ctx.receive_message().await, "one");
+///     assert_eq!(ctx.system().dead_letter_count(), 1);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AliasOptions {
     rights: AliasRights,

@@ -18,6 +18,23 @@ const MOST: usize = 16;
 ///
 /// It tells what held when the process was spawned, and of the nearest 16. Empty for what no process has spawned. Prints as
 /// `till, shop, <0.1.1>`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::Context;
+///
+/// TestSystem::new(1).run(|mut ctx: Context<String>| async move {
+///     ctx.register("shop").unwrap();
+///     let home = ctx.address();
+///     ctx.spawn(|ctx: Context<()>| async move {
+///         assert_eq!(ctx.ancestors().parent(), ctx.parent());
+///         home.cast(ctx.ancestors().to_string());
+///     });
+///     assert_eq!(ctx.receive_message().await, "shop");
+/// });
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ancestors(Option<Arc<Box<[Ancestor]>>>);

@@ -54,6 +54,28 @@ impl<M: Send + 'static> Address<M> {
 }
 
 /// A call under way; made by [`Address::call`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Reply};
+///
+/// struct Ask(Reply<()>);
+///
+/// let test = TestSystem::new(1);
+/// test.run(|mut ctx: Context<()>| async move {
+///     let silent = ctx.spawn(|mut ctx: Context<Ask>| async move {
+///         let _kept = ctx.receive_message().await;
+///         ctx.receive_message().await;
+///     });
+///     let answer = silent.call(Ask).timeout(Duration::from_secs(60)).await;
+///     assert!(answer.unwrap_err().to_string().ends_with("timed out after 60s"));
+/// });
+/// assert_eq!(test.elapsed(), Duration::from_secs(60));
+/// ```
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Call<'a, M: Send + 'static, T: Send + 'static> {
     address: &'a Address<M>,

@@ -13,6 +13,20 @@ use crate::subscribers::Subscribers;
 use crate::sync::Lock;
 
 /// A message that reached nobody. The message itself is dropped; a [`Reply`](crate::Reply) in it tells its caller.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::DeadReason;
+///
+/// let test = TestSystem::new(1);
+/// let letters = test.dead_letters();
+/// test.named::<u32>("nobody").cast(7);
+/// let letter = letters.try_recv().unwrap();
+/// assert_eq!((letter.message_type, letter.reason), ("u32", DeadReason::NoProcess));
+/// assert_eq!(letter.target, "nobody".into());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Whom it was for.

@@ -225,6 +225,19 @@ fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn Error) -> fmt::Result {
 }
 
 /// What a caught panic left behind.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason};
+///
+/// let test = TestSystem::new(1);
+/// let clerk = test.spawn(|_ctx: Context<()>| async { panic!("no {}", "tea") });
+/// let ExitReason::Panic(panic) = test.block_on(clerk.exited()) else { unreachable!("it has panicked") };
+/// assert_eq!(panic.message(), "no tea");
+/// assert!(panic.location().is_some());
+/// ```
 #[derive(Clone)]
 pub struct Panic(Arc<PanicDetails>);
 

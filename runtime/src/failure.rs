@@ -9,6 +9,23 @@ use crate::sync::Lock;
 /// A message made its receiver fail: it was the last that the receiver had received when it panicked or returned an error.
 ///
 /// Asked for with [`Context::cast_with_notice`](crate::Context::cast_with_notice).
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Failure};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<Failure>| async move {
+///     let miller = ctx.spawn(|mut ctx: Context<u32>| async move {
+///         let grain = ctx.receive_message().await;
+///         assert_ne!(grain, 13, "a stone");
+///     });
+///     ctx.cast_with_notice(&miller, 13, |failure| failure);
+///     let failure = ctx.receive_message().await;
+///     assert_eq!(Some(failure.pid), miller.pid());
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

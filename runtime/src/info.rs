@@ -13,6 +13,23 @@ use crate::pid::{GroupName, Pid};
 /// What its relations and its mailbox show is as fresh as the question: it reflects all that whoever asks has sent or done to
 /// the process before. What it counts of its own doing, [`received`](Self::received), [`sent`](Self::sent) and
 /// [`busy`](Self::busy), may lag behind by the stretch that it runs just now.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Status};
+///
+/// let test = TestSystem::new(1);
+/// let packer = test.spawn(|mut ctx: Context<u32>| async move {
+///     ctx.set_label("packer");
+///     ctx.receive_matching(|_| false).await;
+/// });
+/// packer.cast(7);
+/// test.advance(std::time::Duration::ZERO);
+/// let info = test.process_info(packer.pid().unwrap()).unwrap();
+/// assert_eq!((info.label.as_deref(), info.queue_len, info.status), (Some("packer"), 1, Status::Waiting));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -30,6 +30,12 @@
 //! assert_eq!(outcome, Ok(()));
 //! ```
 //!
+//! # Where to go on
+//!
+//! [`Context`] is what a process holds, [`Address`] what others hold of it, [`SystemHandle`] what all share, and [`testing`] runs
+//! it all under a seed. The chapters *Ideas*, *Mailboxes*, *Timers*, *Names*, *Groups* and *Registries* of the book, `book/src` in
+//! the repository, are about this package. Most programs use it by way of `proscenium`.
+//!
 //! # Panics
 //!
 //! A panic in a process is caught, becomes its exit reason, and is reported through the system's logger; nothing is

@@ -8,6 +8,18 @@ use std::sync::Arc;
 ///
 /// A pid names one incarnation: a restarted process has another one. It is a slot in the system's table and the slot's
 /// generation, and prints as Erlang's do: `<0.42.1>`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{Context, Pid, System};
+///
+/// let outcome = System::new("shop").run(|ctx: Context<()>| async move {
+///     let read: Pid = ctx.pid().to_string().parse().unwrap();
+///     assert_eq!(read, ctx.pid());
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pid {
     slot: u32,
@@ -64,6 +76,20 @@ impl FromStr for Pid {
 }
 
 /// A process, or whoever has a name: whom a message was for, or whom a signal is for.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, Recipient};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let clerk = ctx.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+///     assert_eq!(Recipient::from(&clerk), clerk.pid().unwrap().into());
+///     ctx.exit(&clerk, ExitReason::Shutdown); // By address, by pid, or by name.
+///     assert_eq!(clerk.exited().await, ExitReason::Shutdown);
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -127,6 +153,20 @@ impl fmt::Debug for GroupName {
 }
 
 /// Names one monitor; unique within its system.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::Context;
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let clerk = ctx.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+///     let monitor = ctx.monitor(&clerk);
+///     assert!(ctx.demonitor(monitor), "it stood");
+///     assert!(!ctx.demonitor(monitor), "and does so no more");
+/// });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MonitorRef(pub(crate) u64);
 
@@ -137,6 +177,23 @@ impl fmt::Debug for MonitorRef {
 }
 
 /// Names one timer; unique within its system.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::Context;
+///
+/// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+///     let alarm = ctx.send_after(Duration::from_secs(60), "wake up");
+///     ctx.sleep(Duration::from_secs(20)).await;
+///     assert_eq!(ctx.read_timer(alarm), Some(Duration::from_secs(40)));
+///     assert_eq!(ctx.cancel_timer(alarm), Some(Duration::from_secs(40)));
+///     assert_eq!(ctx.cancel_timer(alarm), None);
+/// });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TimerRef {
     pub(crate) number: u64,

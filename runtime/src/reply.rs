@@ -190,6 +190,27 @@ pub(crate) struct Outer {
 }
 
 /// Why a call got no answer.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{CallError, Context, Reply};
+///
+/// struct Price(Reply<u32>);
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let rude = ctx.spawn(|mut ctx: Context<Price>| async move {
+///         drop(ctx.receive_message().await);
+///         ctx.receive_message().await;
+///         panic!("no more");
+///     });
+///     assert!(matches!(rude.call(Price).await, Err(CallError::Unanswered { .. })));
+///     let Err(CallError::Down { reason, .. }) = rude.call(Price).await else { unreachable!("it panics") };
+///     assert!(reason.to_string().ends_with("no more"));
+///     assert!(rude.call(Price).await.unwrap_err().is_no_process());
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {

@@ -14,6 +14,21 @@ use crate::pid::Pid;
 use crate::subscribers::Subscribers;
 
 /// Something that a person who runs the system may want to know.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Report};
+///
+/// let test = TestSystem::new(1);
+/// let reports = test.reports();
+/// let clerk = test.spawn(|_ctx: Context<()>| async { panic!("no tea") });
+/// test.block_on(clerk.exited());
+/// let Ok(Report::Crash(crash)) = reports.try_recv() else { unreachable!("it has crashed") };
+/// assert_eq!(Some(crash.pid), clerk.pid());
+/// assert!(crash.reason.to_string().ends_with("no tea"));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Report {

@@ -62,6 +62,24 @@ impl<M: Send + 'static> Address<M> {
 ///
 /// # Cancel safety
 /// Dropping it abandons the request: a late answer reaches nobody.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Reply};
+///
+/// struct Double(u32, Reply<u32>);
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let clerk = ctx.spawn(|mut ctx: Context<Double>| async move {
+///         let Double(n, reply) = ctx.receive_message().await;
+///         reply.send(2 * n);
+///     });
+///     let request = clerk.send_request(|reply| Double(21, reply)); // It is sent; we go on.
+///     assert_eq!(request.await, Ok(42));
+/// });
+/// ```
 #[must_use = "dropping it abandons the request"]
 pub struct Request<T> {
     target: Recipient,

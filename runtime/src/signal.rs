@@ -6,6 +6,27 @@ use crate::exit::ExitReason;
 use crate::pid::{MonitorRef, Pid};
 
 /// What a process receives: a message of its own type, or news of another process.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Event, ExitReason};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+///     ctx.trap_exit(true);
+///     let home = ctx.address();
+///     let (_, monitor) = ctx.spawn_monitor(|_ctx: Context<()>| async move { home.cast("done") });
+///     ctx.spawn_link(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+///     for _ in 0..3 {
+///         match ctx.receive().await {
+///             Event::Message(message) => assert_eq!(message, "done"),
+///             Event::Down(down) => assert_eq!((down.monitor, down.reason), (monitor, ExitReason::Normal)),
+///             Event::Exit(exit) => assert_eq!(exit.reason, ExitReason::error("no tea")),
+///         }
+///     }
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<M> {
     /// Somebody sent this.
@@ -17,6 +38,20 @@ pub enum Event<M> {
 }
 
 /// A trapped exit signal; OTP's `{'EXIT', Pid, Reason}`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Event, ExitReason};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     ctx.trap_exit(true);
+///     ctx.exit(ctx.pid(), ExitReason::Shutdown);
+///     let Event::Exit(exit) = ctx.receive().await else { unreachable!("nobody sends a message") };
+///     assert_eq!((exit.pid, exit.reason, exit.linked), (ctx.pid(), ExitReason::Shutdown, false));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
     /// Who ended, or who asked.
@@ -28,6 +63,20 @@ pub struct Exit {
 }
 
 /// A monitored process ended; OTP's `{'DOWN', Ref, process, Pid, Reason}`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Event, ExitReason};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let monitor = ctx.monitor("printer");
+///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+///     assert_eq!((down.monitor, down.name.as_deref()), (monitor, Some("printer")));
+///     assert_eq!(down.reason, ExitReason::NoProcess); // Nobody has that name.
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Down {
     /// The monitor, which is gone with this.

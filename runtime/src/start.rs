@@ -117,6 +117,28 @@ impl<M: Send + 'static> Context<M> {
 }
 
 /// A process tells with it, once, that its start has succeeded; OTP's `init_ack`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, InitAck, StartOptions, start};
+///
+/// async fn printer(mut ctx: Context<String>, ack: InitAck, port: &str) -> Result<(), ExitReason> {
+///     if port != "usb0" {
+///         return Err(ExitReason::init_error(format!("no printer on {port}")));
+///     }
+///     ack.ready(); // Whoever has started it goes on.
+///     loop {
+///         let _label = ctx.receive_message().await;
+///     }
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let error = test.block_on(start(&test, StartOptions::new(), |ctx, ack| printer(ctx, ack, "usb7"))).unwrap_err();
+/// assert!(error.to_string().ends_with("no printer on usb7"));
+/// assert!(test.block_on(start(&test, StartOptions::new(), |ctx, ack| printer(ctx, ack, "usb0"))).is_ok());
+/// ```
 pub struct InitAck {
     ready: slot::Sender<()>,
 }

@@ -11,6 +11,21 @@ use crate::pid::Pid;
 use crate::system::SystemHandle;
 
 /// By what processes are ranked.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{By, Context};
+///
+/// let test = TestSystem::new(1);
+/// let idle = test.spawn(|_ctx: Context<u32>| std::future::pending::<()>());
+/// let busy = test.spawn(|_ctx: Context<u32>| std::future::pending::<()>());
+/// (0..3).for_each(|order| busy.cast(order));
+/// idle.cast(0);
+/// let longest = &test.top(By::QueueLen, 1)[0];
+/// assert_eq!((Some(longest.process.pid), longest.amount), (busy.pid(), 3));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum By {

@@ -8,6 +8,27 @@ use crate::error::SpecError;
 /// OTP's `auto_shutdown`.
 ///
 /// What the supervisor itself stops does not count.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{Context, Event, ExitReason, Restart};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{AutoShutdown, ChildSpec, Supervisor, process};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     ctx.trap_exit(true);
+///     let import = process(|_ctx: Context<()>| async {}); // Its work is done at once.
+///     Supervisor::one_for_one()
+///         .auto_shutdown(AutoShutdown::AnySignificant)
+///         .child(ChildSpec::new("import", import).restart(Restart::Transient).significant(true))
+///         .start_link(&mut ctx)
+///         .await
+///         .unwrap();
+///     let Event::Exit(exit) = ctx.receive().await else { unreachable!("nobody sends a message") };
+///     assert_eq!(exit.reason, ExitReason::Shutdown);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AutoShutdown {
     /// It does not. The default.

@@ -171,6 +171,26 @@ where
 }
 
 /// The start of a plain process; made by [`process`].
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{ChildSpec, Supervisor, process};
+///
+/// async fn clerk(mut ctx: Context<u32>) {
+///     while ctx.receive_message().await != 0 {}
+/// }
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let start = process(clerk).name("clerk").label("behind the counter");
+///     Supervisor::one_for_one().child(ChildSpec::new("clerk", start)).start_link(&mut ctx).await.unwrap();
+///     let clerk = ctx.system().whereis("clerk").unwrap();
+///     let label = ctx.system().process_info(clerk).and_then(|info| info.label);
+///     assert_eq!(label.as_deref(), Some("behind the counter"));
+/// });
+/// ```
 pub struct Process<M, B> {
     body: B,
     options: StartOptions,

@@ -194,6 +194,24 @@ impl TypedStart for DynamicSupervisor {
 ///
 /// # Cancel safety
 /// Dropping a future of its methods leaves the request with the supervisor, which does what it asks.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{DynamicRef, DynamicSupervisor, process};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     DynamicSupervisor::new().name("calls").start_link(&mut ctx).await.unwrap();
+///     let calls = DynamicRef::named(ctx.system(), "calls");
+///     let call = process(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+///     let ada = calls.start_child(call).await.unwrap().expect("it has a body");
+///     assert_eq!(calls.count_children().await.unwrap().active, 1);
+///     calls.terminate_child(ada.pid().unwrap()).await.unwrap();
+///     assert_eq!(calls.count_children().await.unwrap().active, 0);
+/// });
+/// ```
 #[derive(Clone)]
 pub struct DynamicRef {
     address: Address<DynamicAsk>,

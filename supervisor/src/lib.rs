@@ -2,6 +2,57 @@
 //!
 //! A [`Supervisor`] is built from [`ChildSpec`]s and started under a process or a system. Its decisions are made by a pure
 //! state machine; the process around it only carries them out.
+//!
+//! | you want | you use |
+//! |---|---|
+//! | something that is there again after it failed | a [`Supervisor`] with a [`ChildSpec`] |
+//! | children that come and go | a [`DynamicSupervisor`], or a [`TaskSupervisor`] for work that is done once |
+//! | one server for each share of the keys | a [`PartitionSupervisor`] |
+//! | a thread or a foreign task in the tree | a [`Bridge`] |
+//! | a tree that is described in files | [`tree`] |
+//! | a program of trees, with settings, signals and an exit code | [`application`] |
+//!
+//! The chapters *Supervision*, *Supervisors* and those behind it, *The restart table* and *The shutdown protocol* of the book,
+//! `book/src` in the repository, are about this package. Most programs use it by way of `proscenium`.
+//!
+//! # Examples
+//!
+//! ```
+//! use proscenium_runtime::testing::TestSystem;
+//! use proscenium_runtime::{Context, ExitReason, Reply};
+//! use proscenium_supervisor::{ChildSpec, Supervisor, process};
+//!
+//! enum Count {
+//!     Add(u32),
+//!     Get(Reply<u32>),
+//! }
+//!
+//! async fn counter(mut ctx: Context<Count>) {
+//!     let mut total: u32 = 0;
+//!     loop {
+//!         match ctx.receive_message().await {
+//!             Count::Add(n) => total = total.checked_add(n).expect("too much"),
+//!             Count::Get(reply) => reply.send(total),
+//!         }
+//!     }
+//! }
+//!
+//! TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+//!     let spec = ChildSpec::new("counter", process(counter).name("counter"));
+//!     Supervisor::one_for_one().child(spec).start_link(&mut ctx).await?;
+//!     let counter = ctx.system().named("counter");
+//!     counter.cast(Count::Add(2));
+//!     assert_eq!(counter.call(Count::Get).await?, 2);
+//!
+//!     ctx.monitor(&counter);
+//!     counter.cast(Count::Add(u32::MAX)); // It panics, and is started again.
+//!     ctx.receive().await;
+//!     ctx.system().when_registered("counter").await;
+//!     assert_eq!(counter.call(Count::Get).await?, 0);
+//!     Ok::<_, ExitReason>(())
+//! })?;
+//! # Ok::<(), ExitReason>(())
+//! ```
 
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 

@@ -19,6 +19,27 @@ use crate::shutdown;
 ///
 /// # Cancel safety
 /// Dropping a future of its methods leaves the request with the supervisor, which does what it asks.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{ChildSpec, ChildState, Supervisor, SupervisorRef, process};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     Supervisor::one_for_one().name("shop").start_link(&mut ctx).await.unwrap();
+///     let shop = SupervisorRef::named(ctx.system(), "shop");
+///     let till = process(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+///     shop.start_child(ChildSpec::new("till", till)).await.unwrap();
+///     assert_eq!(shop.count_children().await.unwrap().active, 1);
+///
+///     shop.terminate_child("till").await.unwrap();
+///     assert_eq!(shop.which_child("till").await.unwrap().state, ChildState::Stopped);
+///     shop.restart_child("till").await.unwrap();
+///     assert!(matches!(shop.which_child("till").await.unwrap().state, ChildState::Running(_)));
+/// });
+/// ```
 #[derive(Clone)]
 pub struct SupervisorRef {
     address: Address<Ask>,

@@ -136,6 +136,21 @@ impl TypedStart for TaskSupervisor {
 }
 
 /// A running [`TaskSupervisor`], as those see it that have tasks for it.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{TaskSupervisor, TaskSupervisorRef};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     TaskSupervisor::new().name("errands").start_link(&mut ctx).await.unwrap();
+///     let errands = TaskSupervisorRef::named(ctx.system(), "errands");
+///     let boxes = errands.async_nolink(&mut ctx, |_ctx| async { 3 + 4 }).await.unwrap();
+///     assert_eq!(boxes.await.unwrap(), 7);
+/// });
+/// ```
 #[derive(Clone)]
 pub struct TaskSupervisorRef {
     dynamic: DynamicRef,

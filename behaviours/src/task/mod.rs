@@ -70,6 +70,25 @@ pub struct Task<T: Send + 'static> {
 }
 
 /// Why a task has no result.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::{Task, TaskError};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let fails = Task::spawn(&mut ctx, |_ctx| async { "x".parse::<u32>().expect("a number") });
+///     let Err(TaskError::Exit { reason, .. }) = fails.await else { unreachable!("it is no number") };
+///     assert!(matches!(reason, ExitReason::Panic(_)));
+///
+///     let slow = Task::spawn(&mut ctx, |_ctx| std::future::pending::<u32>()).timeout(Duration::from_secs(1));
+///     assert!(matches!(slow.await, Err(TaskError::Timeout { .. })));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TaskError {

@@ -105,6 +105,24 @@ impl<M: Send + 'static> Context<M> {
 }
 
 /// When a repeated timer expires.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Interval, Missed};
+///
+/// let test = TestSystem::new(1);
+/// test.run(|mut ctx: Context<&str>| async move {
+///     ctx.send_interval(Interval::every(Duration::from_secs(10)).missed(Missed::Delay), || "tick");
+///     for _ in 0..3 {
+///         assert_eq!(ctx.receive_message().await, "tick");
+///     }
+/// });
+/// assert_eq!(test.elapsed(), Duration::from_secs(30));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
     period: Duration,

@@ -24,6 +24,19 @@ pub(crate) use queue::{Left, Push, Queue, discard};
 /// How many messages a mailbox takes, and what becomes of one more.
 ///
 /// Unbounded is the default, as in OTP.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Mailbox, SpawnOptions, TrySendError};
+///
+/// let test = TestSystem::new(1);
+/// let options = SpawnOptions::new().mailbox(Mailbox::bounded(1));
+/// let printer = test.spawn_with(options, |mut ctx: Context<&str>| async move { ctx.receive_message().await; }).unwrap();
+/// assert_eq!(printer.try_send("tea"), Ok(()));
+/// assert_eq!(printer.try_send("milk"), Err(TrySendError::Full("milk")));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mailbox {
     bound: Option<NonZeroUsize>,
@@ -81,6 +94,28 @@ impl Mailbox {
 /// | `DropNewest` | it is a dead letter | it is a dead letter | it is a dead letter |
 /// | `DropOldest` | the oldest message is a dead letter | likewise | likewise |
 /// | `Exit` | the process ends | likewise | likewise |
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Mailbox, Overflow, SpawnOptions};
+///
+/// let test = TestSystem::new(1);
+/// let options = SpawnOptions::new().mailbox(Mailbox::bounded(2).overflow(Overflow::DropOldest));
+/// let mut shop = test.probe();
+/// let home = shop.address();
+/// let sensor = test.spawn_with(options, move |mut ctx: Context<u32>| async move {
+///     loop {
+///         home.cast(ctx.receive_message().await);
+///     }
+/// }).unwrap();
+/// for degrees in [19, 20, 21] {
+///     sensor.cast(degrees); // Nobody has read one yet.
+/// }
+/// shop.expect_message(20);
+/// shop.expect_message(21);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
@@ -100,6 +135,21 @@ pub enum Overflow {
 }
 
 /// A process ended because more was sent to it than its mailbox holds.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Mailbox, MailboxOverflow, Overflow, SpawnOptions};
+///
+/// let test = TestSystem::new(1);
+/// let options = SpawnOptions::new().mailbox(Mailbox::bounded(1).overflow(Overflow::Exit));
+/// let slow = test.spawn_with(options, |_ctx: Context<u32>| std::future::pending::<()>()).unwrap();
+/// slow.cast(1);
+/// slow.cast(2);
+/// let reason = test.block_on(slow.exited());
+/// assert_eq!(reason.downcast_ref(), Some(&MailboxOverflow { bound: 1 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the mailbox overflowed its bound of {bound} messages")]
 pub struct MailboxOverflow {

@@ -24,6 +24,21 @@ pub(crate) use workers::Workers;
 ///
 /// It says who runs first of those that can run; it takes nobody's worker away. A simulated system knows no priorities: it
 /// runs processes in every order that may be.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Priority, SpawnOptions};
+///
+/// let test = TestSystem::new(1);
+/// let options = SpawnOptions::new().priority(Priority::Low);
+/// test.spawn_with(options, |mut ctx: Context<()>| async move {
+///     assert_eq!(ctx.set_priority(Priority::Normal), Priority::Low);
+/// }).unwrap();
+/// test.advance(std::time::Duration::ZERO);
+/// test.expect_no_crash();
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priority {

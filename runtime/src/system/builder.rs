@@ -16,6 +16,20 @@ use crate::sync::atomic::Ordering;
 use crate::timers::Timers;
 
 /// Options of a [`System`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::{Context, System};
+///
+/// let system = System::builder("shop").workers(2).shutdown_timeout(Duration::from_secs(10)).build()?;
+/// let clerk = system.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+/// system.shutdown(); // It asks the clerk to end, and waits.
+/// assert!(!clerk.system().is_alive(&clerk));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Builder {
     name: String,

@@ -19,6 +19,21 @@ use crate::report::Report;
 use crate::timers::Sleep;
 
 /// A system as its processes see it; cheap to clone. It does not keep the system alive.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::Context;
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     ctx.register("shop").unwrap();
+///     let system = ctx.system();
+///     assert_eq!(system.whereis("shop"), Some(ctx.pid()));
+///     assert_eq!(system.processes(), [ctx.pid()]);
+///     assert!(system.is_alive("shop") && !system.is_alive("bank"));
+/// });
+/// ```
 #[derive(Clone)]
 pub struct SystemHandle {
     pub(crate) shared: Arc<Shared>,
