@@ -56,10 +56,8 @@ impl EventHandler for Alarm {
 
     async fn handle_event(&mut self, request: &Request, _ctx: &mut HandlerContext<'_, Self>) -> Result<(), ExitReason> {
         self.last.push(request.status >= 500);
-        if self.last.len() == 10 {
-            if self.last.drain(..).filter(|failed| *failed).count() > 1 {
-                self.to.cast("too many errors");
-            }
+        if self.last.len() == 10 && self.last.drain(..).filter(|failed| *failed).count() > 1 {
+            self.to.cast("too many errors");
         }
         Ok(())
     }
