@@ -16,8 +16,9 @@ const PRINTED: &[(&str, &str)] = &[
 
 #[test]
 fn an_example_prints_what_it_should_and_ends_well() {
+    let folder = build();
     for (example, printed) in PRINTED {
-        let output = Command::new(program(example)).stderr(Stdio::null()).output().expect("it can be run");
+        let output = Command::new(folder.join(example)).stderr(Stdio::null()).output().expect("it can be run");
         assert!(output.status.success(), "{example}: {}", output.status);
         let text = String::from_utf8(output.stdout).expect("it is text");
         assert!(text.starts_with(printed), "{example}: {text}");
@@ -41,9 +42,17 @@ fn every_example_says_what_it_shows_and_how_to_run_it_and_has_a_row_in_the_readm
     }
 }
 
-/// The example as `cargo test` has built it, beside this test.
-fn program(example: &str) -> PathBuf {
+/// Builds the examples, and tells where they are: `cargo test` itself builds those that have tests as tests only.
+fn build() -> PathBuf {
     let test = env::current_exe().expect("this runs");
-    let folder = test.parent().and_then(Path::parent).expect("it is in target/PROFILE/deps");
-    folder.join("examples").join(example)
+    let profile = test.parent().and_then(Path::parent).expect("it is in target/PROFILE/deps");
+    let target = profile.parent().expect("it is in target/PROFILE/deps");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--examples"]).env("CARGO_TARGET_DIR", target);
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("there is cargo");
+    assert!(status.success(), "the examples are not built: {status}");
+    profile.join("examples")
 }
