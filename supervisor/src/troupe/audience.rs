@@ -15,6 +15,7 @@ use super::route::Route;
 use super::settings::{SettingsError, TroupeSettings};
 use super::stage::{Copier, Scene, Stage};
 use super::status::TroupeStatus;
+use crate::supervisor_ref::SupervisorRef;
 
 impl<M: Send + 'static> Stage<M> {
     /// Who shall have a job, by its message.
@@ -87,7 +88,13 @@ impl<M: Send + 'static> Stage<M> {
 
     pub(super) fn status(&self) -> TroupeStatus {
         let state = self.lock();
-        TroupeStatus::of(&state.core, state.recent.latency())
+        let (status, recent) = (TroupeStatus::of(&state.core), state.recent.clone());
+        drop(state);
+        TroupeStatus { latency: recent.latency(), ..status }
+    }
+
+    pub(super) fn supervisor(&self) -> Option<SupervisorRef> {
+        self.lock().supervisor.clone()
     }
 
     pub(super) fn settings(&self) -> TroupeSettings {

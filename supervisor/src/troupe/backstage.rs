@@ -11,6 +11,7 @@ use super::job::Again;
 use super::manager::Control;
 use super::queue::JobId;
 use super::stage::{Manager, Order, Part, Scene, Seated, Stage};
+use crate::supervisor_ref::SupervisorRef;
 
 /// For workers.
 impl<M: Send + 'static> Stage<M> {
@@ -84,6 +85,11 @@ impl<M: Send + 'static> Stage<M> {
             }
             is_new
         })
+    }
+
+    pub(super) fn set_supervisor(&self, supervisor: SupervisorRef) {
+        let before = self.lock().supervisor.replace(supervisor);
+        drop(before);
     }
 
     pub(super) fn close(&self) {

@@ -13,7 +13,7 @@ use super::stage::{Scene, Stage};
 
 /// The first of a troupe's processes to start, and the last to stop. Each message that it is sent is a job.
 pub(super) struct Door<M: Send + 'static> {
-    stage: Arc<Stage<M>>,
+    pub(super) stage: Arc<Stage<M>>,
 }
 
 /// The troupe runs already: one value is one troupe.

@@ -21,7 +21,7 @@ pub struct Latency {
 const KEPT: usize = 1024;
 
 /// The last durations, in a ring.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Recent {
     kept: Vec<Duration>,
     next: usize,

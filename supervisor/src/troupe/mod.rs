@@ -296,7 +296,7 @@ impl<M: Send + 'static> Troupe<M> {
     /// # Cancel safety
     /// Dropping the future before it is ready kills what has started.
     pub async fn start_link<N: Send + 'static>(self, ctx: &mut Context<N>) -> Result<TroupeRef<M>, StartError> {
-        self.supervisor().start_link(ctx).await?;
+        self.stage.set_supervisor(self.supervisor().start_link(ctx).await?);
         Ok(self.handle())
     }
 
@@ -308,7 +308,7 @@ impl<M: Send + 'static> Troupe<M> {
     /// # Cancel safety
     /// As `start_link`.
     pub async fn spawn(self, system: &SystemHandle) -> Result<TroupeRef<M>, StartError> {
-        self.supervisor().spawn(system).await?;
+        self.stage.set_supervisor(self.supervisor().spawn(system).await?);
         Ok(self.handle())
     }
 
@@ -355,7 +355,8 @@ impl<M: Send + 'static> TypedStart for Troupe<M> {
 
     fn start_typed<'a>(&'a self, parent: &'a Parent) -> TypedStarting<'a, TroupeRef<M>> {
         Box::pin(async move {
-            let (pid, _) = self.supervisor().start_typed(parent).await?;
+            let (pid, supervisor) = self.supervisor().start_typed(parent).await?;
+            self.stage.set_supervisor(supervisor);
             Ok((pid, self.handle()))
         })
     }

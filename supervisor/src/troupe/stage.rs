@@ -24,6 +24,7 @@ use super::manager::Control;
 use super::queue::JobId;
 use super::route::{Candidate, Route};
 use super::settings::TroupeSettings;
+use crate::supervisor_ref::SupervisorRef;
 
 pub(super) struct Stage<M: Send + 'static> {
     state: Mutex<State<M>>,
@@ -41,6 +42,8 @@ pub(super) struct State<M: Send + 'static> {
     pub(super) orders: Vec<Order>,
     pub(super) manager: Option<Manager>,
     pub(super) scene: Option<Scene<M>>,
+    /// Above all of its processes.
+    pub(super) supervisor: Option<SupervisorRef>,
     pub(super) recent: Recent,
     pub(super) route: Route<M>,
     pub(super) copy: Option<Copier<M>>,
@@ -105,6 +108,7 @@ impl<M: Send + 'static> Stage<M> {
             orders: Vec::new(),
             manager: None,
             scene: None,
+            supervisor: None,
             recent: Recent::default(),
             route: Route::Free,
             copy: None,

@@ -5,10 +5,12 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proscenium_runtime::{Address, Reply, SendError, TrySendError};
+use proscenium_behaviours::{Sys, SysError};
+use proscenium_runtime::{Address, CallError, ExitReason, Recipient, Reply, SendError, SystemHandle, TrySendError};
 
 use super::call::{Sending, TroupeCall};
 use super::core::{Refusal, Terms};
+use super::door::Door;
 use super::error::JobFault;
 use super::exchange::Exchange;
 use super::job::{Again, Payload};
@@ -61,6 +63,20 @@ impl TroupeOptions {
 impl<M: Send + 'static> TroupeRef<M> {
     pub(super) fn new(stage: Arc<Stage<M>>) -> Self {
         TroupeRef { stage, options: TroupeOptions::default() }
+    }
+
+    /// The troupe of that [name](super::Troupe::name): one that a file describes, for instance. Who has this needs the name no more.
+    ///
+    /// The door is asked, and answers when it does not wait for room in the queue.
+    ///
+    /// # Errors
+    /// As [`Sys::get_state`]: if nobody has the name, or who has it is no troupe of that type.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the question with the door.
+    pub async fn find(system: &SystemHandle, name: &str) -> Result<Self, SysError> {
+        let door = system.named::<M>(name);
+        Sys::new(system, &door).get_state(|door: &Door<M>| TroupeRef::new(door.stage.clone())).await
     }
 
     /// The same troupe, for jobs with such options.
@@ -226,6 +242,20 @@ impl<M: Send + 'static> TroupeRef<M> {
     pub async fn drain(&self) {
         self.stage.drain();
         poll_fn(|cx| self.stage.poll_drained(cx.waker())).await;
+    }
+
+    /// Stops all of its processes, as [`SupervisorRef::stop`](crate::SupervisorRef::stop); who waits for a job is told.
+    /// [`drain`](Self::drain) it before, or let it [drain at its stop](super::Troupe::drain_at_stop), and no job is left.
+    ///
+    /// What restarts it restarts it: one that is a child is better stopped by its own supervisor.
+    ///
+    /// # Errors
+    /// If it does not run, or has not ended in time. Then it goes on to end.
+    pub async fn stop(&self, reason: ExitReason, within: Option<Duration>) -> Result<(), CallError> {
+        match self.stage.supervisor() {
+            Some(supervisor) => supervisor.stop(reason, within).await,
+            None => Err(CallError::NoProcess { target: Recipient::Name(self.stage.label()) }),
+        }
     }
 
     fn begin<T: Send + 'static>(

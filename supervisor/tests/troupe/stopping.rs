@@ -82,6 +82,25 @@ fn a_troupe_may_finish_its_jobs_before_it_stops_if_that_does_not_take_too_long()
 }
 
 #[test]
+fn a_troupe_is_drained_and_stopped_by_whoever_has_it() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let before = ctx.system().process_count();
+        let troupe = players(&log);
+        let handle = troupe.handle();
+        let error = handle.stop(ExitReason::Normal, None).await.unwrap_err();
+        assert!(error.is_no_process(), "{error}");
+        troupe.start_link(&mut ctx).await.unwrap();
+        (0..6).for_each(|note| handle.cast(Work::Note(note, SECOND)));
+        handle.drain().await;
+        handle.stop(ExitReason::Normal, None).await.unwrap();
+        settle(&ctx).await;
+        assert_eq!((ctx.system().process_count(), log.sorted()), (before, (0..6).collect()));
+        assert!(handle.stop(ExitReason::Normal, None).await.unwrap_err().is_no_process());
+    });
+}
+
+#[test]
 fn a_manager_that_is_killed_is_followed_by_one_that_goes_on() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use proscenium_behaviours::SysError;
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Address, Context, Parent};
 use proscenium_supervisor::tree::{Catalog, TreeFiles};
-use proscenium_supervisor::{StartChild, Starting, Troupe, TroupeSettings};
+use proscenium_supervisor::{StartChild, Starting, Troupe, TroupeRef, TroupeSettings};
 use serde::Deserialize;
 
 use super::common::{Log, Work, players};
@@ -42,6 +43,10 @@ fn a_file_describes_a_troupe() {
         tree.start_link(&mut ctx).await.unwrap();
         let players: Address<Work> = ctx.system().named("cast");
         assert!(players.call(Work::Who).await.is_ok());
+        let troupe: TroupeRef<Work> = TroupeRef::find(ctx.system(), "cast").await.unwrap();
+        assert_eq!((troupe.status().workers, troupe.settings().max_workers), (3, 5));
+        let error = TroupeRef::<Work>::find(ctx.system(), "crew").await.unwrap_err();
+        assert!(matches!(error, SysError::Call(_)), "{error}");
     });
 }
 
