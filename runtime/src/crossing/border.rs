@@ -29,7 +29,7 @@ use crate::system::SystemHandle;
 /// The number of the one process that both sides know from the start: the same on either.
 pub(super) const MAIN: u64 = 0;
 
-/// One system's end of a connection to another; see the [module](self).
+/// One system's end of a connection to another; see the [module](crate::crossing).
 ///
 /// It belongs to a process, in whose name it monitors those whose addresses have crossed, and which gives it the
 /// [downs](Self::tell_down). That process writes what waits ([`unwritten`](Self::unwritten), [`write_with`](Self::write_with)),
