@@ -67,6 +67,18 @@ impl Watched {
     }
 }
 
+/// Looks until there is something to see.
+#[track_caller]
+pub(crate) fn soon<T>(look: impl Fn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(began.elapsed() < WITHIN_REASON, "there is nothing to see");
+    }
+}
+
 /// Waits until nothing of the process is left; not even its status, if it was ours. When another is to take that is not for us
 /// to say.
 pub(crate) async fn reaped(os_pid: u32) {

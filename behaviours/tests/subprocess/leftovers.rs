@@ -7,7 +7,7 @@ use proscenium_behaviours::subprocess::{Command, CommandFailure, CommandStatus, 
 use proscenium_runtime::{Context, ExitReason, System};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, kill_process, setrlimit};
 
-use crate::common::{play, reaped};
+use crate::common::{play, reaped, soon};
 use crate::victim::{Killed, Victim, children_of, guarded_groups, guardian_of, say};
 
 const TIMES: usize = 200;
@@ -61,7 +61,7 @@ fn nothing_is_left_of_a_program_that_is_killed() {
     leaves_nothing_when_killed(name, 4, |mut victim| {
         (0..4).for_each(|_| assert_eq!(victim.hear().as_deref(), Some("started")));
         // Four commands, the guardian and the program itself; one that becomes another program is not seen for a moment.
-        while victim.processes() < 6 {}
+        soon(|| (victim.processes() >= 6).then_some(()));
         victim.kill()
     });
 }
@@ -102,16 +102,12 @@ fn a_guardian_that_is_killed_is_replaced_by_one_that_knows_all() {
     let Some(mut victim) = Victim::start(name, 0) else { return hold_commands(8) };
     (0..8).for_each(|_| assert_eq!(victim.hear().as_deref(), Some("started")));
     for _ in 0..TIMES {
-        let guardian = loop {
-            if let Some(guardian) = guardian_of(victim.os_pid()) {
-                break guardian;
-            }
-        };
+        let guardian = soon(|| guardian_of(victim.os_pid()));
         kill(guardian);
         block_on(reaped(guardian));
     }
-    while guardian_of(victim.os_pid()).is_none() {}
-    while victim.processes() < 10 {}
+    soon(|| guardian_of(victim.os_pid()));
+    soon(|| (victim.processes() >= 10).then_some(()));
     victim.kill().wait();
 }
 
