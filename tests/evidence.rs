@@ -16,6 +16,8 @@ const DOCUMENTS: &[&str] = &[
     "book/src/cancel.md",
     "book/src/limits.md",
     "book/src/otp.md",
+    "book/src/inside/architecture.md",
+    "book/src/inside/flows.md",
     "book/src/elsewhere.md",
 ];
 
