@@ -1,9 +1,9 @@
-//! What a server in an OS process of its own costs. `thespian.py` beside it does the same work by Thespian.
+//! What a server in an OS process of its own costs. `with_thespian.py` beside it does the same work by Thespian.
 //!
 //! ```sh
 //! cargo bench --bench isolate --features isolate              # some seconds
 //! cargo bench --bench isolate --features isolate -- --quick   # whether it runs
-//! python3 benches/isolate/thespian.py                         # with `pip install thespian`
+//! python3 benches/isolate/with_thespian.py                         # with `pip install thespian`
 //! ```
 //!
 //! Standard output is a Markdown table. A round trip is a call from outside the system, one after another; a start is one until
