@@ -191,14 +191,15 @@ impl Proxy {
         let Proxy { border, wire, os_process, .. } = self;
         let exchanged = async { wire.exchange(border, || {}).await };
         let ended = async {
-            // What it has written can be read all the same, and was: this comes second.
             os_process.ended.wait().await;
             Err(Closed::End)
         };
-        future::or(exchanged, ended).await.map_err(|closed| match closed {
-            Closed::End => End::Silent,
-            Closed::Failed(error) => End::Protocol(error.to_string()),
-        })
+        match future::or(exchanged, ended).await {
+            Ok(()) => Ok(()),
+            Err(Closed::End) if wire.read_rest() => Ok(()),
+            Err(Closed::End) => Err(End::Silent),
+            Err(Closed::Failed(error)) => Err(End::Protocol(error.to_string())),
+        }
     }
 
     /// Deals with all frames that have come, up to a word that is somebody else's to deal with.

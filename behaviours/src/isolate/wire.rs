@@ -46,6 +46,23 @@ impl Wire {
         futures_lite::future::or(write, read(stream, bytes, taken)).await
     }
 
+    /// Reads what an OS process that has ended has left behind; returns whether that was anything. Its end may be known before it is
+    /// known that there is something to read.
+    pub(super) fn read_rest(&mut self) -> bool {
+        let before = self.bytes.len();
+        let mut stream = self.stream.get_ref();
+        let mut chunk = [0; CHUNK];
+        loop {
+            match stream.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        self.bytes.len() > before
+    }
+
     /// Takes the next frame out of what was read, if it is there as a whole, and calls `take` with it.
     pub(super) fn with_frame<T>(
         &mut self,
