@@ -86,7 +86,7 @@ fn who_waits_in_a_queue_that_ends_hears_of_that() {
         let address = ctx.address();
         let queue = CommandQueue::start().link(&mut ctx).await?;
         let submit = |line: &str| queue.submit(&Command::shell(line).stdout(Output::lines().to(&address, |_| ())));
-        let mut runs = submit("trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done");
+        let mut runs = submit("trap 'exit 5' TERM; echo ready; while :; do sleep 1000 & wait; done");
         let mut waits = submit("echo never");
         ctx.receive_message().await;
         ctx.exit(&queue, ExitReason::Shutdown);

@@ -63,7 +63,7 @@ fn what_is_written_arrives_in_order_framed_as_agreed() {
 #[test]
 fn who_writes_waits_for_room_and_hears_that_nobody_reads() {
     play(|mut ctx: Context<()>| async move {
-        let idle = Command::shell("trap 'exit 0' HUP; while :; do sleep 0.01; done").stdin(Input::messages());
+        let idle = Command::shell("trap 'exit 0' HUP; while :; do sleep 1000 & wait; done").stdin(Input::messages());
         let idle = Subprocess::start(idle).link(&mut ctx).await?;
         let much = vec![0; 1_000_000];
         let moment = Duration::from_millis(20);

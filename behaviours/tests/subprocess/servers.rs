@@ -42,7 +42,8 @@ fn a_command_that_cannot_begin_fails_its_start_without_a_crash_report() {
 #[test]
 fn told_to_stop_it_asks_then_waits_then_kills() {
     play(|mut ctx: Context<String>| async move {
-        let line = "trap 'echo asked; [ \"$1\" = deaf ] || exit 0' TERM; echo ready; while :; do sleep 0.01; done";
+        let line =
+            "trap 'echo asked; [ \"$1\" = deaf ] || exit 0' TERM; echo ready; while :; do sleep 1000 & wait; done";
         for (kind, grace) in [("polite", Duration::from_secs(60)), ("deaf", Duration::from_millis(60))] {
             let command = Command::shell(line).arg(kind).grace(grace);
             let command = command.stdout(Output::lines().to(&ctx.address(), |line| line.text()));
@@ -78,7 +79,7 @@ fn who_waits_for_the_result_gets_it_also_from_one_that_is_stopped() {
 #[test]
 fn a_signal_reaches_all_of_the_command() {
     play(|mut ctx: Context<String>| async move {
-        let worker = "trap 'echo worker; exit' USR1; echo ready; while :; do sleep 0.01; done";
+        let worker = "trap 'echo worker; exit' USR1; echo ready; while :; do sleep 1000 & wait; done";
         let line = format!("trap 'echo leader' USR1; ({worker}) & wait; wait");
         let command = Command::shell(line).stdout(Output::lines().to(&ctx.address(), |line| line.text()));
         let child = Subprocess::start(command).link(&mut ctx).await?;
