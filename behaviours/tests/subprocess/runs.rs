@@ -144,8 +144,8 @@ fn a_command_that_takes_too_long_is_stopped() {
 
 #[test]
 fn one_that_ends_in_order_when_it_is_asked_to_has_time_to_say_so() {
-    let line = "trap 'echo bye; exit 7' HUP; echo ready; while :; do sleep 1000 & wait; done";
-    let command = Command::shell(line).stop_signal(Signal::Hup).timeout(Duration::from_millis(500));
+    let line = "trap 'echo bye; exit 7' USR1; echo ready; while :; do sleep 1000 & wait; done";
+    let command = Command::shell(line).stop_signal(Signal::Usr1).timeout(Duration::from_millis(200));
     let result = run(command.grace(Duration::from_secs(60)));
     assert!(result.stdout.to_string().ends_with("bye\n"), "{result:?}");
     assert!(matches!(result.status, CommandStatus::TimedOut(_)));
