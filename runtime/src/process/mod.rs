@@ -37,8 +37,8 @@ use crate::rare::Rare;
 use crate::scheduler::{Handle, Priority};
 use crate::signal::{Down, Signal};
 use crate::slot::Owed;
-use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{self, Lock};
 use crate::system::Shared;
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::{TimerOwner, Timers};
@@ -442,7 +442,7 @@ impl<M> Process<M> {
         }
         self.armed.store(false, Ordering::Release);
         // Before: the poll that this leads to, and none before that, takes it back.
-        self.woken.store(true, Ordering::Release);
+        sync::set_woken(&self.woken);
         match consumer {
             Consumer::Other(waker) => waker.wake(),
             _ => self.task.get().map_or((), |task| task.waker().wake_by_ref()),

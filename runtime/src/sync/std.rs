@@ -10,7 +10,13 @@ pub(crate) use std::thread_local as per_thread;
 use atomic::{AtomicBool, Ordering};
 use crossbeam_utils::atomic::AtomicCell;
 
-/// Clears a flag that is set before a task is woken, as that task runs: the task's state has ordered the two.
+/// Sets a flag before a task is woken.
+#[inline]
+pub(crate) fn set_woken(flag: &AtomicBool) {
+    flag.store(true, Ordering::Release);
+}
+
+/// Clears a flag that is [set](set_woken) before a task is woken, as that task runs: the task's state has ordered the two.
 #[inline]
 pub(crate) fn clear_woken(flag: &AtomicBool) {
     flag.store(false, Ordering::Relaxed);
