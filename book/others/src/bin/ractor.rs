@@ -55,7 +55,8 @@ impl Actor for Parent {
     }
 }
 
-#[tokio::main]
+// On one thread the counter fails of the message only once the call is on its way.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (parent, handle) = Actor::spawn(None, Parent, ()).await?;
     let counter: ActorRef<Count> = ractor::registry::where_is("counter").expect("it runs").into();
@@ -64,6 +65,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     counter.cast(Count::Add(u64::MAX))?;
     println!("{:?}", call!(counter, Count::Get));
     let total = loop {
+        tokio::task::yield_now().await;
         let Some(cell) = ractor::registry::where_is("counter") else { continue };
         let counter: ActorRef<Count> = cell.into();
         if let Ok(total) = call!(counter, Count::Get) {
