@@ -128,18 +128,18 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
         let Call { address, server, wait, .. } = self;
         let sending = server.as_mut().expect("the request is on its way to it");
         let limit = wait.limit_for_server();
-        let mut must_begin = None;
+        let mut must_begin = false;
         let push = |server: &Process<M>, request, turn: &mut _, sender: &_| {
-            must_begin = Some(server.push_request_in_turn(request, &wait.answer, limit, turn, sender)?);
+            must_begin = server.push_request_in_turn(request, &wait.answer, limit, turn, sender)?;
             Ok(())
         };
         match sending.poll_with(cx, push) {
             Poll::Ready(Ok(())) => {
-                if let (Some(must_begin), Some(limit)) = (must_begin, limit) {
-                    wait.limit(Limit::Begun(limit));
-                    if must_begin {
-                        scheduler::begin_limits_after_turn(sending.shared());
-                    }
+                if let Some(timeout) = limit {
+                    wait.limit(Limit::Begun(timeout));
+                }
+                if must_begin {
+                    scheduler::begin_limits_after_turn(sending.shared());
                 }
                 Poll::Ready(Ok(()))
             }
@@ -306,14 +306,18 @@ impl<T: Send + 'static> Wait<T> {
     }
 
     fn begin(&mut self, deadline: Instant, timeout: Duration, timers: &Arc<Timers>) -> bool {
-        self.end_at(deadline, timeout, timers);
-        timeout.is_zero()
+        let is_over = timeout.is_zero();
+        if !is_over {
+            self.end_at(deadline, timeout, timers);
+        }
+        is_over
     }
 
     fn timed_out(&self, target: Recipient) -> CallError {
         let timeout = match self.limit {
-            Limit::Begun(timeout) | Limit::After(timeout) => timeout,
-            Limit::At(_) | Limit::Never => Duration::ZERO,
+            Limit::Begun(timeout) => timeout,
+            // It was over before it began.
+            Limit::After(_) | Limit::At(_) | Limit::Never => Duration::ZERO,
         };
         CallError::Timeout { target, timeout }
     }

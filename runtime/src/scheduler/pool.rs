@@ -92,7 +92,7 @@ pub(super) fn put_on_bench_here(task: Runnable, woken_while_running: bool) -> Op
 /// Whether this thread is a worker that is awake.
 #[inline]
 pub(crate) fn is_worker() -> bool {
-    TURN_BEGAN.get().is_some()
+    turn_began().is_some()
 }
 
 /// The limits of calls that this thread has made to `process` begin to count when its turn is over.
