@@ -11,11 +11,14 @@
 //! program fails if memory has grown by more than a tenth since it was warm, if a process, a timer or a name is left when all have
 //! been killed, or if nothing happens for half a minute.
 
+#[path = "workloads/resident.rs"]
+mod resident;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, process, thread};
+use std::{env, process, thread};
 
 use futures_lite::future::yield_now;
 use proscenium::{Address, Context, Event, ExitReason, Reply, SpawnOptions, System};
@@ -230,11 +233,6 @@ fn report(elapsed: Duration, counts: &Counts, resident: f64) {
     );
 }
 
-/// Bytes of this OS process.
 fn resident() -> Result<f64, ExitReason> {
-    let missing = || ExitReason::error("/proc/self/status tells no VmRSS");
-    let status = fs::read_to_string("/proc/self/status").map_err(|_| missing())?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or_else(missing)?;
-    let kilobytes: f64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).ok_or_else(missing)?;
-    Ok(kilobytes * 1024.0)
+    resident::resident().map_err(ExitReason::error)
 }

@@ -12,6 +12,9 @@
 //!   61 s: the door is locked
 //! ```
 
+#[cfg(test)]
+mod told;
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -149,13 +152,8 @@ fn main() {
 
 #[test]
 fn the_evening_goes_as_it_is_told_above() {
-    let told: String = include_str!("code_lock.rs")
-        .lines()
-        .skip_while(|line| !line.starts_with("//! ```text"))
-        .skip(1)
-        .take_while(|line| *line != "//! ```")
-        .map(|line| line.trim_start_matches("//!").trim_start().to_owned() + "\n")
-        .collect();
+    let told = told::told(include_str!("code_lock.rs"));
+    let told: String = told.iter().map(|line| line.trim_start().to_owned() + "\n").collect();
     let played: String = evening().iter().map(|line| line.trim_start().to_owned() + "\n").collect();
     assert_eq!(played, told);
 }

@@ -15,6 +15,9 @@
 //! answer: echo three
 //! ```
 
+#[cfg(test)]
+mod told;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -185,13 +188,7 @@ fn who_asks_while_the_connection_is_down_is_answered_when_it_is_up_again() {
     play(move |line| sender.try_send(line.to_owned()).expect("it is read below"))
         .expect("nothing fails that is not meant to");
     let played: Vec<String> = std::iter::from_fn(|| lines.try_recv().ok()).collect();
-    let told: Vec<&str> = include_str!("reconnect.rs")
-        .lines()
-        .skip_while(|line| !line.starts_with("//! ```text"))
-        .skip(1)
-        .take_while(|line| *line != "//! ```")
-        .map(|line| line.trim_start_matches("//! "))
-        .collect();
+    let told = told::told(include_str!("reconnect.rs"));
     // On a slow machine the shop may open even later.
     let late = |line: &&String| line.starts_with("no connection") && !told.contains(&line.as_str());
     assert_eq!(played.iter().filter(|line| !late(line)).collect::<Vec<_>>(), told);

@@ -15,6 +15,9 @@
 //! done: 5, failed: 1, left over: 0
 //! ```
 
+#[cfg(test)]
+mod told;
+
 use std::env;
 use std::fmt;
 use std::fs;
@@ -183,12 +186,6 @@ fn it_plays_as_told_above() {
     play(move |line| sender.try_send(line.to_owned()).expect("it is read below"), None)
         .expect("nothing fails that is not meant to");
     let played: Vec<String> = std::iter::from_fn(|| lines.try_recv().ok()).collect();
-    let told: Vec<&str> = include_str!("thumbnails.rs")
-        .lines()
-        .skip_while(|line| !line.starts_with("//! ```text"))
-        .skip(1)
-        .take_while(|line| *line != "//! ```")
-        .map(|line| line.trim_start_matches("//! "))
-        .collect();
+    let told = told::told(include_str!("thumbnails.rs"));
     assert_eq!(played, told);
 }

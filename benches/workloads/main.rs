@@ -15,6 +15,7 @@ mod erlang;
 mod figures;
 mod machine;
 mod options;
+mod resident;
 mod rounds;
 mod rows;
 mod stage;

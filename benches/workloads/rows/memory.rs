@@ -1,15 +1,16 @@
 //! What one takes that waits for messages and has had none: resident bytes, each kind of crowd in an OS process of its own.
 
+use std::env;
 use std::process::{self, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{env, fs};
 
 use futures_lite::future::yield_now;
 use proscenium::{ChildSpec, Context, ExitReason, GenServer, Supervisor};
 use tokio::sync::mpsc;
 
 use crate::figures::{Figure, Load, Outcome, Row, Run, Target, Unit};
+use crate::resident::resident;
 use crate::stage;
 
 const BRANCH: u64 = 1000;
@@ -59,15 +60,6 @@ async fn tell(before: f64, count: Count, load: Load) -> Outcome {
     let bytes = (resident()? - before) / load.size as f64;
     println!("{bytes}");
     process::exit(0)
-}
-
-/// Bytes of this OS process.
-fn resident() -> Result<f64, String> {
-    let status = fs::read_to_string("/proc/self/status").map_err(|_| "there is no /proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("it tells no VmRSS")?;
-    let kilobytes: f64 =
-        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).ok_or("VmRSS is no number")?;
-    Ok(kilobytes * 1024.0)
 }
 
 fn processes(load: Load) -> Outcome {

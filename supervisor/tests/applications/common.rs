@@ -1,27 +1,14 @@
 //! Applications that write down what is asked of them.
 
-use std::sync::{Arc, Mutex};
-
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
 use proscenium_runtime::{Context, ExitReason};
 use proscenium_supervisor::application::{AppContext, Application, ApplicationSpec, Applications, Environment};
 use proscenium_supervisor::{ChildSpec, Restart, Supervisor, process};
 use serde::Deserialize;
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+pub(crate) use crate::log::Log;
 
 impl Log {
-    pub(crate) fn add(&self, line: String) {
-        self.0.lock().unwrap().push(line);
-    }
-
-    /// What has happened since it was last asked.
-    pub(crate) fn take(&self) -> String {
-        std::mem::take(&mut *self.0.lock().unwrap()).join(", ")
-    }
-
     /// An application of one worker, which is registered under the application's name, and kills its supervisor when
     /// it gets a message.
     pub(crate) fn app(&self, name: &str) -> ApplicationSpec {

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
+#[path = "../log/mod.rs"]
+mod log;
 
 mod ending;
 mod environment;

@@ -9,6 +9,8 @@ use proscenium_runtime::testing::{TestSystem, for_each_seed};
 use proscenium_runtime::{Address, Context, ExitReason, SystemHandle};
 use proscenium_supervisor::ChildSpec;
 
+pub(crate) use crate::log::Log;
+
 /// Runs `play` as a process that traps exits, in many orders.
 #[track_caller]
 pub(crate) fn in_any_order<F>(play: impl Fn(Context<()>) -> F + Clone + Send + 'static)
@@ -31,20 +33,7 @@ where
     })
 }
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
-
 impl Log {
-    pub(crate) fn add(&self, line: String) {
-        self.0.lock().unwrap().push(line);
-    }
-
-    /// What has happened since it was last asked, as a list.
-    pub(crate) fn take(&self) -> String {
-        std::mem::take(&mut *self.0.lock().unwrap()).join(", ")
-    }
-
     /// An actor that writes here.
     pub(crate) fn actor(&self, id: &str) -> Role {
         Role {

@@ -1,6 +1,8 @@
 //! What supervisors promise, as processes: on virtual time, in many orders of running.
 
 mod common;
+#[path = "../log/mod.rs"]
+mod log;
 
 mod starting;
 
