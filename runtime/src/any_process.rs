@@ -43,11 +43,13 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn exit_reason(&self) -> Option<ExitReason>;
     /// The timers of its system.
     fn timers(&self) -> &Arc<Timers>;
-    /// From now on the time of those calls counts that were made since the last time.
-    fn begin_limits(&self);
+    /// Remembers an answer that it owes, whose wait ends with it. False if it has ended, and would not see to that.
+    fn owe(&self, answer: Owed) -> bool;
+    /// Has it polled once more.
+    fn poll_again(&self);
     fn signal(&self, signal: Signal) -> Delivery;
-    /// Queues a message for the loop that runs the process, which owes an answer to it.
-    fn push_system(&self, message: SystemMessage, answer: Owed) -> Result<(), NotTaken>;
+    /// Queues a message for the loop that runs the process.
+    fn push_system(&self, message: SystemMessage) -> Result<(), NotTaken>;
     /// Ends the process on the system's behalf, whether it traps exits or not.
     fn doom(&self, reason: ExitReason);
     fn parent(&self) -> Option<Pid> {

@@ -12,7 +12,9 @@ use crate::current;
 #[cfg(debug_assertions)]
 use crate::pid::Pid;
 use crate::pid::Recipient;
-use crate::process::{Process, Refused};
+#[cfg(debug_assertions)]
+use crate::process::Process;
+use crate::process::Refused;
 use crate::reply::{CallError, Reply};
 use crate::scheduler;
 use crate::sending::Sending;
@@ -125,32 +127,14 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
         if let Some(request) = self.request.take() {
             self.server = Some(self.find_server(request)?);
         }
-        let Call { address, server, wait, .. } = self;
-        let sending = server.as_mut().expect("the request is on its way to it");
-        let limit = wait.limit_for_server();
-        let mut must_begin = false;
-        let push = |server: &Process<M>, request, turn: &mut _, sender: &_| {
-            must_begin = server.push_request_in_turn(request, &wait.answer, limit, turn, sender)?;
-            Ok(())
-        };
-        match sending.poll_with(cx, push) {
-            Poll::Ready(Ok(())) => {
-                if let Some(timeout) = limit {
-                    wait.limit(Limit::Begun(timeout));
-                }
-                if must_begin {
-                    scheduler::begin_limits_after_turn(sending.shared());
-                }
-                Poll::Ready(Ok(()))
+        let sending = self.server.as_mut().expect("the request is on its way to it");
+        sending.poll_now(cx).map_err(|refused| {
+            let target = self.address.recipient();
+            match refused {
+                Refused::Gone(_) => CallError::NoProcess { target },
+                Refused::Full(_) => CallError::MailboxFull { target },
             }
-            Poll::Ready(Err(Refused::Gone(_))) => {
-                Poll::Ready(Err(CallError::NoProcess { target: address.recipient() }))
-            }
-            Poll::Ready(Err(Refused::Full(_))) => {
-                Poll::Ready(Err(CallError::MailboxFull { target: address.recipient() }))
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        })
     }
 
     #[inline]
@@ -243,32 +227,47 @@ pub(crate) enum Limit {
 }
 
 /// The wait for an answer that a server owes.
+///
+/// Most answers come long before anything else can end the wait. So a process that is run by a worker only waits, at first; it is
+/// polled once more when the worker's turn ends, and then only, if there is no answer yet, its time begins and its server has to
+/// see to it.
 pub(crate) struct Wait<T> {
     answer: slot::Receiver<T>,
     limit: Limit,
-    /// Ends the wait, unless the server sees to that.
+    stage: Stage,
+    /// Ends the wait at its time.
     expiry: Option<Expiry>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    New,
+    /// It has waited since some moment in this turn.
+    Young,
+    /// The server's end ends it, and its time.
+    Lasting,
 }
 
 /// Whom an error is about; asked for only when there is one.
 pub(crate) type Target<'a> = &'a dyn Fn() -> Recipient;
 
 impl<T: Send + 'static> Wait<T> {
+    #[inline]
     pub(crate) fn new(answer: slot::Receiver<T>, limit: Limit) -> Self {
-        Wait { answer, limit, expiry: None }
+        Wait { answer, limit, stage: Stage::New, expiry: None }
     }
 
     pub(crate) fn limit(&mut self, limit: Limit) {
         self.limit = limit;
     }
 
-    /// On a worker the server sees to the limit: it begins when the turn is over, and costs next to nothing if the answer comes
-    /// before.
-    #[inline]
-    fn limit_for_server(&self) -> Option<Duration> {
-        match self.limit {
-            Limit::After(timeout) if !timeout.is_zero() && scheduler::is_worker() => Some(timeout),
-            _ => None,
+    /// The wait ends with `server` from now on.
+    pub(crate) fn end_with(&mut self, server: &dyn AnyProcess) {
+        self.stage = Stage::Lasting;
+        if let Some(answer) = self.answer.owed()
+            && !server.owe(answer.clone())
+        {
+            answer.cancel();
         }
     }
 
@@ -286,17 +285,49 @@ impl<T: Send + 'static> Wait<T> {
         target: Target<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, CallError>> {
-        match Pin::new(&mut self.answer).poll(cx) {
-            Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
-            Poll::Ready(Err(NoValue::Dropped)) => Poll::Ready(Err(unanswered(server, target()))),
-            Poll::Ready(Err(NoValue::Late)) => Poll::Ready(Err(self.timed_out(target()))),
-            Poll::Pending if self.is_late_at_once(server.timers()) => Poll::Ready(Err(self.timed_out(target()))),
-            Poll::Pending => Poll::Pending,
+        let answer = match Pin::new(&mut self.answer).poll(cx) {
+            Poll::Pending if self.stage == Stage::Lasting => return Poll::Pending,
+            Poll::Pending => ready!(self.go_on(server, cx)),
+            Poll::Ready(answer) => answer,
+        };
+        Poll::Ready(answer.map_err(|reason| match reason {
+            NoValue::Dropped => unanswered(server, target()),
+            NoValue::Late => self.timed_out(target()),
+        }))
+    }
+
+    /// There is no answer yet.
+    #[inline]
+    fn go_on(&mut self, server: &dyn AnyProcess, cx: &mut Context<'_>) -> Poll<Result<T, NoValue>> {
+        if self.stage == Stage::New && self.may_be_young() && scheduler::is_worker() && current::wait_a_turn(cx.waker())
+        {
+            self.stage = Stage::Young;
+            return Poll::Pending;
+        }
+        self.last(server, cx)
+    }
+
+    /// Whether its time may begin some moments later.
+    #[inline]
+    fn may_be_young(&self) -> bool {
+        match self.limit {
+            Limit::After(timeout) => !timeout.is_zero(),
+            Limit::Never => true,
+            Limit::At(_) | Limit::Begun(_) => false,
         }
     }
 
+    /// The wait will last: its time begins, and the server has to see to it.
+    #[cold]
+    fn last(&mut self, server: &dyn AnyProcess, cx: &mut Context<'_>) -> Poll<Result<T, NoValue>> {
+        self.end_with(server);
+        if self.is_late_at_once(server.timers()) {
+            return Poll::Ready(Err(NoValue::Late));
+        }
+        Pin::new(&mut self.answer).poll(cx)
+    }
+
     /// Begins the limit, if it has not begun; tells whether its time is over already.
-    #[inline]
     fn is_late_at_once(&mut self, timers: &Arc<Timers>) -> bool {
         match self.limit {
             Limit::Begun(_) | Limit::Never => false,

@@ -46,8 +46,12 @@ impl<M: Send + 'static> Address<M> {
         let Some(process) = self.resolve() else {
             return Request { target: target.clone(), state: State::Refused(CallError::NoProcess { target }) };
         };
-        let state = match process.push_request(request(reply), &answer) {
-            Ok(()) => State::Sent { server: process, wait: Wait::new(answer, Limit::Never) },
+        let state = match process.push(request(reply)) {
+            Ok(()) => {
+                let mut wait = Wait::new(answer, Limit::Never);
+                wait.end_with(&*process);
+                State::Sent { server: process, wait }
+            }
             Err(Refused::Gone(_)) => State::Refused(CallError::NoProcess { target: target.clone() }),
             Err(Refused::Full(_)) => State::Refused(CallError::MailboxFull { target: target.clone() }),
         };

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
@@ -34,7 +34,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if !matches!(*this.body, Body::Over) {
-                within(this.process, this.unanswered, || finish(this.process, this.body, None));
+                within(this.process, None, this.unanswered, || finish(this.process, this.body, None));
             }
         }
     }
@@ -78,8 +78,12 @@ impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Future for
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let process = this.process;
-        let polled = within(process, this.unanswered, || {
-            run(process, this.body.as_mut(), cx).map(|by_itself| finish(process, this.body, by_itself))
+        let polled = within(process, Some(cx.waker()), this.unanswered, || {
+            let polled = run(process, this.body.as_mut(), cx).map(|by_itself| finish(process, this.body, by_itself));
+            if current::take_waits() {
+                process.wait_a_turn();
+            }
+            polled
         });
         // Callers whose replies were dropped are told now: if the process has ended, they find out why.
         if !this.unanswered.is_empty() && (polled.is_ready() || !process.is_leaving()) {
@@ -117,16 +121,17 @@ fn finish<M: Send + 'static, B, F>(
     process.finish(by_itself, fault);
 }
 
-/// Runs `code` as the process.
+/// Runs `code` as the process, and as its task if `waker` wakes that.
 #[inline]
 pub(crate) fn within<M: Send + 'static, T>(
     process: &Process<M>,
+    waker: Option<&Waker>,
     unanswered: &mut Unanswered,
     code: impl FnOnce() -> T,
 ) -> T {
     process.begin_poll();
     let began = process.system.measures_busy_time().then(|| process.system.timers.now());
-    let result = current::within(process.address(), process.pid, began, unanswered, || {
+    let result = current::within(process.address(), process.pid, waker, began, unanswered, || {
         let result = code();
         process.settle();
         result

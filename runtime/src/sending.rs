@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use crate::current;
 use crate::process::{Process, Refused};
@@ -49,25 +49,13 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
         &self.process
     }
 
+    /// Brings the message into the mailbox, unless it is there already.
     #[inline]
-    pub(crate) fn shared(&self) -> &Arc<Process<M>> {
-        match &self.process {
-            Resolved::Fixed(process) => process,
-            Resolved::Found(process) => process,
-        }
-    }
-
-    /// Brings the message into the mailbox by `push`, unless it is there already.
-    #[inline]
-    pub(crate) fn poll_with(
-        &mut self,
-        cx: &mut Context<'_>,
-        push: impl FnOnce(&Process<M>, M, &mut Option<Turn>, &Waker) -> Result<(), Refused<M>>,
-    ) -> Poll<Result<(), Refused<M>>> {
+    pub(crate) fn poll_now(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refused<M>>> {
         let Some(message) = self.message.take() else {
             return Poll::Ready(Ok(()));
         };
-        match push(&self.process, message, &mut self.turn, cx.waker()) {
+        match self.process.push_in_turn(message, &mut self.turn, cx.waker()) {
             Err(Refused::Full(message)) if self.process.mailbox.makes_senders_wait() => {
                 self.message = Some(message);
                 Poll::Pending
@@ -88,7 +76,7 @@ impl<M: Send + 'static> Future for Sending<'_, M> {
             ready!(current::poll_budget(cx));
             current::spend();
         }
-        self.poll_with(cx, Process::push_in_turn)
+        self.poll_now(cx)
     }
 }
 

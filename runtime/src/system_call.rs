@@ -36,11 +36,9 @@ impl SystemHandle {
         }
         current::consume_budget().await;
         let (reply, answer) = Reply::channel();
-        process.push_system(request(reply), answer.owed().expect("it was just made")).map_err(|not_taken| {
-            match not_taken {
-                NotTaken::Gone => CallError::NoProcess { target: target.clone() },
-                NotTaken::NotABehaviour => CallError::NotABehaviour { target: target.clone() },
-            }
+        process.push_system(request(reply)).map_err(|not_taken| match not_taken {
+            NotTaken::Gone => CallError::NoProcess { target: target.clone() },
+            NotTaken::NotABehaviour => CallError::NotABehaviour { target: target.clone() },
         })?;
         let mut wait = Wait::new(answer, timeout.map_or(Limit::Never, Limit::After));
         poll_fn(|cx| wait.poll(&*process, &|| target.clone(), cx)).await

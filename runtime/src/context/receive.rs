@@ -229,7 +229,7 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// A process that a signal has ended is at an await here: it receives nothing more.
-    #[inline]
+    #[inline(always)]
     fn poll_deliver<T>(&mut self, item: Item<M>, open: impl Open<M, T>) -> Poll<T> {
         self.announce(&item);
         if self.process.is_doomed() {
@@ -250,7 +250,7 @@ impl<M: Send + 'static> Context<M> {
         self.deliver(item, open)
     }
 
-    #[inline]
+    #[inline(always)]
     fn deliver<T>(&mut self, item: Item<M>, open: impl Open<M, T>) -> T {
         current::spend();
         self.process.received(item.is_message(), self.batch.len());

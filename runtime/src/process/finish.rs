@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::{Process, Teller};
 use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
-use crate::debts::Debts;
 use crate::exit::{ExitReason, Panic};
 use crate::failure::{Failure, OnFailure};
 use crate::links::{Ending, Ties};
@@ -24,7 +23,6 @@ use crate::vitals::Tally;
 struct Rest<M> {
     tellers: BTreeMap<MonitorRef, Teller<M>>,
     on_failure: Option<OnFailure>,
-    debts: Debts,
 }
 
 impl<M: Send + 'static> Process<M> {
@@ -62,7 +60,10 @@ impl<M: Send + 'static> Process<M> {
         let ties = self.inner.lock().control.close(ending.reason.clone());
         self.tell(&ending.reason, ties);
         self.note_end();
-        rest.debts.default_on_all(&self.system.timers);
+        if self.owes.load(Ordering::Relaxed) {
+            let debts = self.inner.lock().debts.take();
+            debts.default_on_all();
+        }
         if was_last {
             self.system.emptied.notify(usize::MAX);
         }
@@ -72,7 +73,7 @@ impl<M: Send + 'static> Process<M> {
     /// Whoever waits for the end goes on. To notify nobody would cost an allocation.
     fn note_end(&self) {
         self.ended.store(true, Ordering::Release);
-        // Who listens does so first, and then looks whether it has ended.
+        // Who listens, or is owed an answer, says so first, and then looks whether it has ended.
         fence(Ordering::SeqCst);
         if self.exited.total_listeners() > 0 {
             self.exited.notify(usize::MAX);
@@ -84,8 +85,7 @@ impl<M: Send + 'static> Process<M> {
         let mut inner = self.inner.lock();
         let ending = inner.control.begin_exit(by_itself);
         let left = inner.queue.close();
-        let rest =
-            Rest { tellers: inner.tellers.take(), on_failure: inner.on_failure.take(), debts: inner.debts.take() };
+        let rest = Rest { tellers: inner.tellers.take(), on_failure: inner.on_failure.take() };
         drop(inner);
         (ending, left, rest)
     }

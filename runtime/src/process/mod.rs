@@ -34,11 +34,11 @@ use crate::mailbox::{Consumer, Item, Mailbox, NewsRef, Queue, shrink};
 use crate::panic::drop_quietly;
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::rare::Rare;
-use crate::scheduler::{Handle, Priority};
+use crate::scheduler::{self, Handle, Priority};
 use crate::signal::{Down, Signal};
 use crate::slot::Owed;
-use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{self, Lock};
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::{self, SpinLock};
 use crate::system::Shared;
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::{TimerOwner, Timers};
@@ -50,7 +50,7 @@ pub(crate) struct Process<M> {
     pub(crate) ancestors: Ancestors,
     pub(crate) system: Arc<Shared>,
     pub(crate) mailbox: Mailbox,
-    inner: Lock<Inner<M>>,
+    inner: SpinLock<Inner<M>>,
     pub(crate) timers: TimerOwner,
     /// How much its body has taken out of the queue and not received yet.
     held: AtomicU32,
@@ -83,6 +83,10 @@ pub(crate) struct Process<M> {
     doomed: AtomicBool,
     /// Whether a loop runs it that takes system messages.
     is_behaviour: AtomicBool,
+    /// Whether it may owe answers: what the lock knows, told without the lock.
+    owes: AtomicBool,
+    /// Whether a worker has noted to have it polled once more.
+    noted: AtomicBool,
     /// Set once its body only cleans up: callers it left unanswered shall hear of its end.
     leaving: AtomicBool,
     /// Set when all is released and all are told.
@@ -117,7 +121,7 @@ impl<M: Send + 'static> Process<M> {
             mailbox,
             born_nanos: vitals::nanos(system.recent_age()),
             system,
-            inner: Lock::new(Inner {
+            inner: SpinLock::new(Inner {
                 queue: Queue::new(mailbox),
                 control,
                 tellers: Rare::default(),
@@ -140,6 +144,8 @@ impl<M: Send + 'static> Process<M> {
             receiving: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
             is_behaviour: AtomicBool::new(false),
+            owes: AtomicBool::new(false),
+            noted: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             exited: Event::new(),
@@ -293,6 +299,15 @@ impl<M: Send + 'static> Process<M> {
         self.doomed.load(Ordering::Acquire)
     }
 
+    /// The body has begun to wait for an answer: when the worker's turn ends, it shall look whether that takes long.
+    #[inline]
+    pub(crate) fn wait_a_turn(self: &Arc<Self>) {
+        if !self.noted.load(Ordering::Acquire) {
+            self.noted.store(true, Ordering::Relaxed);
+            scheduler::poll_after_turn(self);
+        }
+    }
+
     /// From now on system messages reach it.
     pub(crate) fn become_behaviour(&self) {
         self.is_behaviour.store(true, Ordering::Release);
@@ -405,10 +420,19 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         &self.system.timers
     }
 
-    fn begin_limits(&self) {
-        let mut inner = self.inner.lock();
-        if let Some(debts) = inner.debts.get_mut() {
-            debts.begin_limits(&self.system.timers);
+    fn owe(&self, answer: Owed) -> bool {
+        self.inner.lock().debts.make().add(answer);
+        self.owes.store(true, Ordering::Relaxed);
+        // Either its end sees what it owes, or this sees the end.
+        fence(Ordering::SeqCst);
+        !self.has_ended()
+    }
+
+    fn poll_again(&self) {
+        // Before: the poll that this leads to may have it noted anew.
+        self.noted.store(false, Ordering::Release);
+        if let Some(task) = self.task.get() {
+            task.waker().wake_by_ref();
         }
     }
 
@@ -416,8 +440,8 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.receive_signal(signal)
     }
 
-    fn push_system(&self, message: SystemMessage, answer: Owed) -> Result<(), NotTaken> {
-        self.push_system_message(message, answer)
+    fn push_system(&self, message: SystemMessage) -> Result<(), NotTaken> {
+        self.push_system_message(message)
     }
 
     fn doom(&self, reason: ExitReason) {

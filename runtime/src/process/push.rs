@@ -1,7 +1,6 @@
 //! What others put into a process's mailbox, and what becomes of what it does not take.
 
 use std::task::Waker;
-use std::time::Duration;
 
 use super::{Inner, Process, Refused, wake};
 use crate::any_process::AnyProcess;
@@ -15,10 +14,9 @@ use crate::panic::{catch, drop_quietly};
 use crate::pid::{AliasRef, WatchRef};
 use crate::room::Turn;
 use crate::signal::Urgency;
-use crate::slot::{self, Owed};
 use crate::sync::atomic::Ordering;
 use crate::system_message::{NotTaken, SystemMessage};
-use crate::timers::{Firing, Timers};
+use crate::timers::Firing;
 
 impl<M: Send + 'static> Process<M> {
     pub(crate) fn push(&self, message: M) -> Result<(), Refused<M>> {
@@ -28,38 +26,6 @@ impl<M: Send + 'static> Process<M> {
     /// As [`push`](Self::push); but where senders wait for room, refused as full means that this one waits in the line.
     pub(crate) fn push_in_turn(&self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Result<(), Refused<M>> {
         self.push_with(message, |inner, message| inner.queue.push_in_turn(message, turn, sender))
-    }
-
-    /// As [`push`](Self::push), a request that asks for `answer`, for as long as that takes.
-    pub(crate) fn push_request<T: Send + 'static>(
-        &self,
-        request: M,
-        answer: &slot::Receiver<T>,
-    ) -> Result<(), Refused<M>> {
-        self.push_with(request, |inner, request| {
-            let pushed = inner.queue.push(request);
-            inner.owe(&pushed, answer, None, &self.system.timers);
-            pushed
-        })
-    }
-
-    /// As [`push_in_turn`](Self::push_in_turn), a request that asks for `answer` and waits `limit` long for it. Tells whether the
-    /// limits of new requests must [begin](AnyProcess::begin_limits) soon and nobody has been told so yet.
-    pub(crate) fn push_request_in_turn<T: Send + 'static>(
-        &self,
-        request: M,
-        answer: &slot::Receiver<T>,
-        limit: Option<Duration>,
-        turn: &mut Option<Turn>,
-        sender: &Waker,
-    ) -> Result<bool, Refused<M>> {
-        let mut must_begin = false;
-        self.push_with(request, |inner, request| {
-            let pushed = inner.queue.push_in_turn(request, turn, sender);
-            must_begin = inner.owe(&pushed, answer, limit, &self.system.timers);
-            pushed
-        })?;
-        Ok(must_begin)
     }
 
     /// As [`push`](Self::push); should the process fail of it, `on_failure` is called.
@@ -124,7 +90,7 @@ impl<M: Send + 'static> Process<M> {
         wake(next);
     }
 
-    pub(super) fn push_system_message(&self, message: SystemMessage, answer: Owed) -> Result<(), NotTaken> {
+    pub(super) fn push_system_message(&self, message: SystemMessage) -> Result<(), NotTaken> {
         let mut inner = self.inner.lock();
         if !inner.control.is_running() {
             return Err(NotTaken::Gone);
@@ -132,7 +98,6 @@ impl<M: Send + 'static> Process<M> {
         if !self.is_behaviour.load(Ordering::Acquire) {
             return Err(NotTaken::NotABehaviour);
         }
-        inner.debts.make().add(answer, None, &self.system.timers);
         let consumer = inner.queue.push_system(message);
         drop(inner);
         self.wake(consumer);
@@ -185,23 +150,5 @@ impl<M: Send + 'static> Process<M> {
         drop(inner);
         self.wake(consumer);
         true
-    }
-}
-
-impl<M> Inner<M> {
-    /// A request that was taken obliges the process to `answer`. Returns what [`add`](crate::debts::Debts::add) does.
-    #[inline]
-    fn owe<T: Send + 'static>(
-        &mut self,
-        pushed: &Push<M>,
-        answer: &slot::Receiver<T>,
-        limit: Option<Duration>,
-        timers: &Timers,
-    ) -> bool {
-        let was_taken = matches!(pushed, Push::Queued(_) | Push::Evicted(..));
-        match answer.owed() {
-            Some(answer) if was_taken => self.debts.make().add(answer, limit, timers),
-            _ => false,
-        }
     }
 }

@@ -10,7 +10,7 @@ use crate::mailbox::Consumer;
 use crate::panic::{catch, drop_quietly};
 use crate::pid::MonitorRef;
 use crate::signal::{Down, Signal, Urgency};
-use crate::sync::Guard;
+use crate::sync::SpinGuard;
 
 impl<M: Send + 'static> Process<M> {
     pub(super) fn receive_signal(&self, signal: Signal) -> Delivery {
@@ -33,7 +33,7 @@ impl<M: Send + 'static> Process<M> {
         self.carry_out(effect, inner)
     }
 
-    fn carry_out(&self, effect: Effect, mut inner: Guard<'_, Inner<M>>) -> Delivery {
+    fn carry_out(&self, effect: Effect, mut inner: SpinGuard<'_, Inner<M>>) -> Delivery {
         let consumer = match effect {
             Effect::Nothing => Consumer::Nobody,
             Effect::Queue(notice, urgency) => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::task::Runnable;
 use crate::any_process::AnyProcess;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{Lock, Slot};
+use crate::sync::{Lock, Slot, SpinLock};
 
 /// So often in a row the slot goes before the queue.
 const SLOT_LIMIT: u32 = 16;
@@ -15,15 +15,17 @@ const SLOT_LIMIT: u32 = 16;
 #[derive(Default)]
 pub(super) struct Bench {
     slot: Slot<Runnable>,
-    queue: Lock<VecDeque<Runnable>>,
+    /// Whether the bench's own worker, who alone fills the slot, has done so and not emptied it since.
+    is_filled: AtomicBool,
+    queue: SpinLock<VecDeque<Runnable>>,
     /// How long the queue is, told without the lock. Only the bench's own worker makes it longer.
     queued: AtomicUsize,
     /// How many tasks it has given to its worker, who alone counts them.
     given: AtomicU32,
-    /// Who has been called in this turn of the worker.
-    called: Lock<Vec<Arc<dyn AnyProcess>>>,
+    /// Who has begun to wait for an answer in this turn of the worker.
+    waiting: Lock<Vec<Arc<dyn AnyProcess>>>,
     /// Whether there is anybody, told without the lock.
-    has_called: AtomicBool,
+    has_waiting: AtomicBool,
 }
 
 impl Bench {
@@ -31,13 +33,17 @@ impl Bench {
     /// there is something now that other workers may take.
     #[inline]
     pub(super) fn put_next(&self, task: Runnable) -> bool {
-        match self.slot.replace(task) {
-            Some(before) => {
-                self.put_last(before);
-                true
-            }
-            None => false,
+        if !self.is_filled.load(Ordering::Relaxed) {
+            self.is_filled.store(true, Ordering::Relaxed);
+            self.slot.fill(task);
+            return false;
         }
+        let before = self.slot.replace(task);
+        let is_more = before.is_some();
+        if let Some(before) = before {
+            self.put_last(before);
+        }
+        is_more
     }
 
     /// Puts a task behind all others. Only for the bench's own worker.
@@ -51,15 +57,25 @@ impl Bench {
     #[inline]
     pub(super) fn take(&self, in_a_row: &mut u32) -> Option<Runnable> {
         let is_slots_turn = *in_a_row < SLOT_LIMIT || self.is_queue_empty();
-        let task = if is_slots_turn && let Some(task) = self.slot.take() {
+        let task = if is_slots_turn && let Some(task) = self.empty_slot() {
             *in_a_row += 1;
             task
         } else {
             *in_a_row = 0;
-            self.take_first().or_else(|| self.slot.take())?
+            self.take_first().or_else(|| self.empty_slot())?
         };
         self.given.store(self.given.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         Some(task)
+    }
+
+    /// Takes what lies in the slot. Only for the bench's own worker.
+    #[inline]
+    fn empty_slot(&self) -> Option<Runnable> {
+        if !self.is_filled.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.is_filled.store(false, Ordering::Relaxed);
+        self.slot.take()
     }
 
     fn take_first(&self) -> Option<Runnable> {
@@ -112,20 +128,21 @@ impl Bench {
         self.given.load(Ordering::Relaxed)
     }
 
-    /// Has the limits of calls to that process begin at the end of the turn.
-    pub(super) fn note_called(&self, process: Arc<dyn AnyProcess>) {
-        self.called.lock().push(process);
-        self.has_called.store(true, Ordering::Release);
+    /// Has that process polled once more at the end of the turn.
+    pub(super) fn note_waiting(&self, process: Arc<dyn AnyProcess>) {
+        self.waiting.lock().push(process);
+        self.has_waiting.store(true, Ordering::Release);
     }
 
-    /// Begins the limits of calls that were made in this turn.
-    pub(super) fn begin_limits(&self) {
-        if !self.has_called.load(Ordering::Acquire) {
-            return;
+    /// Has those polled who have begun to wait in this turn; returns whether there was anybody.
+    pub(super) fn poll_waiting(&self) -> bool {
+        if !self.has_waiting.load(Ordering::Acquire) {
+            return false;
         }
-        self.has_called.store(false, Ordering::Release);
-        let called = std::mem::take(&mut *self.called.lock());
-        called.iter().for_each(|process| process.begin_limits());
+        self.has_waiting.store(false, Ordering::Release);
+        let waiting = std::mem::take(&mut *self.waiting.lock());
+        waiting.iter().for_each(|process| process.poll_again());
+        !waiting.is_empty()
     }
 
     /// Drops all that is there, and what is put there by that.
@@ -136,7 +153,7 @@ impl Bench {
             let rest = std::mem::take(&mut *queue);
             self.note_length(&queue);
             drop(queue);
-            self.begin_limits();
+            drop(std::mem::take(&mut *self.waiting.lock()));
             if next.is_none() && rest.is_empty() {
                 return;
             }

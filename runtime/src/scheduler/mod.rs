@@ -15,7 +15,7 @@ use event_listener::Event;
 
 #[cfg(proscenium_loom)]
 pub(crate) use pool::Pool;
-pub(crate) use pool::{begin_limits_after_turn, is_worker, turn_began};
+pub(crate) use pool::{is_worker, poll_after_turn, turn_began};
 pub(crate) use simulation::Simulation;
 pub(crate) use task::{Handle, Home, Task, spawn};
 pub(crate) use workers::Workers;

@@ -32,7 +32,7 @@ const LOW_TURN: u32 = 8;
 /// Every so many tasks what came from outside goes first.
 const OUTSIDE_TURN: u32 = 61;
 /// Every so many tasks a worker looks at the clock.
-const CLOCK_TURN: u32 = 16;
+const CLOCK_TURN: u32 = 32;
 /// After so long a worker looks after timers and descriptors.
 const TURN: Duration = Duration::from_micros(200);
 /// After this time an idle worker takes over what lies in the slot of a busy one.
@@ -95,13 +95,13 @@ pub(crate) fn is_worker() -> bool {
     turn_began().is_some()
 }
 
-/// The limits of calls that this thread has made to `process` begin to count when its turn is over.
-pub(crate) fn begin_limits_after_turn<P: AnyProcess>(process: &Arc<P>) {
+/// Has `process` polled once more when the turn of the worker that this thread is has ended.
+pub(crate) fn poll_after_turn<P: AnyProcess>(process: &Arc<P>) {
     let is_noted = HERE.try_with(|here| {
-        here.borrow().as_ref().map(|here| here.pool.benches[here.worker].note_called(process.clone())).is_some()
+        here.borrow().as_ref().map(|here| here.pool.benches[here.worker].note_waiting(process.clone())).is_some()
     });
     if !is_noted.unwrap_or(false) {
-        process.begin_limits();
+        process.poll_again();
     }
 }
 
@@ -160,13 +160,15 @@ impl Pool {
         TURN_BEGAN.set(Some(turns.began));
         while !self.is_closed() {
             let is_out_of_work = self.run_some(worker, &mut turns);
-            self.end_turn(worker);
-            if is_out_of_work {
+            let is_more = self.end_turn(worker);
+            if is_out_of_work && !is_more {
                 if std::mem::take(&mut turns.searches) {
                     self.idle.end_search();
                 }
                 turns.stuck = self.sleep(&here).await;
-                turns.stuck.iter().for_each(|stuck| self.benches[*stuck].begin_limits());
+                for stuck in &turns.stuck {
+                    self.benches[*stuck].poll_waiting();
+                }
                 turns.searches = true;
             } else {
                 future::yield_now().await;
@@ -198,10 +200,12 @@ impl Pool {
         false
     }
 
-    /// Sees to the limits of calls, also to those of a neighbour that may not get to it.
-    fn end_turn(&self, worker: usize) {
-        self.benches[worker].begin_limits();
-        self.benches[(worker + 1) % self.benches.len()].begin_limits();
+    /// Sees to who waits for longer than a turn, also where a neighbour may not get to it. Returns whether there was anybody: they
+    /// are on this worker's bench now.
+    fn end_turn(&self, worker: usize) -> bool {
+        let here = self.benches[worker].poll_waiting();
+        let there = self.benches[(worker + 1) % self.benches.len()].poll_waiting();
+        here || there
     }
 
     /// The next of this worker's tasks, and of those that came from outside.

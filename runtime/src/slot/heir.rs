@@ -3,13 +3,13 @@
 use std::sync::{Arc, Weak};
 
 use super::{Close, Gone, HandOn, Inherited, Owed, Sender, State, wake};
-use crate::sync::Lock;
+use crate::sync::SpinLock;
 
 /// The right to send one value, in a sender's stead.
 pub(crate) struct Heir<T>(Option<Legacy<T>>);
 
 enum Legacy<T> {
-    Slot(Arc<Lock<State<T>>>),
+    Slot(Arc<SpinLock<State<T>>>),
     HandOn(HandOn<T>),
 }
 
@@ -68,7 +68,7 @@ impl<T> Sender<T> {
 
 /// A sender of what `to` is handed, and the slot as who no longer wants it may close it.
 pub(crate) fn handing_on<T: Send + 'static>(to: HandOn<T>) -> (Sender<T>, Owed) {
-    let shared = Arc::new(Lock::new(State::HandedOn(to)));
+    let shared = Arc::new(SpinLock::new(State::HandedOn(to)));
     (Sender { shared: Some(shared.clone()) }, Owed(shared))
 }
 
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_value_is_handed_on_at_once_or_that_there_will_be_none() {
-        let handed = Arc::new(Lock::new(Vec::new()));
+        let handed = Arc::new(SpinLock::new(Vec::new()));
         let to = || {
             let handed = handed.clone();
             Box::new(move |value| handed.lock().push(value))

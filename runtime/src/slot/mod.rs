@@ -9,20 +9,21 @@
 
 #[cfg_attr(not(feature = "crossing"), allow(dead_code, reason = "only what crosses has heirs"))]
 mod heir;
+mod spare;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::sync::{Guard, Lock};
+use crate::sync::{SpinGuard, SpinLock};
 
 #[cfg(feature = "crossing")]
 pub(crate) use heir::{Heir, WeaklyOwed, handing_on};
 
 /// A sender and a receiver that share an empty slot.
-pub(crate) fn slot<T>() -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Lock::new(State::Empty(None)));
+pub(crate) fn slot<T: Send + 'static>() -> (Sender<T>, Receiver<T>) {
+    let shared = spare::take().unwrap_or_else(|| Arc::new(SpinLock::new(State::Empty(None))));
     (Sender { shared: Some(shared.clone()) }, Receiver { shared: Some(shared) })
 }
 
@@ -67,7 +68,7 @@ impl<T> State<T> {
 /// The right to send one value.
 pub(crate) struct Sender<T> {
     /// Taken away once it has sent.
-    shared: Option<Arc<Lock<State<T>>>>,
+    shared: Option<Arc<SpinLock<State<T>>>>,
 }
 
 /// Ready with the value, or with an error if the sender was dropped without sending.
@@ -76,7 +77,7 @@ pub(crate) struct Sender<T> {
 /// Dropping it drops the value, if it was sent.
 pub(crate) struct Receiver<T> {
     /// Taken away once it is ready.
-    shared: Option<Arc<Lock<State<T>>>>,
+    shared: Option<Arc<SpinLock<State<T>>>>,
 }
 
 /// A value that somebody owes, whatever its type: the slot as a third party may close it.
@@ -106,7 +107,7 @@ impl Owed {
     }
 }
 
-impl<T: Send> Close for Lock<State<T>> {
+impl<T: Send> Close for SpinLock<State<T>> {
     fn cancel(&self) {
         close_empty(self, State::Closed);
     }
@@ -116,7 +117,7 @@ impl<T: Send> Close for Lock<State<T>> {
     }
 }
 
-fn close_empty<T>(slot: &Lock<State<T>>, end: State<T>) {
+fn close_empty<T>(slot: &SpinLock<State<T>>, end: State<T>) {
     let mut state = slot.lock();
     if matches!(*state, State::Full(_) | State::Late | State::Closed) {
         return;
@@ -190,7 +191,7 @@ impl<T> Drop for Sender<T> {
 }
 
 #[cold]
-fn hand_on<T>(mut state: Guard<'_, State<T>>, value: T) -> Result<(), T> {
+fn hand_on<T>(mut state: SpinGuard<'_, State<T>>, value: T) -> Result<(), T> {
     match std::mem::replace(&mut *state, State::Closed) {
         State::HandedOn(to) => {
             drop(state);
@@ -210,7 +211,7 @@ fn wake(receiver: Option<Waker>) {
     }
 }
 
-impl<T> Future for Receiver<T> {
+impl<T: Send + 'static> Future for Receiver<T> {
     type Output = Result<T, NoValue>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -223,9 +224,14 @@ impl<T> Future for Receiver<T> {
             drop(before);
             return Poll::Pending;
         }
-        let end = std::mem::replace(&mut *state, State::Closed);
+        let is_last = Arc::strong_count(shared) == 1;
+        let end = std::mem::replace(&mut *state, if is_last { State::Empty(None) } else { State::Closed });
         drop(state);
-        self.shared = None;
+        if let Some(shared) = self.shared.take()
+            && is_last
+        {
+            spare::give_back(shared);
+        }
         Poll::Ready(match end {
             State::Full(value) => Ok(value),
             State::Late => Err(NoValue::Late),

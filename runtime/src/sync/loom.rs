@@ -8,6 +8,30 @@ use loom::thread::{AccessError, LocalKey};
 pub(super) use loom::sync::Mutex;
 pub(crate) use loom::sync::{Condvar, MutexGuard, atomic};
 
+/// A mutex; how others wait for it makes no new order of threads.
+pub(crate) struct SpinLock<T>(Mutex<T>);
+pub(crate) type SpinGuard<'a, T> = MutexGuard<'a, T>;
+
+impl<T> SpinLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        SpinLock(Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
+        self.0.lock().expect("nothing panics within")
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().expect("nothing panics within")
+    }
+}
+
+impl<T: Default> Default for SpinLock<T> {
+    fn default() -> Self {
+        SpinLock::new(T::default())
+    }
+}
+
 /// Sets a flag before a task is woken.
 pub(crate) fn set_woken(flag: &atomic::AtomicBool) {
     flag.swap(true, atomic::Ordering::AcqRel);
@@ -75,6 +99,10 @@ impl<T> PerThread<RefCell<T>> {
 pub(crate) struct Slot<T>(Mutex<Option<T>>);
 
 impl<T> Slot<T> {
+    pub(crate) fn fill(&self, value: T) {
+        assert!(self.replace(value).is_none(), "who fills a slot knows that it is empty");
+    }
+
     pub(crate) fn replace(&self, value: T) -> Option<T> {
         self.0.lock().expect("nothing panics within").replace(value)
     }

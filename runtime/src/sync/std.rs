@@ -1,5 +1,8 @@
 //! Threads as the operating system runs them.
 
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::thread;
 use std::time::Duration;
 
 pub(crate) use std::hint::spin_loop;
@@ -9,6 +12,37 @@ pub(crate) use std::thread_local as per_thread;
 
 use atomic::{AtomicBool, Ordering};
 use crossbeam_utils::atomic::AtomicCell;
+use spin::RelaxStrategy;
+
+/// A mutex for what is held as long as it takes to change some words, such as a mailbox. To unlock it is no more than to write a
+/// word, for who waits for it looks again and again, and is not told.
+pub(crate) type SpinLock<T> = spin::mutex::SpinMutex<T, Patience>;
+pub(crate) type SpinGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, Patience>;
+
+/// How a thread waits for a [`SpinLock`]: it looks again at once, lets others run if that was in vain many times, and then sleeps, so
+/// that the thread that holds the lock runs whatever priority it has.
+pub(crate) struct Patience;
+
+impl RelaxStrategy for Patience {
+    #[cold]
+    fn relax() {
+        const LOOKS: u32 = 64;
+        const YIELDS: u32 = 16;
+        const SLEEP: Duration = Duration::from_micros(50);
+        per_thread! {
+            static TIMES: Cell<u32> = const { Cell::new(0) };
+        }
+        let times = TIMES.get().wrapping_add(1);
+        TIMES.set(times);
+        if !times.is_multiple_of(LOOKS) {
+            spin_loop();
+        } else if !times.is_multiple_of(LOOKS * YIELDS) {
+            thread::yield_now();
+        } else {
+            thread::sleep(SLEEP);
+        }
+    }
+}
 
 /// Sets a flag before a task is woken.
 #[inline]
@@ -23,23 +57,38 @@ pub(crate) fn clear_woken(flag: &AtomicBool) {
 }
 
 /// Room for one value that threads put there and take away, without a lock if a word has room for it.
-pub(crate) struct Slot<T>(AtomicCell<Option<T>>);
+pub(crate) struct Slot<T>(
+    // What must be dropped could not be put there without a look at what was there before.
+    AtomicCell<Option<ManuallyDrop<T>>>,
+);
 
 impl<T> Slot<T> {
+    /// Puts `value` into an empty slot. That costs no more than to write a word.
+    #[inline]
+    pub(crate) fn fill(&self, value: T) {
+        self.0.store(Some(ManuallyDrop::new(value)));
+    }
+
     #[inline]
     pub(crate) fn replace(&self, value: T) -> Option<T> {
-        self.0.swap(Some(value))
+        self.0.swap(Some(ManuallyDrop::new(value))).map(ManuallyDrop::into_inner)
     }
 
     #[inline]
     pub(crate) fn take(&self) -> Option<T> {
-        self.0.take()
+        self.0.take().map(ManuallyDrop::into_inner)
     }
 }
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
         Slot(AtomicCell::new(None))
+    }
+}
+
+impl<T> Drop for Slot<T> {
+    fn drop(&mut self) {
+        drop(self.take());
     }
 }
 
