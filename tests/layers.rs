@@ -26,6 +26,7 @@ const RUNTIME: &[&str] = &[
     "system_message",
     "vitals",
     "held",
+    "waiters",
     "links",
     "mailbox",
     "timers",

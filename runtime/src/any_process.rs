@@ -1,9 +1,9 @@
 //! A process as others see it that do not know its message type.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::sync::Arc;
-
-use event_listener::Event;
+use std::task::{Context, Poll};
 
 use crate::ancestors::Ancestors;
 use crate::exit::ExitReason;
@@ -15,6 +15,7 @@ use crate::slot::Owed;
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::Timers;
 use crate::vitals::Vitals;
+use crate::waiters::Place;
 
 /// Whether a signal found its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +36,6 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     /// Whether its body waits for whatever comes next.
     #[cfg(debug_assertions)]
     fn is_receiving(&self) -> bool;
-    /// Notified when the process has ended.
-    fn exited(&self) -> &Event;
     /// Whether all is released and all are told.
     fn has_ended(&self) -> bool;
     /// Why it has ended, once all is released and all are told.
@@ -78,11 +77,37 @@ impl<P: AnyProcess + ?Sized> WithControl for P {
 
 /// Waits until all that `process` had is released and all are told.
 pub(crate) async fn wait_for_end(process: &dyn AnyProcess) {
-    loop {
-        let ended = process.exited().listen();
-        if process.has_ended() {
-            return;
+    let mut waiting = Waiting { process, place: None };
+    poll_fn(|cx| waiting.poll(cx)).await;
+}
+
+struct Waiting<'a> {
+    process: &'a dyn AnyProcess,
+    place: Option<Place>,
+}
+
+impl Waiting<'_> {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.process.has_ended() {
+            return Poll::Ready(());
         }
-        ended.await;
+        // Not under the lock: the waker may be anybody's.
+        let waker = cx.waker().clone();
+        let before = self.process.control(|control| {
+            // Under the lock that is taken to wake those who wait.
+            if self.process.has_ended() { Err(waker) } else { Ok(control.waiters.make().wait(&mut self.place, waker)) }
+        });
+        if before.is_err() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place
+            && !self.process.has_ended()
+        {
+            let waker = self.process.control(|control| control.waiters.get_mut()?.leave(place));
+            drop(waker);
+        }
     }
 }

@@ -91,8 +91,7 @@ pub struct ProcessInfo {
 pub enum Status {
     /// It runs on a worker.
     Running,
-    /// It has something to do, and no worker yet: it is new, or a message or a signal has woken it. What was woken by
-    /// anything else, a reply, say, counts as waiting until it runs.
+    /// It has something to do, and no worker yet: it is new, or something has woken it.
     Runnable,
     /// It waits for something.
     Waiting,

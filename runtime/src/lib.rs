@@ -69,6 +69,7 @@ mod held;
 mod links;
 mod mailbox;
 mod timers;
+mod waiters;
 
 mod any_process;
 mod changes;

@@ -16,6 +16,7 @@ use crate::held::{Holder, Holders};
 use crate::pid::{AliasRef, MonitorRef, Pid, WatchRef};
 use crate::rare::Rare;
 use crate::signal::{Down, Exit, Notice, Signal, Urgency};
+use crate::waiters::Waiters;
 
 /// Where a process is in its life.
 #[derive(Debug, Default)]
@@ -48,18 +49,19 @@ pub(crate) struct Control {
     /// Whether its body has stopped for good.
     pub(crate) stopped: bool,
     pub(crate) trap_exit: bool,
-    /// Who started it and waits for its `init`; until its start has returned the link between them carries no exit.
-    pub(crate) starter: Option<Pid>,
+    /// Whether its parent waits for its `init`; until that start has returned the link between them carries no exit.
+    pub(crate) is_starting: bool,
     pub(crate) links: Few<Pid>,
     /// Who monitors this process.
     pub(crate) watchers: Few<MonitorRef, Pid>,
+    /// Who waits until it has ended.
+    pub(crate) waiters: Rare<Waiters>,
     pub(crate) seldom: Rare<Seldom>,
 }
 
 /// What most processes never have: an idle server does without all of it.
 #[derive(Debug, Default)]
 pub(crate) struct Seldom {
-    pub(crate) name: Option<Arc<str>>,
     pub(crate) label: Option<Arc<str>>,
     /// What its children have in common: they come from this process. Empty until it has one.
     pub(crate) of_children: Ancestors,
@@ -68,8 +70,15 @@ pub(crate) struct Seldom {
     /// Whose exits have priority.
     pub(crate) urgent_links: BTreeSet<Pid>,
     pub(crate) aliases: BTreeMap<AliasRef, AliasRights>,
-    /// Where it has a place that it loses when it ends.
-    holders: Holders,
+    pub(crate) held: Held,
+}
+
+/// What is released before anyone is told of its end.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) name: Option<Arc<str>>,
+    /// Where it has a place that it loses.
+    pub(crate) holders: Holders,
     /// What arms each watch again; a watch is over when this is dropped.
     pub(crate) watches: BTreeMap<WatchRef, Sender<()>>,
 }
@@ -103,17 +112,17 @@ pub(crate) struct Ending {
     pub(crate) reason: ExitReason,
     /// Whether code of its own, not a signal, ended it abnormally.
     pub(crate) crashed: bool,
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) holders: Holders,
-    pub(crate) watches: BTreeMap<WatchRef, Sender<()>>,
+    /// Nothing, nearly always.
+    pub(crate) held: Option<Held>,
     /// What `reason` has overruled, to be dropped once the lock is free: a reason may hold what user code made.
-    pub(crate) _before: Life,
+    pub(crate) overruled: Life,
 }
 
 /// Who must be told when a process has ended.
 #[derive(Debug)]
 pub(crate) struct Ties {
-    pub(crate) starter: Option<Pid>,
+    /// Whether the link with its parent carries no exit.
+    pub(crate) is_starting: bool,
     pub(crate) links: Few<Pid>,
     pub(crate) watchers: Few<MonitorRef, Pid>,
     pub(crate) watching: Few<MonitorRef, Watching>,
@@ -121,7 +130,7 @@ pub(crate) struct Ties {
 
 impl Control {
     pub(crate) fn name(&self) -> Option<&Arc<str>> {
-        self.seldom.get()?.name.as_ref()
+        self.seldom.get()?.held.name.as_ref()
     }
 
     pub(crate) fn label(&self) -> Option<&Arc<str>> {
@@ -136,7 +145,7 @@ impl Control {
     /// Whether it has not ended yet; if so, it will [`release`](Holder::release) its place in `holder` when it does.
     pub(crate) fn hold(&mut self, holder: Weak<dyn Holder>) -> bool {
         if !self.stopped {
-            self.seldom.make().holders.add(holder);
+            self.seldom.make().held.holders.add(holder);
         }
         !self.stopped
     }
@@ -237,18 +246,15 @@ impl Control {
             (None, Life::Running | Life::Closed(_)) => (ExitReason::Killed, false),
         };
         self.life = Life::Doomed(reason.clone());
-        let (name, holders, watches) = match self.seldom.get_mut() {
-            Some(seldom) => (seldom.name.take(), take(&mut seldom.holders), take(&mut seldom.watches)),
-            None => Default::default(),
-        };
-        Ending { reason, crashed, name, holders, watches, _before: before }
+        let held = self.seldom.get_mut().map(|seldom| take(&mut seldom.held));
+        Ending { reason, crashed, held, overruled: before }
     }
 
     /// Ends the process for good and hands out who must be told.
     pub(crate) fn close(&mut self, reason: ExitReason) -> Ties {
         self.life = Life::Closed(reason);
         Ties {
-            starter: self.starter.take(),
+            is_starting: self.is_starting,
             links: take(&mut self.links),
             watchers: take(&mut self.watchers),
             watching: self.seldom.get_mut().map(|seldom| take(&mut seldom.watching)).unwrap_or_default(),

@@ -92,7 +92,7 @@ impl Names {
             if let Some(present) = control.name().cloned() {
                 return Err(RegisterError::Named { pid, name, present });
             }
-            control.seldom.make().name = Some(name);
+            control.seldom.make().held.name = Some(name);
             Ok(())
         })?;
         names.insert(name.clone(), process.clone());
@@ -117,7 +117,7 @@ impl Names {
     pub(crate) fn unregister(&self, name: &str) -> Option<Pid> {
         let mut names = self.names.lock();
         let process = names.remove(name)?;
-        process.control(|control| control.seldom.make().name = None);
+        process.control(|control| control.seldom.make().held.name = None);
         drop(names);
         Some(process.pid())
     }

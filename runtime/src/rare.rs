@@ -28,8 +28,8 @@ impl<T: Default> Rare<T> {
     }
 
     #[inline]
-    pub(crate) fn take(&mut self) -> T {
-        self.0.take().map(|value| *value).unwrap_or_default()
+    pub(crate) fn take(&mut self) -> Option<Box<T>> {
+        self.0.take()
     }
 }
 

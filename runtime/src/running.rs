@@ -1,4 +1,4 @@
-//! A process's body and its end, as the future that a scheduler runs.
+//! A process's body and its end, as the task that a scheduler runs.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use crate::observer::Moment;
 use crate::panic::catch;
 use crate::process::Process;
 use crate::reply::Unanswered;
+use crate::scheduler::Task;
 
 pin_project! {
     /// Drives the body; when it is over, or this is dropped, the process ends.
@@ -21,6 +22,7 @@ pin_project! {
         M: 'static,
     {
         process: Arc<Process<M>>,
+        waker: Waker,
         unanswered: Unanswered,
         #[pin]
         body: Body<B, F>,
@@ -68,17 +70,30 @@ impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Running<M,
     /// The body is what `begin` returns, once it is polled.
     pub(crate) fn new(process: Arc<Process<M>>, begin: B) -> Self {
         let body = Body::Unborn { begin: Some(begin) };
-        Running { process, unanswered: Unanswered::default(), body }
+        Running { waker: Waker::from(process.clone()), process, unanswered: Unanswered::default(), body }
     }
 }
 
-impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Future for Running<M, B, F> {
-    type Output = ();
+impl<M, B, F> Task for Running<M, B, F>
+where
+    M: Send + 'static,
+    B: FnOnce() -> F + Send + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    fn run(mut self: Pin<Box<Self>>) {
+        if self.as_mut().poll().is_pending() {
+            let process = self.process.clone();
+            process.lay(self);
+        }
+    }
+}
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Running<M, B, F> {
+    fn poll(self: Pin<&mut Self>) -> Poll<()> {
         let mut this = self.project();
-        let process = this.process;
-        let polled = within(process, Some(cx.waker()), this.unanswered, || {
+        let (process, waker) = (this.process, &*this.waker);
+        let cx = &mut Context::from_waker(waker);
+        let polled = within(process, Some(waker), this.unanswered, || {
             let polled = run(process, this.body.as_mut(), cx).map(|by_itself| finish(process, this.body, by_itself));
             if current::take_waits() {
                 process.wait_a_turn();

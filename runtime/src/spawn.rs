@@ -19,7 +19,7 @@ use crate::pid::{MonitorRef, Pid};
 use crate::process::Process;
 use crate::registry::{Enrol, Enrolment, Registry};
 use crate::running::Running;
-use crate::scheduler::{self, Priority, Task};
+use crate::scheduler::Priority;
 use crate::signal::{Exit, Signal};
 use crate::system::{Shared, System, SystemHandle};
 
@@ -272,18 +272,17 @@ where
         tie_parent(parent, tie, &*process);
     }
     let context = Context::new(process.clone());
-    let life = Running::new(process.clone(), move || body(context));
-    process.describe(size_of_val(&life), restarts);
+    let life = Box::pin(Running::new(process.clone(), move || body(context)));
+    process.describe(size_of_val(&*life), priority, restarts);
     if system.is_halting() {
         // To drop it is to kill it, here and now: the end of a system waits for nobody who goes on spawning.
         drop(life);
         return Ok(Address::of(process));
     }
     if own_thread {
-        run_on_own_thread(system, &process, priority, life);
-    } else {
-        run(system, &process, priority, life);
+        give_thread(system, &process);
     }
+    process.begin(life);
     if system.is_halting() {
         process.doom(ExitReason::Killed);
     }
@@ -314,24 +313,10 @@ fn register(
     Ok(())
 }
 
-fn run<M: Send + 'static>(system: &Shared, process: &Process<M>, priority: Priority, life: impl Task) {
-    scheduler::spawn(system.scheduler.home(), life, priority, |handle| process.adopt(handle));
-}
-
-fn run_on_own_thread<M: Send + 'static>(system: &Shared, process: &Process<M>, priority: Priority, life: impl Task) {
+fn give_thread<M: Send + 'static>(system: &Shared, process: &Process<M>) {
     match system.scheduler.thread(&process.pid.to_string()) {
-        Ok(home) => {
-            let thread = home.clone();
-            let life = async move {
-                life.await;
-                thread.close();
-            };
-            scheduler::spawn(home, life, priority, |handle| process.adopt(handle));
-        }
-        Err(_) => {
-            slog::warn!(system.reports.logger(), "there is no thread for a process"; "pid" => %process.pid);
-            run(system, process, priority, life);
-        }
+        Ok(thread) => process.move_to(thread),
+        Err(_) => slog::warn!(system.reports.logger(), "there is no thread for a process"; "pid" => %process.pid),
     }
 }
 
@@ -339,7 +324,7 @@ fn run_on_own_thread<M: Send + 'static>(system: &Shared, process: &Process<M>, p
 fn of_child(parent: &dyn AnyProcess) -> Ancestors {
     parent.control(|control| {
         let seldom = control.seldom.make();
-        parent.ancestors().update(&mut seldom.of_children, parent.pid(), seldom.name.as_ref());
+        parent.ancestors().update(&mut seldom.of_children, parent.pid(), seldom.held.name.as_ref());
         seldom.of_children.clone()
     })
 }
@@ -352,7 +337,7 @@ fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
         Tie::Link => _ = control.links.insert(parent, ()),
         Tie::Start => {
             control.links.insert(parent, ());
-            control.starter = Some(parent);
+            control.is_starting = true;
         }
         Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => _ = control.watchers.insert(monitor, parent),
     }

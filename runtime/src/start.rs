@@ -284,7 +284,7 @@ async fn hand_over(process: &dyn AnyProcess, parent: Option<&dyn AnyProcess>) {
     let ended = process.control(|control| match &control.life {
         Life::Closed(reason) => Some(reason.clone()),
         Life::Running | Life::Doomed(_) => {
-            control.starter = None;
+            control.is_starting = false;
             None
         }
     });

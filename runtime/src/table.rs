@@ -66,8 +66,8 @@ impl Table {
         slot.process.clone()
     }
 
-    /// Keeps `tally` in place of the process. Returns whether the table is empty now.
-    pub(crate) fn remove(&self, pid: Pid, tally: Tally) -> bool {
+    /// Removes the process, and keeps what `add_to` adds to the tally. Returns whether the table is empty now.
+    pub(crate) fn remove(&self, pid: Pid, add_to: impl FnOnce(&mut Tally)) -> bool {
         let (number, index) = place(pid);
         let mut shard = self.shards[number].lock();
         let removed = shard.slots.get_mut(index).filter(|slot| slot.generation == pid.generation());
@@ -75,7 +75,7 @@ impl Table {
             return false;
         };
         shard.free.push(index as u32);
-        shard.ended += tally;
+        add_to(&mut shard.ended);
         drop(shard);
         drop(process);
         self.len.fetch_sub(1, Ordering::Relaxed) == 1

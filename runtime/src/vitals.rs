@@ -40,10 +40,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn of_one(kind: ExitKind, crashed: bool, work: Work) -> Self {
-        let mut tally = Tally { crashes: crashed.into(), work, ..Tally::default() };
-        tally.ended[kind as usize] = 1;
-        tally
+    /// Adds a process that has ended so.
+    pub(crate) fn add(&mut self, kind: ExitKind, crashed: bool, work: Work) {
+        self.ended[kind as usize] += 1;
+        self.crashes += u64::from(crashed);
+        self.work += work;
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::exit::ExitReason;
 use crate::panic::catch;
-use crate::scheduler::{self, Handle, Priority};
+use crate::scheduler::{Priority, Service};
 
 impl<M: Send + 'static> Context<M> {
     /// Runs `work` beside the workers and waits for its result; see [`SystemHandle::blocking`](crate::SystemHandle::blocking).
@@ -56,6 +56,6 @@ impl<M: Send + 'static> Context<M> {
                 Err(panic) => process.crash(ExitReason::Panic(panic)),
             }
         };
-        scheduler::spawn(self.system.shared.scheduler.home(), task, Priority::High, Handle::detach);
+        Service::begin(&self.system.shared.home, Priority::High, task).detach();
     }
 }

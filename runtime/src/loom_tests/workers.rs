@@ -6,7 +6,7 @@ use std::sync::Arc;
 use loom::sync::{Condvar, Mutex};
 use loom::thread::{self, JoinHandle};
 
-use crate::scheduler::{Handle, Home, Pool, Priority, spawn};
+use crate::scheduler::{Home, Pool, Priority, Service};
 
 /// A pool and its workers, each on a thread of its own.
 struct Workers {
@@ -69,7 +69,7 @@ fn loom_a_worker_that_falls_asleep_does_not_miss_what_is_put_meanwhile() {
     in_every_order(3, || {
         let workers = Workers::start(1);
         let left = Left::new(1, &workers.pool);
-        spawn(workers.home.clone(), async move { left.done() }, Priority::Normal, Handle::detach);
+        Service::begin(&workers.home, Priority::Normal, async move { left.done() }).detach();
         workers.join();
     });
 }
@@ -81,7 +81,7 @@ fn loom_two_workers_do_not_both_sleep_while_work_is_queued() {
         let left = Left::new(2, &workers.pool);
         for priority in [Priority::Normal, Priority::High] {
             let left = left.clone();
-            spawn(workers.home.clone(), async move { left.done() }, priority, Handle::detach);
+            Service::begin(&workers.home, priority, async move { left.done() }).detach();
         }
         workers.join();
     });
@@ -100,9 +100,9 @@ fn loom_what_a_worker_has_queued_and_does_not_get_to_is_taken_by_one_that_slept(
                 told.1.notify_one();
             };
             // The second takes the slot from the first, which others may take from then on.
-            spawn(home.clone(), queued, Priority::Normal, Handle::detach);
+            Service::begin(&home, Priority::Normal, queued).detach();
             let last = left.clone();
-            spawn(home, async move { last.done() }, Priority::Normal, Handle::detach);
+            Service::begin(&home, Priority::Normal, async move { last.done() }).detach();
             let mut has_run = ran.0.lock().expect("nobody panics");
             while !*has_run {
                 has_run = ran.1.wait(has_run).expect("nobody panics");
@@ -110,7 +110,7 @@ fn loom_what_a_worker_has_queued_and_does_not_get_to_is_taken_by_one_that_slept(
             drop(has_run);
             left.done();
         };
-        spawn(workers.home.clone(), busy, Priority::Normal, Handle::detach);
+        Service::begin(&workers.home, Priority::Normal, busy).detach();
         workers.join();
     });
 }

@@ -243,7 +243,7 @@ impl<M> Queue<M> {
 
     /// Takes out what is left. Nothing may be pushed any more.
     pub(crate) fn close(&mut self) -> Left<M> {
-        let mut items = self.urgent.take();
+        let mut items = self.urgent.take().map(|urgent| *urgent).unwrap_or_default();
         self.items.append_to(&mut items);
         Left {
             items,

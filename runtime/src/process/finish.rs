@@ -1,93 +1,95 @@
 //! The end of a process.
 
 use std::any::type_name;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Process, Teller};
+use super::{Extras, Process};
 use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
-use crate::failure::{Failure, OnFailure};
-use crate::links::{Ending, Ties};
+use crate::failure::Failure;
+use crate::links::{Ending, Held, Ties};
 use crate::mailbox::{Item, Left};
 use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
-use crate::pid::MonitorRef;
 use crate::report::{CrashReport, Report};
+use crate::scheduler::Home;
 use crate::signal::{Down, Exit, Signal};
-use crate::sync::atomic::{Ordering, fence};
-use crate::vitals::Tally;
+use crate::sync::atomic::Ordering;
 
-/// What user code made that a process leaves behind, to be called or dropped once its lock is free.
+/// What a process leaves behind, to be seen to once its lock is free; it has hardly ever anything.
 struct Rest<M> {
-    tellers: BTreeMap<MonitorRef, Teller<M>>,
-    on_failure: Option<OnFailure>,
+    left: Left<M>,
+    extras: Option<Box<Extras<M>>>,
 }
 
 impl<M: Send + 'static> Process<M> {
     /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands. `fault` is the
     /// panic with which it was dropped, which is reported and does not change the reason.
     pub(crate) fn finish(&self, by_itself: Option<ExitReason>, fault: Option<Panic>) {
-        let (mut ending, left, rest) = self.begin_exit(by_itself);
-        if let Some(name) = &ending.name {
-            self.system.names.release(name, self.pid);
-        }
-        std::mem::take(&mut ending.holders).release(self.pid);
-        let unreceived = self.bury(left.items);
-        for sender in left.senders {
+        let (ending, rest) = self.begin_exit(by_itself);
+        let name = ending.held.and_then(|held| self.release(held));
+        let unreceived = self.bury(rest.left.items);
+        for sender in rest.left.senders {
             sender.wake();
         }
         self.system.timers.cancel_all(&self.timers);
-        ending.watches.clear();
-        let crash = ending.crashed.then(|| ending.reason.clone());
-        let failed = fault.map(ExitReason::Panic).or(crash.clone());
         self.settle();
-        let tally = Tally::of_one(ending.reason.kind(), failed.is_some(), self.work());
+        let crash = ending.crashed.then(|| ending.reason.clone());
+        let failed = fault.map(ExitReason::Panic).or_else(|| crash.clone());
+        let has_failed = failed.is_some();
         if let Some(reason) = failed {
-            self.report_crash(reason, ending.name.clone(), unreceived);
+            self.report_crash(reason, name, unreceived);
         }
-        if let (Some(reason), Some(on_failure)) = (crash, rest.on_failure) {
-            let failure = Failure { pid: self.pid, message_type: type_name::<M>(), reason };
-            let _ = catch(|| on_failure.tell(failure));
-        }
-        if !rest.tellers.is_empty() {
-            let _ = drop_quietly(rest.tellers);
-        }
+        let thread = rest.extras.and_then(|extras| self.see_to(*extras, crash));
         self.system.observe(|| Moment::Ends(self, &ending.reason));
         // Only now, or who finds no such process could find its name taken.
-        let was_last = self.system.table.remove(self.pid, tally);
+        let was_last = self.system.table.remove(self.pid, |tally| {
+            tally.add(ending.reason.kind(), has_failed, self.work());
+        });
         let ties = self.inner.lock().control.close(ending.reason.clone());
         self.tell(&ending.reason, ties);
         self.note_end();
-        if self.owes.load(Ordering::Relaxed) {
-            let debts = self.inner.lock().debts.take();
-            debts.default_on_all();
-        }
         if was_last {
             self.system.emptied.notify(usize::MAX);
         }
-        let _ = drop_quietly(ending);
+        if let Some(thread) = thread {
+            thread.close();
+        }
+        let _ = drop_quietly((ending.reason, ending.overruled));
     }
 
-    /// Whoever waits for the end goes on. To notify nobody would cost an allocation.
+    /// Whoever waits for the end, or for an answer, goes on.
     fn note_end(&self) {
+        let mut inner = self.inner.lock();
         self.ended.store(true, Ordering::Release);
-        // Who listens, or is owed an answer, says so first, and then looks whether it has ended.
-        fence(Ordering::SeqCst);
-        if self.exited.total_listeners() > 0 {
-            self.exited.notify(usize::MAX);
+        let (waiters, debts) = (inner.control.waiters.take(), inner.debts.take());
+        drop(inner);
+        if let Some(waiters) = waiters {
+            waiters.wake_all();
+        }
+        if let Some(debts) = debts {
+            debts.default_on_all();
         }
     }
 
     /// From here on it takes neither messages nor a name, but links and monitors still count.
-    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Left<M>, Rest<M>) {
+    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Rest<M>) {
         let mut inner = self.inner.lock();
         let ending = inner.control.begin_exit(by_itself);
-        let left = inner.queue.close();
-        let rest = Rest { tellers: inner.tellers.take(), on_failure: inner.on_failure.take() };
+        let rest = Rest { left: inner.queue.close(), extras: inner.extras.take() };
         drop(inner);
-        (ending, left, rest)
+        (ending, rest)
+    }
+
+    /// Gives up its places, and what it is called, which is returned.
+    fn release(&self, held: Held) -> Option<Arc<str>> {
+        if let Some(name) = &held.name {
+            self.system.names.release(name, self.pid);
+        }
+        held.holders.release(self.pid);
+        held.name
     }
 
     /// Drops what was not received, each message a dead letter; a panic in one's drop harms nobody.
@@ -101,6 +103,18 @@ impl<M: Send + 'static> Process<M> {
             let _ = drop_quietly(item);
         }
         messages
+    }
+
+    /// If it has crashed, who sent what it has received last hears of that. Returns the thread that has run it.
+    fn see_to(&self, extras: Extras<M>, crash: Option<ExitReason>) -> Option<Home> {
+        let Extras { tellers, on_failure, thread } = extras;
+        let _ = catch(|| {
+            if let (Some(reason), Some(on_failure)) = (crash, on_failure) {
+                on_failure.tell(Failure { pid: self.pid, message_type: type_name::<M>(), reason });
+            }
+        });
+        let _ = drop_quietly(tellers);
+        thread
     }
 
     fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
@@ -127,7 +141,7 @@ impl<M: Send + 'static> Process<M> {
             self.system.signal(watching.pid, Signal::Demonitor(monitor));
         }
         for (link, ()) in ties.links {
-            let signal = if ties.starter == Some(link) {
+            let signal = if ties.is_starting && Some(link) == self.ancestors.parent() {
                 Signal::Unlink(self.pid)
             } else {
                 Signal::Exit(Exit { pid: self.pid, reason: reason.clone(), linked: true })

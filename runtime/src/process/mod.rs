@@ -8,6 +8,7 @@
 //! - One lock guards the mailbox and the relations of a process. Nobody holds two of them, or runs user code under one.
 
 mod finish;
+mod life;
 mod push;
 mod signals;
 mod vitals;
@@ -15,11 +16,9 @@ mod vitals;
 use std::any::type_name;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 use std::task::Waker;
-
-use event_listener::Event;
 
 use crate::ancestors::Ancestors;
 use crate::any_process::{AnyProcess, Delivery};
@@ -34,11 +33,11 @@ use crate::mailbox::{Consumer, Item, Mailbox, NewsRef, Queue, shrink};
 use crate::panic::drop_quietly;
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::rare::Rare;
-use crate::scheduler::{self, Handle, Priority};
+use crate::scheduler::{self, Berth, Home, Priority};
 use crate::signal::{Down, Signal};
 use crate::slot::Owed;
-use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{self, SpinLock};
+use crate::sync::SpinLock;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::system::Shared;
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::{TimerOwner, Timers};
@@ -54,8 +53,6 @@ pub(crate) struct Process<M> {
     pub(crate) timers: TimerOwner,
     /// How much its body has taken out of the queue and not received yet.
     held: AtomicU32,
-    /// The task that runs it; there from before it runs.
-    task: OnceLock<Handle>,
     /// Bytes of what runs in it.
     body_size: AtomicU32,
     /// How many times its supervisor had started this child before.
@@ -68,10 +65,10 @@ pub(crate) struct Process<M> {
     sent: AtomicU64,
     /// How long it has run while that was measured.
     busy_nanos: AtomicU64,
+    /// How urgent its work is, as a number.
+    priority: AtomicU8,
     /// Whether it runs now.
     running: AtomicBool,
-    /// Whether it was woken, by what its mailbox holds or by a signal, and has not run since.
-    woken: AtomicBool,
     /// Set while something with priority waits: what the lock knows, told without the lock.
     urgent: AtomicBool,
     /// The next push wakes the task: what the lock knows, told without the lock. It may be false for no reason.
@@ -83,25 +80,37 @@ pub(crate) struct Process<M> {
     doomed: AtomicBool,
     /// Whether a loop runs it that takes system messages.
     is_behaviour: AtomicBool,
-    /// Whether it may owe answers: what the lock knows, told without the lock.
-    owes: AtomicBool,
     /// Whether a worker has noted to have it polled once more.
     noted: AtomicBool,
     /// Set once its body only cleans up: callers it left unanswered shall hear of its end.
     leaving: AtomicBool,
     /// Set when all is released and all are told.
     ended: AtomicBool,
-    exited: Event,
 }
 
 struct Inner<M> {
+    /// Where its life lies while it waits.
+    berth: Berth,
     queue: Queue<M>,
     control: Control,
-    /// Makes messages of the downs of those monitors.
-    tellers: Rare<BTreeMap<MonitorRef, Teller<M>>>,
     debts: Rare<Debts>,
+    extras: Rare<Extras<M>>,
+}
+
+/// What hardly any process has.
+struct Extras<M> {
+    /// Makes messages of the downs of those monitors.
+    tellers: BTreeMap<MonitorRef, Teller<M>>,
     /// The process fails of the last message it has received: who wants to hear that.
     on_failure: Option<OnFailure>,
+    /// A thread that runs nothing else.
+    thread: Option<Home>,
+}
+
+impl<M> Default for Extras<M> {
+    fn default() -> Self {
+        Extras { tellers: BTreeMap::new(), on_failure: None, thread: None }
+    }
 }
 
 /// Makes a message of a down.
@@ -122,33 +131,30 @@ impl<M: Send + 'static> Process<M> {
             born_nanos: vitals::nanos(system.recent_age()),
             system,
             inner: SpinLock::new(Inner {
+                berth: Berth::default(),
                 queue: Queue::new(mailbox),
                 control,
-                tellers: Rare::default(),
                 debts: Rare::default(),
-                on_failure: None,
+                extras: Rare::default(),
             }),
             timers: TimerOwner::new(),
             held: AtomicU32::new(0),
-            task: OnceLock::new(),
             body_size: AtomicU32::new(0),
             restarts: AtomicU16::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             busy_nanos: AtomicU64::new(0),
+            priority: AtomicU8::new(Priority::Normal as u8),
             running: AtomicBool::new(false),
-            woken: AtomicBool::new(true),
             urgent: AtomicBool::new(false),
             armed: AtomicBool::new(false),
             #[cfg(debug_assertions)]
             receiving: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
             is_behaviour: AtomicBool::new(false),
-            owes: AtomicBool::new(false),
             noted: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-            exited: Event::new(),
         }
     }
 
@@ -203,10 +209,10 @@ impl<M: Send + 'static> Process<M> {
         false
     }
 
-    /// Whether `waker` wakes the task, and not something within it.
+    /// Whether `waker` wakes the process, and not something within it.
     #[inline]
     fn is_woken_by(&self, waker: &Waker) -> bool {
-        self.task.get().is_some_and(|task| task.waker().will_wake(waker))
+        waker.data().addr() == self.address()
     }
 
     /// The lock is held: whoever pushes next wakes `consumer`. Returns whom it would have woken, to be dropped without the lock.
@@ -283,7 +289,9 @@ impl<M: Send + 'static> Process<M> {
         } else {
             self.armed.store(false, Ordering::Release);
             inner.queue.put_back(batch);
-            inner.on_failure = on_failure;
+            if on_failure.is_some() {
+                inner.extras.make().on_failure = on_failure;
+            }
         }
     }
 
@@ -354,24 +362,6 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-impl<M> Process<M> {
-    /// From now on it is run by that task.
-    pub(crate) fn adopt(&self, task: Handle) {
-        self.task.set(task).expect("one task runs it");
-    }
-
-    pub(crate) fn priority(&self) -> Priority {
-        self.task.get().map_or(Priority::Normal, Handle::priority)
-    }
-
-    /// Sets how urgent its work is.
-    pub(crate) fn set_priority(&self, priority: Priority) {
-        if let Some(task) = self.task.get() {
-            task.set_priority(priority);
-        }
-    }
-}
-
 impl<M: Send + 'static> AnyProcess for Process<M> {
     fn pid(&self) -> Pid {
         self.pid
@@ -398,10 +388,6 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.receiving.load(Ordering::Acquire)
     }
 
-    fn exited(&self) -> &Event {
-        &self.exited
-    }
-
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
@@ -421,19 +407,19 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn owe(&self, answer: Owed) -> bool {
-        self.inner.lock().debts.make().add(answer);
-        self.owes.store(true, Ordering::Relaxed);
-        // Either its end sees what it owes, or this sees the end.
-        fence(Ordering::SeqCst);
-        !self.has_ended()
+        let mut inner = self.inner.lock();
+        // Under the lock that is taken to see to what it owes.
+        let is_there = !self.has_ended();
+        if is_there {
+            inner.debts.make().add(answer);
+        }
+        is_there
     }
 
     fn poll_again(&self) {
         // Before: the poll that this leads to may have it noted anew.
         self.noted.store(false, Ordering::Release);
-        if let Some(task) = self.task.get() {
-            task.waker().wake_by_ref();
-        }
+        self.rouse();
     }
 
     fn signal(&self, signal: Signal) -> Delivery {
@@ -454,23 +440,6 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn with_control(&self, act: &mut dyn FnMut(&mut Control)) {
         act(&mut self.inner.lock().control);
-    }
-}
-
-impl<M> Process<M> {
-    /// Wakes the process itself.
-    #[inline]
-    fn wake(&self, consumer: Consumer) {
-        if matches!(consumer, Consumer::Nobody) {
-            return;
-        }
-        self.armed.store(false, Ordering::Release);
-        // Before: the poll that this leads to, and none before that, takes it back.
-        sync::set_woken(&self.woken);
-        match consumer {
-            Consumer::Other(waker) => waker.wake(),
-            _ => self.task.get().map_or((), |task| task.waker().wake_by_ref()),
-        }
     }
 }
 

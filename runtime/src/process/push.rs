@@ -75,9 +75,8 @@ impl<M: Send + 'static> Process<M> {
                 return Err(Refused::Full(message));
             }
         };
-        drop(inner);
         current::count_sent();
-        self.wake(consumer);
+        self.wake(inner, consumer);
         if let Some((message, sender)) = dead {
             self.dead_letter(DeadReason::MailboxFull, sender);
             let _ = drop_quietly(message);
@@ -99,8 +98,7 @@ impl<M: Send + 'static> Process<M> {
             return Err(NotTaken::NotABehaviour);
         }
         let consumer = inner.queue.push_system(message);
-        drop(inner);
-        self.wake(consumer);
+        self.wake(inner, consumer);
         Ok(())
     }
 
@@ -125,7 +123,9 @@ impl<M: Send + 'static> Process<M> {
 
     /// Delivers what a watch has to say, unless it was cancelled. It finds room in a full mailbox.
     pub(crate) fn push_from_watch(&self, watch: WatchRef, message: M) {
-        self.push_if(message, |control| control.seldom.get().is_some_and(|seldom| seldom.watches.contains_key(&watch)));
+        self.push_if(message, |control| {
+            control.seldom.get().is_some_and(|seldom| seldom.held.watches.contains_key(&watch))
+        });
     }
 
     /// Delivers a message that the process itself has asked for, whether there is room or not. If the process has ended, it is a
@@ -147,8 +147,7 @@ impl<M: Send + 'static> Process<M> {
             return false;
         }
         let consumer = inner.queue.push_past_bound(message);
-        drop(inner);
-        self.wake(consumer);
+        self.wake(inner, consumer);
         true
     }
 }

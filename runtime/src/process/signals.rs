@@ -16,7 +16,7 @@ impl<M: Send + 'static> Process<M> {
     pub(super) fn receive_signal(&self, signal: Signal) -> Delivery {
         let mut inner = self.inner.lock();
         if let Signal::Down(down) = &signal
-            && let Some(teller) = inner.tellers.get_mut().and_then(|tellers| tellers.remove(&down.monitor))
+            && let Some(teller) = inner.take_teller(down.monitor)
         {
             let name = inner.control.watching(down.monitor).and_then(|watching| watching.name.clone());
             drop(inner);
@@ -46,8 +46,7 @@ impl<M: Send + 'static> Process<M> {
             }
             Effect::Gone => return Delivery::Gone,
         };
-        drop(inner);
-        self.wake(consumer);
+        self.wake(inner, consumer);
         Delivery::Done
     }
 
@@ -68,8 +67,7 @@ impl<M: Send + 'static> Process<M> {
             Some(Watching { urgency, .. }) if inner.control.is_running() => {
                 self.note(urgency);
                 let consumer = inner.queue.push_told(monitor, message, urgency);
-                drop(inner);
-                self.wake(consumer);
+                self.wake(inner, consumer);
             }
             _ => {
                 drop(inner);
@@ -95,7 +93,7 @@ impl<M: Send + 'static> Process<M> {
         let mut inner = self.inner.lock();
         inner.control.seldom.make().watching.insert(monitor, watching);
         if let Some(teller) = teller {
-            inner.tellers.make().insert(monitor, teller);
+            inner.extras.make().tellers.insert(monitor, teller);
         }
     }
 
@@ -103,9 +101,17 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn unwatch_process(&self, monitor: MonitorRef) -> Option<Watching> {
         let mut inner = self.inner.lock();
         let watching = inner.control.remove_watching(monitor);
-        let teller = inner.tellers.get_mut().and_then(|tellers| tellers.remove(&monitor));
+        let teller = inner.take_teller(monitor);
         drop(inner);
         drop(teller);
         watching
+    }
+}
+
+impl<M> Inner<M> {
+    /// What makes a message of that monitor's down, if anything does.
+    #[inline]
+    fn take_teller(&mut self, monitor: MonitorRef) -> Option<Teller<M>> {
+        self.extras.get_mut()?.tellers.remove(&monitor)
     }
 }

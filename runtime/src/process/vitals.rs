@@ -7,18 +7,19 @@ use std::any::type_name;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::Process;
+use super::{Inner, Process};
 use crate::current;
 use crate::info::{ProcessInfo, Status};
-use crate::links::{Control, Life};
+use crate::links::Life;
 use crate::mailbox::Queue;
-use crate::sync;
+use crate::scheduler::Priority;
 use crate::vitals::{Vitals, Work};
 
 impl<M: Send + 'static> Process<M> {
-    /// Its body is `size` bytes large, and its supervisor had started this child `restarts` times before.
-    pub(crate) fn describe(&self, size: usize, restarts: u16) {
+    /// Its body is `size` bytes large, its work so urgent, and its supervisor had started this child `restarts` times before.
+    pub(crate) fn describe(&self, size: usize, priority: Priority, restarts: u16) {
         self.body_size.store(saturate(size), Ordering::Relaxed);
+        self.set_priority(priority);
         self.restarts.store(restarts, Ordering::Relaxed);
     }
 
@@ -32,9 +33,7 @@ impl<M: Send + 'static> Process<M> {
         add(&self.received, 1);
     }
 
-    /// Its body is about to run. Whatever woke it up to now will be looked at.
     pub(crate) fn begin_poll(&self) {
-        sync::clear_woken(&self.woken);
         self.running.store(true, Ordering::Release);
     }
 
@@ -84,7 +83,7 @@ impl<M: Send + 'static> Process<M> {
             pid: self.pid,
             name: control.name().cloned(),
             label: control.label().cloned(),
-            status: self.status(control),
+            status: self.status(&inner),
             parent: self.ancestors.parent(),
             ancestors: self.ancestors.clone(),
             trap_exit: control.trap_exit,
@@ -125,15 +124,15 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
-    fn status(&self, control: &Control) -> Status {
-        if !control.is_running() {
+    fn status(&self, inner: &Inner<M>) -> Status {
+        if !inner.control.is_running() {
             Status::Exiting
         } else if self.running.load(Ordering::Acquire) {
             Status::Running
-        } else if self.woken.load(Ordering::Acquire) {
-            Status::Runnable
-        } else {
+        } else if inner.berth.is_taken() {
             Status::Waiting
+        } else {
+            Status::Runnable
         }
     }
 }

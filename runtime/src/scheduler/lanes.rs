@@ -22,8 +22,8 @@ struct Queues {
 
 impl Lanes {
     /// Queues a task; gives it back once the lanes are closed.
-    pub(super) fn put(&self, task: Runnable) -> Option<Runnable> {
-        let lane = task.metadata().priority() as usize;
+    pub(super) fn put(&self, task: Runnable, priority: Priority) -> Option<Runnable> {
+        let lane = priority as usize;
         let mut queues = self.queues.lock();
         if queues.closed {
             return Some(task);

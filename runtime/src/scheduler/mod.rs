@@ -4,6 +4,7 @@ mod bench;
 mod idle;
 mod lanes;
 mod pool;
+mod service;
 mod simulation;
 mod task;
 mod workers;
@@ -16,8 +17,9 @@ use event_listener::Event;
 #[cfg(proscenium_loom)]
 pub(crate) use pool::Pool;
 pub(crate) use pool::{is_worker, poll_after_turn, turn_began};
+pub(crate) use service::Service;
 pub(crate) use simulation::Simulation;
-pub(crate) use task::{Handle, Home, Task, spawn};
+pub(crate) use task::{Berth, Home, Runnable, Task};
 pub(crate) use workers::Workers;
 
 /// How urgent a process's work is; OTP's process flag `priority`.
@@ -49,6 +51,13 @@ pub enum Priority {
     Normal,
     /// It runs before all others: while such a process has work, a worker runs no other. Use it for little work.
     High,
+}
+
+impl Priority {
+    pub(crate) fn of_number(number: u8) -> Self {
+        const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
+        PRIORITIES[usize::from(number)]
+    }
 }
 
 pub(crate) trait Scheduler: fmt::Debug + Send + Sync {

@@ -76,14 +76,17 @@ struct Turns {
     stuck: Vec<usize>,
 }
 
-/// Puts a task that was woken on the bench of the worker that this thread is; gives it back if it belongs elsewhere.
+/// Puts a task that was woken on the bench of the worker that this thread is; gives it back if its `home` is elsewhere.
 #[inline]
-pub(super) fn put_on_bench_here(task: Runnable, woken_while_running: bool) -> Option<Runnable> {
+pub(super) fn put_on_bench_here(home: &Home, task: Runnable, woken_while_running: bool) -> Option<Runnable> {
     let mut task = Some(task);
     // A thread that is being torn down is no worker any more.
     let _ = HERE.try_with(|here| {
-        if let Some(here) = &*here.borrow() {
-            task = task.take().and_then(|task| here.put(task, woken_while_running));
+        if let Some(here) = &*here.borrow()
+            && here.home.is(home)
+            && let Some(task) = task.take()
+        {
+            here.pool.put_on_bench(here.worker, task, woken_while_running);
         }
     });
     task
@@ -102,18 +105,6 @@ pub(crate) fn poll_after_turn<P: AnyProcess>(process: &Arc<P>) {
     });
     if !is_noted.unwrap_or(false) {
         process.poll_again();
-    }
-}
-
-impl Here {
-    #[inline]
-    fn put(&self, task: Runnable, woken_while_running: bool) -> Option<Runnable> {
-        let tag = task.metadata();
-        if !tag.home.is(&self.home) || tag.priority() != Priority::Normal {
-            return Some(task);
-        }
-        self.pool.put_on_bench(self.worker, task, woken_while_running);
-        None
     }
 }
 
@@ -144,8 +135,8 @@ impl Pool {
     }
 
     /// Queues a task that no worker of this pool has woken, or one with a priority; gives it back once the pool is closed.
-    pub(super) fn put_from_outside(&self, task: Runnable) -> Option<Runnable> {
-        let refused = self.lanes.put(task);
+    pub(super) fn put_from_outside(&self, task: Runnable, priority: Priority) -> Option<Runnable> {
+        let refused = self.lanes.put(task, priority);
         if refused.is_none() {
             self.idle.wake_one_if_none_searches();
         }

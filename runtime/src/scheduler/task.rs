@@ -1,27 +1,65 @@
-//! A task: a future, and what its scheduler knows of it.
+//! A task, and where it lies while it has nothing to do.
 //!
-//! Nothing that a task has refers to its process, or a process, which knows how to wake its task, would keep itself alive.
+//! A task is in one place at a time. While it can run it is in a queue, then on a worker; while it waits it lies in its berth, out
+//! of which it is taken by who wakes it. So it runs once at a time, and who has it decides what becomes of it.
 
-use std::fmt;
+use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::Waker;
 
 use async_channel::{Sender, TrySendError};
-use async_task::{Builder, ScheduleInfo, WithInfo};
 
 use super::Priority;
 use super::pool::{self, Pool};
 use super::simulation::Simulation;
 use crate::sync;
 
-/// What a scheduler runs: a process's life, or a service of the system.
-pub(crate) trait Task: Future<Output = ()> + Send + 'static {}
-
-impl<F: Future<Output = ()> + Send + 'static> Task for F {}
+/// What a scheduler runs: a process's life, or a service of the system. Dropping it ends it.
+pub(crate) trait Task: Send {
+    /// Runs until it waits, and then lies in its berth, or until it is over.
+    fn run(self: Pin<Box<Self>>);
+}
 
 /// A task that can run.
-pub(super) type Runnable = async_task::Runnable<Tag>;
+pub(crate) type Runnable = Pin<Box<dyn Task>>;
+
+/// Where a task lies while it waits.
+pub(crate) struct Berth<T = Runnable> {
+    task: Option<T>,
+    /// Somebody has woken it who has not found it here.
+    woken: bool,
+}
+
+impl<T> Berth<T> {
+    /// Takes the task out, for the caller to queue it. If it is not here, it will not wait before it has run once more.
+    #[inline]
+    pub(crate) fn wake(&mut self) -> Option<T> {
+        let task = self.task.take();
+        self.woken = task.is_none();
+        task
+    }
+
+    /// Lays down a task that waits; gives it back, to be queued, if it was woken meanwhile.
+    #[inline]
+    pub(crate) fn lay(&mut self, task: T) -> Option<T> {
+        if mem::take(&mut self.woken) {
+            return Some(task);
+        }
+        self.task = Some(task);
+        None
+    }
+
+    /// Whether a task waits here.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.task.is_some()
+    }
+}
+
+impl<T> Default for Berth<T> {
+    fn default() -> Self {
+        Berth { task: None, woken: false }
+    }
+}
 
 /// Where tasks are queued.
 #[derive(Clone)]
@@ -59,85 +97,46 @@ impl Home {
         }
     }
 
-    /// Queues a task; gives it back if nothing is run there any more.
-    fn put(&self, task: Runnable) -> Option<Runnable> {
+    /// Queues a new task. What nobody will run ends here and now.
+    pub(crate) fn begin(&self, task: Runnable, priority: Priority) {
+        drop(self.put(task, priority, false));
+    }
+
+    /// Queues a task that was woken.
+    #[inline]
+    pub(crate) fn queue(&self, task: Runnable, priority: Priority, woken_while_running: bool) {
+        if let Some(task) = self.put(task, priority, woken_while_running) {
+            // Who wakes may hold a lock that the task's end wants, too, as event-listener does.
+            sync::elsewhere(move || drop(task));
+        }
+    }
+
+    /// Puts a task where it will be run; gives it back if it will not.
+    #[inline]
+    fn put(&self, task: Runnable, priority: Priority, woken_while_running: bool) -> Option<Runnable> {
+        let task = match priority {
+            Priority::Normal => pool::put_on_bench_here(self, task, woken_while_running)?,
+            Priority::Low | Priority::High => task,
+        };
         match &*self.0 {
-            Place::Pool(pool) => pool.put_from_outside(task),
+            Place::Pool(pool) => pool.put_from_outside(task, priority),
             Place::Thread(tasks) => tasks.try_send(task).err().map(TrySendError::into_inner),
             Place::Simulation(simulation) => simulation.put(task),
         }
     }
 }
 
-/// What a task carries for its scheduler.
-pub(crate) struct Tag {
-    pub(super) home: Home,
-    /// A [`Priority`], as a number.
-    priority: AtomicU8,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Tag {
-    #[inline]
-    pub(super) fn priority(&self) -> Priority {
-        const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
-        PRIORITIES[usize::from(self.priority.load(Ordering::Relaxed))]
+    #[test]
+    fn a_task_is_taken_out_once_and_does_not_lie_down_if_it_was_woken_meanwhile() {
+        let mut berth = Berth::default();
+        assert_eq!(berth.lay("task"), None);
+        assert_eq!(berth.wake(), Some("task"));
+        assert_eq!(berth.wake(), None, "it runs");
+        assert_eq!(berth.lay("task"), Some("task"), "and runs again");
+        assert_eq!(berth.lay("task"), None, "once");
     }
-}
-
-/// A task as its owner knows it. Dropped before the task has ended, it ends the task.
-pub(crate) struct Handle {
-    task: async_task::Task<(), Tag>,
-    waker: Waker,
-}
-
-impl Handle {
-    /// What wakes the task.
-    #[inline]
-    pub(crate) fn waker(&self) -> &Waker {
-        &self.waker
-    }
-
-    pub(crate) fn priority(&self) -> Priority {
-        self.task.metadata().priority()
-    }
-
-    /// Sets how urgent the task is from the next time on that it is woken.
-    pub(crate) fn set_priority(&self, priority: Priority) {
-        self.task.metadata().priority.store(priority as u8, Ordering::Relaxed);
-    }
-
-    /// The task goes on though nobody owns it.
-    pub(crate) fn detach(self) {
-        self.task.detach();
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.priority()).finish()
-    }
-}
-
-/// Makes a task of `future` that is queued at `home`. Before it can run, `adopt` is given its handle.
-pub(crate) fn spawn(home: Home, future: impl Task, priority: Priority, adopt: impl FnOnce(Handle)) {
-    let tag = Tag { home, priority: AtomicU8::new(priority as u8) };
-    let (runnable, task) = Builder::new().metadata(tag).spawn(|_| future, WithInfo(schedule));
-    adopt(Handle { task, waker: runnable.waker() });
-    // What nobody will run ends here and now.
-    drop(put(runnable, false));
-}
-
-/// Queues a task that was woken. It is a function and no closure, for a task holds on to itself while a closure of its own runs.
-fn schedule(task: Runnable, info: ScheduleInfo) {
-    if let Some(task) = put(task, info.woken_while_running) {
-        // Who wakes may hold a lock that the task's end wants, too, as event-listener does.
-        sync::elsewhere(move || drop(task));
-    }
-}
-
-/// Puts a task where it will be run; gives it back if it will not.
-fn put(task: Runnable, woken_while_running: bool) -> Option<Runnable> {
-    let task = pool::put_on_bench_here(task, woken_while_running)?;
-    let home = task.metadata().home.clone();
-    home.put(task)
 }

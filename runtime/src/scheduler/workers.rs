@@ -10,7 +10,8 @@ use event_listener::{Event, Listener};
 use futures_lite::future;
 
 use super::pool::Pool;
-use super::task::{Handle, Home, Runnable, Task, spawn};
+use super::service::Service;
+use super::task::{Home, Runnable};
 use super::{Priority, Scheduler, Settled};
 use crate::sync::Lock;
 
@@ -25,7 +26,7 @@ pub(crate) struct Workers {
     threads: Lock<Threads>,
     count: usize,
     /// Dropping them ends the services.
-    services: Lock<Vec<Handle>>,
+    services: Lock<Vec<Service>>,
 }
 
 #[derive(Default)]
@@ -60,8 +61,9 @@ impl Workers {
     }
 
     /// Runs `service` at high priority until the system stops.
-    pub(crate) fn serve(&self, service: impl Task) {
-        spawn(self.home(), service, Priority::High, |handle| self.services.lock().push(handle));
+    pub(crate) fn serve(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let service = Service::begin(&self.home, Priority::High, work);
+        self.services.lock().push(service);
     }
 
     fn is_own_thread(&self) -> bool {

@@ -32,17 +32,6 @@ impl<T: Default> Default for SpinLock<T> {
     }
 }
 
-/// Sets a flag before a task is woken.
-pub(crate) fn set_woken(flag: &atomic::AtomicBool) {
-    flag.swap(true, atomic::Ordering::AcqRel);
-}
-
-/// Clears a flag that is [set](set_woken) before a task is woken, as that task runs. What orders the two is the task's state, which
-/// loom does not see; to have both read the flag does as much.
-pub(crate) fn clear_woken(flag: &atomic::AtomicBool) {
-    flag.swap(false, atomic::Ordering::AcqRel);
-}
-
 /// `std::thread_local`, with a value for each of loom's threads.
 macro_rules! per_thread {
     ($($(#[$attribute:meta])* static $name:ident: $type:ty = const $value:block;)*) => {$(

@@ -19,8 +19,7 @@ use platform::Mutex;
 #[cfg(proscenium_loom)]
 pub(crate) use platform::PerThread;
 pub(crate) use platform::{
-    Condvar, LOOKS_BEFORE_SLEEP, MutexGuard, Slot, SpinGuard, SpinLock, atomic, clear_woken, elsewhere, pause,
-    per_thread, set_woken, spin_loop,
+    Condvar, LOOKS_BEFORE_SLEEP, MutexGuard, Slot, SpinGuard, SpinLock, atomic, elsewhere, pause, per_thread, spin_loop,
 };
 
 #[derive(Default)]

@@ -10,7 +10,6 @@ pub(super) use std::sync::Mutex;
 pub(crate) use std::sync::{Condvar, MutexGuard, atomic};
 pub(crate) use std::thread_local as per_thread;
 
-use atomic::{AtomicBool, Ordering};
 use crossbeam_utils::atomic::AtomicCell;
 use spin::RelaxStrategy;
 
@@ -44,26 +43,14 @@ impl RelaxStrategy for Patience {
     }
 }
 
-/// Sets a flag before a task is woken.
-#[inline]
-pub(crate) fn set_woken(flag: &AtomicBool) {
-    flag.store(true, Ordering::Release);
-}
-
-/// Clears a flag that is [set](set_woken) before a task is woken, as that task runs: the task's state has ordered the two.
-#[inline]
-pub(crate) fn clear_woken(flag: &AtomicBool) {
-    flag.store(false, Ordering::Relaxed);
-}
-
-/// Room for one value that threads put there and take away, without a lock if a word has room for it.
+/// Room for one value that threads put there and take away, under no lock that anybody sleeps for.
 pub(crate) struct Slot<T>(
     // What must be dropped could not be put there without a look at what was there before.
     AtomicCell<Option<ManuallyDrop<T>>>,
 );
 
 impl<T> Slot<T> {
-    /// Puts `value` into an empty slot. That costs no more than to write a word.
+    /// Puts `value` into an empty slot.
     #[inline]
     pub(crate) fn fill(&self, value: T) {
         self.0.store(Some(ManuallyDrop::new(value)));

@@ -18,7 +18,7 @@ use crate::names::Names;
 use crate::observer::{Moment, Observer};
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::report::{Report, Reports};
-use crate::scheduler::{self, Scheduler, Settled};
+use crate::scheduler::{self, Home, Scheduler, Settled};
 use crate::signal::{Exit, Signal};
 use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) dead_letters: DeadLetters,
     pub(crate) reports: Reports,
     pub(crate) scheduler: Box<dyn Scheduler>,
+    /// Where its tasks are queued.
+    pub(crate) home: Home,
     /// A test's; `None` in a system that is not simulated.
     observer: Option<Arc<dyn Observer>>,
     #[cfg(debug_assertions)]
@@ -70,6 +72,7 @@ impl Shared {
             groups: Arc::default(),
             dead_letters: DeadLetters::new(),
             reports: Reports::new(logger),
+            home: scheduler.home(),
             scheduler,
             observer,
             #[cfg(debug_assertions)]

@@ -17,7 +17,7 @@ use std::io;
 use crate::any_process::WithControl;
 use crate::context::Context;
 use crate::pid::WatchRef;
-use crate::scheduler::{self, Handle, Priority};
+use crate::scheduler::{Priority, Service};
 
 pub use platform::Watched;
 
@@ -114,11 +114,11 @@ impl<M: Send + 'static> Context<M> {
         self.process().control(|control| {
             // A context that has outlived its process watches nothing any more.
             if !control.stopped {
-                control.seldom.make().watches.insert(watch, armed.rearm.clone());
+                control.seldom.make().held.watches.insert(watch, armed.rearm.clone());
             }
         });
         drop(armed.rearm);
-        scheduler::spawn(shared.scheduler.home(), armed.task, Priority::High, Handle::detach);
+        Service::begin(&shared.home, Priority::High, armed.work).detach();
         Ok(watch)
     }
 
@@ -127,7 +127,7 @@ impl<M: Send + 'static> Context<M> {
     /// # Errors
     /// If this process has no such watch.
     pub fn rearm(&mut self, watch: WatchRef) -> Result<(), WatchError> {
-        let rearm = self.process().control(|control| control.seldom.get()?.watches.get(&watch).cloned());
+        let rearm = self.process().control(|control| control.seldom.get()?.held.watches.get(&watch).cloned());
         let rearm = rearm.ok_or(WatchError::NoWatch { watch })?;
         // Full means that it is armed already.
         let _ = rearm.try_send(());
@@ -138,7 +138,7 @@ impl<M: Send + 'static> Context<M> {
     /// What it has sent may be in the mailbox.
     pub fn cancel_watch(&mut self, watch: WatchRef) -> bool {
         // What is removed is dropped here, not under the lock: that ends the watch.
-        let removed = self.process().control(|control| control.seldom.get_mut()?.watches.remove(&watch));
+        let removed = self.process().control(|control| control.seldom.get_mut()?.held.watches.remove(&watch));
         removed.is_some()
     }
 }

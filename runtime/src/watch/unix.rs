@@ -16,7 +16,6 @@ use crate::exit::ExitReason;
 use crate::panic::{catch, drop_quietly};
 use crate::pid::WatchRef;
 use crate::process::Process;
-use crate::scheduler::Task;
 
 /// What can be watched: anything that has a file descriptor.
 pub trait Watched: AsFd {}
@@ -26,7 +25,7 @@ impl<T: AsFd> Watched for T {}
 /// A watch, not yet running.
 pub(super) struct Armed {
     /// Waits, sends, and waits to be armed again.
-    pub(super) task: Pin<Box<dyn Task>>,
+    pub(super) work: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Arms it again; dropping it ends the task.
     pub(super) rearm: Sender<()>,
 }
@@ -43,7 +42,7 @@ pub(super) fn watch<M: Send + 'static>(
     let source = Async::new_nonblocking(duplicate).map_err(explain)?;
     let (rearm, armed) = async_channel::bounded(1);
     let mut make = Maker(Some(make));
-    let task = Box::pin(async move {
+    let work = Box::pin(async move {
         while let Some(ready) = wait(&source, interest, watch, &armed).await {
             match catch(|| make.message(ready)) {
                 Ok(message) => process.push_from_watch(watch, message),
@@ -54,7 +53,7 @@ pub(super) fn watch<M: Send + 'static>(
             }
         }
     });
-    Ok(Armed { task, rearm })
+    Ok(Armed { work, rearm })
 }
 
 /// Waits until the descriptor is ready; `None` if the watch is over before.

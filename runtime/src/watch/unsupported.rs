@@ -9,14 +9,13 @@ use async_channel::Sender;
 use super::{Interest, Ready, WatchError};
 use crate::pid::WatchRef;
 use crate::process::Process;
-use crate::scheduler::Task;
 
 /// What can be watched: nothing, on this platform.
 pub trait Watched {}
 
 /// A watch, not yet running; there is none.
 pub(super) struct Armed {
-    pub(super) task: Pin<Box<dyn Task>>,
+    pub(super) work: Pin<Box<dyn Future<Output = ()> + Send>>,
     pub(super) rearm: Sender<()>,
 }
 

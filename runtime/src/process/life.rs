@@ -1,0 +1,94 @@
+//! How a process comes to run: its life lies in its berth while it waits, and is queued by who wakes it.
+
+use std::sync::Arc;
+use std::task::Wake;
+
+use super::{Inner, Process};
+use crate::mailbox::Consumer;
+use crate::scheduler::{Home, Priority, Runnable};
+use crate::sync::SpinGuard;
+use crate::sync::atomic::Ordering;
+
+impl<M> Process<M> {
+    pub(crate) fn priority(&self) -> Priority {
+        Priority::of_number(self.priority.load(Ordering::Relaxed))
+    }
+
+    /// Sets how urgent its work is from the next time on that it is woken.
+    pub(crate) fn set_priority(&self, priority: Priority) {
+        self.priority.store(priority as u8, Ordering::Relaxed);
+    }
+
+    /// Gives it a thread of its own, before it begins.
+    pub(crate) fn move_to(&self, thread: Home) {
+        self.inner.lock().extras.make().thread = Some(thread);
+    }
+
+    /// Queues its life for the first time. What nobody will run ends here and now.
+    pub(crate) fn begin(&self, life: Runnable) {
+        let thread = self.inner.lock().thread().cloned();
+        thread.as_ref().unwrap_or(&self.system.home).begin(life, self.priority());
+    }
+
+    /// Its life waits, unless it was woken meanwhile.
+    #[inline]
+    pub(crate) fn lay(&self, life: Runnable) {
+        let mut inner = self.inner.lock();
+        if let Some(life) = inner.berth.lay(life) {
+            self.queue(inner, life, true);
+        }
+    }
+
+    /// Wakes it, whatever it waits for.
+    #[inline]
+    pub(super) fn rouse(&self) {
+        let mut inner = self.inner.lock();
+        if let Some(life) = inner.berth.wake() {
+            self.queue(inner, life, false);
+        }
+    }
+
+    /// Frees the lock, and wakes who waits in this process.
+    #[inline]
+    pub(super) fn wake(&self, mut inner: SpinGuard<'_, Inner<M>>, consumer: Consumer) {
+        match consumer {
+            Consumer::Nobody => {}
+            Consumer::Task => {
+                self.armed.store(false, Ordering::Release);
+                if let Some(life) = inner.berth.wake() {
+                    self.queue(inner, life, false);
+                }
+            }
+            Consumer::Other(waker) => {
+                drop(inner);
+                waker.wake();
+            }
+        }
+    }
+
+    /// Frees the lock, and queues the life, which was woken.
+    #[inline]
+    fn queue(&self, inner: SpinGuard<'_, Inner<M>>, life: Runnable, woken_while_running: bool) {
+        let thread = inner.thread().cloned();
+        drop(inner);
+        thread.as_ref().unwrap_or(&self.system.home).queue(life, self.priority(), woken_while_running);
+    }
+}
+
+impl<M> Inner<M> {
+    /// The thread that runs nothing else, if it has one.
+    #[inline]
+    fn thread(&self) -> Option<&Home> {
+        self.extras.get()?.thread.as_ref()
+    }
+}
+
+impl<M: Send + 'static> Wake for Process<M> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rouse();
+    }
+}
