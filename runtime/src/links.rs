@@ -29,6 +29,17 @@ pub(crate) enum Life {
     Closed(ExitReason),
 }
 
+/// Who started a process, as far as that is more than a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Starter {
+    #[default]
+    Nobody,
+    /// It waits for the `init`; until its start has returned the link between them carries no exit.
+    Waits(Pid),
+    /// It keeps its half of the link when the process removes its own, and hears of the end all the same.
+    Supervises(Pid),
+}
+
 /// What a signal leads to.
 #[derive(Debug)]
 pub(crate) enum Effect {
@@ -49,8 +60,7 @@ pub(crate) struct Control {
     /// Whether its body has stopped for good.
     pub(crate) stopped: bool,
     pub(crate) trap_exit: bool,
-    /// Whether its parent waits for its `init`; until that start has returned the link between them carries no exit.
-    pub(crate) is_starting: bool,
+    pub(crate) starter: Starter,
     pub(crate) links: Few<Pid>,
     /// Who monitors this process.
     pub(crate) watchers: Few<MonitorRef, Pid>,
@@ -121,8 +131,7 @@ pub(crate) struct Ending {
 /// Who must be told when a process has ended.
 #[derive(Debug)]
 pub(crate) struct Ties {
-    /// Whether the link with its parent carries no exit.
-    pub(crate) is_starting: bool,
+    pub(crate) starter: Starter,
     pub(crate) links: Few<Pid>,
     pub(crate) watchers: Few<MonitorRef, Pid>,
     pub(crate) watching: Few<MonitorRef, Watching>,
@@ -161,13 +170,22 @@ impl Control {
             Signal::Down(down) => return self.down(down),
             Signal::Link(pid) => _ = self.links.insert(*pid, ()),
             Signal::Unlink(pid) => {
-                self.links.remove(pid);
-                self.take_urgent_link(*pid);
+                if self.starter == Starter::Supervises(*pid) {
+                    self.starter = Starter::Nobody;
+                }
+                self.unlink(*pid);
             }
             Signal::Monitor { monitor, watcher } => drop(self.watchers.insert(*monitor, *watcher)),
             Signal::Demonitor(monitor) => drop(self.watchers.remove(monitor)),
         }
         Effect::Nothing
+    }
+
+    /// Removes this process's half of the link with `pid`. Returns whether the other half goes with it.
+    pub(crate) fn unlink(&mut self, pid: Pid) -> bool {
+        self.links.remove(&pid);
+        self.take_urgent_link(pid);
+        self.starter != Starter::Supervises(pid)
     }
 
     fn exit(&mut self, exit: &Exit, urgency: Urgency) -> Effect {
@@ -253,8 +271,11 @@ impl Control {
     /// Ends the process for good and hands out who must be told.
     pub(crate) fn close(&mut self, reason: ExitReason) -> Ties {
         self.life = Life::Closed(reason);
+        if let Starter::Supervises(pid) = self.starter {
+            self.links.insert(pid, ());
+        }
         Ties {
-            is_starting: self.is_starting,
+            starter: take(&mut self.starter),
             links: take(&mut self.links),
             watchers: take(&mut self.watchers),
             watching: self.seldom.get_mut().map(|seldom| take(&mut seldom.watching)).unwrap_or_default(),

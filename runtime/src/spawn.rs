@@ -11,7 +11,7 @@ use crate::any_process::{AnyProcess, WithControl};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
 use crate::key::RegistryKey;
-use crate::links::{Control, Life};
+use crate::links::{Control, Life, Starter};
 use crate::mailbox::Mailbox;
 use crate::names::RegisterError;
 use crate::observer::Moment;
@@ -125,8 +125,10 @@ impl SpawnOptions {
 pub(crate) enum Tie {
     None,
     Link,
-    /// A link that carries no exit until the child's `init` is acknowledged.
-    Start,
+    /// A link that carries no exit until the child's `init` is acknowledged; whether that of a supervisor, from then on.
+    Start {
+        supervised: bool,
+    },
     Monitor(MonitorRef),
     /// As `Monitor`, but it has no parent: the one that starts it only watches.
     StartMonitor(MonitorRef),
@@ -335,9 +337,9 @@ fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
     match tie {
         Tie::None => {}
         Tie::Link => _ = control.links.insert(parent, ()),
-        Tie::Start => {
+        Tie::Start { .. } => {
             control.links.insert(parent, ());
-            control.is_starting = true;
+            control.starter = Starter::Waits(parent);
         }
         Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => _ = control.watchers.insert(monitor, parent),
     }
@@ -349,7 +351,7 @@ fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
         match (&control.life, tie) {
             (_, Tie::None) => {}
             (Life::Closed(_), _) => return false,
-            (_, Tie::Link | Tie::Start) => _ = control.links.insert(child.pid(), ()),
+            (_, Tie::Link | Tie::Start { .. }) => _ = control.links.insert(child.pid(), ()),
             (_, Tie::Monitor(monitor) | Tie::StartMonitor(monitor)) => {
                 control.seldom.make().watching.insert(monitor, child.pid().into());
             }

@@ -14,7 +14,7 @@ use crate::address::Address;
 use crate::any_process::{AnyProcess, WithControl, wait_for_end};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
-use crate::links::Life;
+use crate::links::{Life, Starter};
 use crate::names::RegisterError;
 use crate::pid::{MonitorRef, Pid};
 use crate::signal::{Exit, Signal};
@@ -73,7 +73,8 @@ impl StartOptions {
 pub struct Parent {
     process: Arc<dyn AnyProcess>,
     system: SystemHandle,
-    restarts: u16,
+    /// If it is a supervisor, how many times it has started the child before.
+    starts: Option<u16>,
 }
 
 impl Parent {
@@ -92,13 +93,14 @@ impl Parent {
         &self.process
     }
 
-    /// The same parent, which has started the child that it is about to start so many times before; for supervisors.
+    /// The same parent as a supervisor, which has started the child that it is about to start so many times before.
     ///
-    /// [`ProcessInfo::restarts`](crate::ProcessInfo::restarts) of what is started with it tells so; more than 65,535 count
-    /// as so many.
+    /// The child can remove its own half of their link, not the supervisor's: whatever it does, the supervisor gets the exit of
+    /// its end. [`ProcessInfo::restarts`](crate::ProcessInfo::restarts) of the child tells how many times it was started before;
+    /// more than 65,535 count as so many.
     #[must_use]
-    pub fn with_restarts(mut self, restarts: u32) -> Self {
-        self.restarts = u16::try_from(restarts).unwrap_or(u16::MAX);
+    pub fn as_supervisor(mut self, starts: u32) -> Self {
+        self.starts = Some(u16::try_from(starts).unwrap_or(u16::MAX));
         self
     }
 }
@@ -112,7 +114,7 @@ impl fmt::Debug for Parent {
 impl<M: Send + 'static> Context<M> {
     /// This process as the parent of those it starts, whatever its messages are.
     pub fn as_parent(&self) -> Parent {
-        Parent { process: self.process().clone(), system: self.system().clone(), restarts: 0 }
+        Parent { process: self.process().clone(), system: self.system().clone(), starts: None }
     }
 }
 
@@ -186,8 +188,9 @@ where
     B: FnOnce(Context<M>, InitAck) -> F + Send + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    options.spawn.restarts = parent.restarts;
-    start_tied(&parent.system, Some(&*parent.process), Tie::Start, options, body).await
+    options.spawn.restarts = parent.starts.unwrap_or_default();
+    let tie = Tie::Start { supervised: parent.starts.is_some() };
+    start_tied(&parent.system, Some(&*parent.process), tie, options, body).await
 }
 
 /// Starts a process without a parent, monitored by the process of `ctx`, and waits until its body calls [`InitAck::ready`].
@@ -264,8 +267,8 @@ where
         if is_restart {
             system.shared.restarts.fetch_add(1, Ordering::Relaxed);
         }
-        if tie == Tie::Start {
-            hand_over(&*process, parent).await;
+        if let (Tie::Start { supervised }, Some(parent)) = (tie, parent) {
+            hand_over(&*process, parent, supervised).await;
         }
         return Ok(address);
     }
@@ -280,17 +283,16 @@ where
 }
 
 /// From here on the link carries exits; one that it should have carried since the process was ready is made up for.
-async fn hand_over(process: &dyn AnyProcess, parent: Option<&dyn AnyProcess>) {
+async fn hand_over(process: &dyn AnyProcess, parent: &dyn AnyProcess, supervised: bool) {
+    let starter = if supervised { Starter::Supervises(parent.pid()) } else { Starter::Nobody };
     let ended = process.control(|control| match &control.life {
         Life::Closed(reason) => Some(reason.clone()),
         Life::Running | Life::Doomed(_) => {
-            control.is_starting = false;
+            control.starter = starter;
             None
         }
     });
-    let (Some(parent), Some(reason)) = (parent, ended) else {
-        return;
-    };
+    let Some(reason) = ended else { return };
     // Its end unlinks it from the parent: not after us.
     wait_for_end(process).await;
     parent.signal(Signal::Link(process.pid()));

@@ -305,7 +305,7 @@ fn a_started_process_knows_how_often_it_was_started_before() {
     TestSystem::new(1).run(|mut ctx: Context<()>| async move {
         ctx.trap_exit(true);
         for restarts in 0..3 {
-            let parent = ctx.as_parent().with_restarts(restarts);
+            let parent = ctx.as_parent().as_supervisor(restarts);
             let child = start_link(&parent, StartOptions::new(), |ctx: Context<()>, ack| async move {
                 ack.ready();
                 idle(ctx).await;

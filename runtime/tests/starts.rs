@@ -356,6 +356,69 @@ fn a_process_started_without_a_parent_outlives_who_started_it() {
 }
 
 #[test]
+fn a_supervisor_hears_of_the_end_of_a_child_that_has_unlinked_itself() {
+    in_every_order(|mut ctx: Context<()>| async move {
+        ctx.trap_exit(true);
+        for supervises in [true, false] {
+            let (unlink, unlinked) = (Gate::new(), Gate::new());
+            let (told, done) = (unlink.clone(), unlinked.clone());
+            let parent = if supervises { ctx.as_parent().as_supervisor(0) } else { ctx.as_parent() };
+            let child = start_link(&parent, StartOptions::new(), async move |mut ctx: Context<()>, ack: InitAck| {
+                ack.ready();
+                told.passed().await;
+                ctx.unlink(ctx.parent().expect("it was started by one"));
+                done.open();
+                ctx.receive_message().await;
+                Err::<(), _>(ExitReason::error("flat"))
+            });
+            let child = child.await.expect("it is ready at once");
+            unlink.open();
+            unlinked.passed().await;
+            assert_eq!(ctx.is_linked(pid(&child)), supervises);
+            child.cast(());
+            if supervises {
+                assert_eq!(next_exit(&mut ctx).await.reason, ExitReason::error("flat"));
+            }
+            child.exited().await;
+            expect_empty(&mut ctx).await;
+        }
+    });
+}
+
+#[test]
+fn a_supervisor_that_has_ended_or_unlinked_a_child_has_no_part_in_its_end() {
+    in_every_order(|mut ctx: Context<Address<()>>| async move {
+        ctx.trap_exit(true);
+        let parent = ctx.as_parent().as_supervisor(0);
+        let dismissed = started_idle(&parent).await;
+        ctx.unlink(&dismissed);
+        kill(ctx.system(), &dismissed).await;
+        expect_empty(&mut ctx).await;
+
+        let (home, unlinked) = (ctx.address(), Gate::new());
+        let done = unlinked.clone();
+        let supervisor = ctx.spawn(|ctx: Context<()>| async move {
+            let parent = ctx.as_parent().as_supervisor(0);
+            let child = start_link(&parent, StartOptions::new(), async move |mut ctx: Context<()>, ack: InitAck| {
+                ack.ready();
+                ctx.receive_message().await;
+                ctx.unlink(ctx.parent().expect("it was started by one"));
+                done.open();
+                idle(ctx).await;
+            });
+            home.cast(child.await.expect("it is ready at once"));
+            unlinked.passed().await;
+            Err::<(), _>(ExitReason::error("flat"))
+        });
+        let child = ctx.receive_message().await;
+        child.cast(());
+        supervisor.exited().await;
+        assert!(ctx.system().is_alive(&child));
+        kill(ctx.system(), &child).await;
+    });
+}
+
+#[test]
 fn a_name_whose_start_failed_can_be_started_again_at_once() {
     many_times(|ctx: Context<()>| async move {
         let name = format!("child of {}", ctx.pid());
@@ -370,6 +433,14 @@ fn a_name_whose_start_failed_can_be_started_again_at_once() {
             kill(ctx.system(), &child.await.expect("the name is free")).await;
         }
     });
+}
+
+async fn started_idle(parent: &Parent) -> Address<()> {
+    let child = start_link(parent, StartOptions::new(), |ctx: Context<()>, ack: InitAck| {
+        ack.ready();
+        idle(ctx)
+    });
+    child.await.expect("it is ready at once")
 }
 
 fn links(system: &SystemHandle, pid: Pid) -> Vec<Pid> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use proscenium_runtime::{MonitorRef, Offender, Pid};
+use proscenium_runtime::{Offender, Pid};
 
 use crate::child_spec::{ChildKind, ChildSpec, Restart};
 
@@ -15,19 +15,10 @@ pub(crate) struct Key(pub(crate) u64);
 pub(crate) struct Child {
     pub(crate) spec: ChildSpec,
     pub(crate) state: ChildState,
-    /// Of the process that runs. The link tells of its end, and the monitor too, should it have unlinked itself.
-    pub(crate) monitor: Option<MonitorRef>,
     /// How many times it was started.
     pub(crate) starts: u32,
     /// How many times it was to be restarted later: a retry of an earlier time is none.
     pub(crate) delays: u32,
-}
-
-/// A child that has started.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Alive {
-    pub(crate) pid: Pid,
-    pub(crate) monitor: Option<MonitorRef>,
 }
 
 /// Where a child is in its life.
@@ -102,7 +93,7 @@ impl Children {
         self.last += 1;
         let key = Key(self.last);
         self.by_id.insert(spec.id.clone(), key);
-        let child = Child { spec, state: ChildState::Stopped, monitor: None, starts: 0, delays: 0 };
+        let child = Child { spec, state: ChildState::Stopped, starts: 0, delays: 0 };
         self.by_key.insert(key, child);
         Ok(key)
     }
@@ -141,11 +132,10 @@ impl Children {
         waits.then_some(key)
     }
 
-    pub(crate) fn started(&mut self, key: Key, alive: Alive) {
-        self.set_state(key, ChildState::Running(alive.pid));
+    pub(crate) fn started(&mut self, key: Key, pid: Pid) {
+        self.set_state(key, ChildState::Running(pid));
         if let Some(child) = self.by_key.get_mut(&key) {
-            self.by_pid.insert(alive.pid, key);
-            child.monitor = alive.monitor;
+            self.by_pid.insert(pid, key);
             child.starts = child.starts.saturating_add(1);
         }
     }
@@ -167,7 +157,6 @@ impl Children {
         let Some(child) = self.by_key.get_mut(&key) else { return };
         if let ChildState::Running(pid) = child.state {
             self.by_pid.remove(&pid);
-            child.monitor = None;
         }
         child.state = state;
     }

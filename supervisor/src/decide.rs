@@ -20,7 +20,7 @@ use proscenium_runtime::{ErrorContext, ExitReason, Pid, StartError};
 use crate::auto_shutdown::AutoShutdown;
 use crate::backoff::Backoff;
 use crate::child_spec::{ChildSpec, Restart, Shutdown};
-use crate::children::{Alive, Child, ChildState, Children, Key};
+use crate::children::{Child, ChildState, Children, Key};
 use crate::error::{ChildError, FailedToStart, SpecError};
 use crate::intensity::{Intensity, Verdict};
 use crate::strategy::Strategy;
@@ -167,9 +167,8 @@ impl Decide {
             },
             Step::Stop(key) => {
                 let child = self.children.get(key)?;
-                let (monitor, shutdown) = (child.monitor, child.spec.shutdown);
                 match child.state {
-                    ChildState::Running(pid) => Some(Action::Stop { key, pid, monitor, shutdown }),
+                    ChildState::Running(pid) => Some(Action::Stop { key, pid, shutdown: child.spec.shutdown }),
                     ChildState::Restarting | ChildState::Stopped => {
                         self.children.ended(key);
                         None
@@ -341,14 +340,13 @@ impl Decide {
         }
     }
 
-    fn started(&mut self, outcome: Result<Alive, StartError>, actions: &mut Vec<Action>) {
+    fn started(&mut self, outcome: Result<Pid, StartError>, actions: &mut Vec<Action>) {
         let Some(Step::Start(key)) = self.current.take() else {
             return;
         };
         match outcome {
-            Ok(alive) => {
-                let pid = alive.pid;
-                self.children.started(key, alive);
+            Ok(pid) => {
+                self.children.started(key, pid);
                 let requested = matches!(self.purpose, Purpose::Request { .. });
                 actions.push(Action::Progress { key, pid, requested });
                 self.answer(Some(pid), actions);

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proscenium_runtime::{ErrorContext, ExitReason, MonitorRef, Offender, Pid, StartError};
+use proscenium_runtime::{ErrorContext, ExitReason, Offender, Pid, StartError};
 
 use crate::backoff::Backoff;
 use crate::child_spec::{ChildKind, Restart, Shutdown, StartChild, default_shutdown};
-use crate::children::{Alive, ChildState};
+use crate::children::ChildState;
 use crate::decide::{Stopped, is_orderly};
 use crate::intensity::{Intensity, Verdict};
 
@@ -38,7 +38,6 @@ pub(crate) struct DynamicChild {
     pub(crate) what: &'static str,
     pub(crate) kind: ChildKind,
     restart: Restart,
-    monitor: Option<MonitorRef>,
     /// How many times it was started.
     pub(crate) starts: u32,
 }
@@ -74,10 +73,7 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
     /// It lives, and is stopped so; [`Dynamic::stopped`] is told how that went.
-    Stop {
-        monitor: Option<MonitorRef>,
-        shutdown: Shutdown,
-    },
+    Stop(Shutdown),
     Done,
     /// There is no such child.
     Unknown,
@@ -102,7 +98,7 @@ impl DynamicChild {
         kind: ChildKind,
     ) -> Self {
         let restart = if start.is_none() { Restart::Temporary } else { restart };
-        DynamicChild { start, what, kind, restart, monitor: None, starts: 0 }
+        DynamicChild { start, what, kind, restart, starts: 0 }
     }
 
     pub(crate) fn shutdown(&self, terms: &Terms) -> Shutdown {
@@ -131,10 +127,9 @@ impl Dynamic {
     }
 
     /// A child has started.
-    pub(crate) fn add(&mut self, alive: Alive, mut child: DynamicChild) {
-        child.monitor = alive.monitor;
+    pub(crate) fn add(&mut self, pid: Pid, mut child: DynamicChild) {
         child.starts = child.starts.saturating_add(1);
-        self.living.insert(alive.pid, child);
+        self.living.insert(pid, child);
     }
 
     /// Who is restarted, and was `pid`.
@@ -144,10 +139,9 @@ impl Dynamic {
 
     /// A process has ended by itself.
     pub(crate) fn exited(&mut self, pid: Pid, reason: ExitReason, now: Duration) -> Vec<Step> {
-        let Some(mut child) = self.living.remove(&pid) else {
+        let Some(child) = self.living.remove(&pid) else {
             return Vec::new();
         };
-        child.monitor = None;
         let restart = child.restart;
         let in_peace = reason.is_normal() && restart != Restart::Permanent;
         let mut steps = Vec::new();
@@ -193,11 +187,11 @@ impl Dynamic {
     }
 
     /// How the start went of who was `pid`. One that chooses not to run is forgotten.
-    pub(crate) fn restarted(&mut self, pid: Pid, outcome: Result<Alive, StartError>) -> Vec<Step> {
+    pub(crate) fn restarted(&mut self, pid: Pid, outcome: Result<Pid, StartError>) -> Vec<Step> {
         match outcome {
-            Ok(alive) => {
+            Ok(successor) => {
                 if let Some(child) = self.restarting.remove(&pid) {
-                    self.add(alive, child);
+                    self.add(successor, child);
                 }
                 Vec::new()
             }
@@ -217,7 +211,7 @@ impl Dynamic {
     /// Somebody wants the child gone. One that is restarted is forgotten at once.
     pub(crate) fn remove(&mut self, pid: Pid) -> Removal {
         match self.living.get(&pid) {
-            Some(child) => Removal::Stop { monitor: child.monitor, shutdown: child.shutdown(&self.terms) },
+            Some(child) => Removal::Stop(child.shutdown(&self.terms)),
             None if self.restarting.remove(&pid).is_some() => Removal::Done,
             None => Removal::Unknown,
         }

@@ -10,7 +10,7 @@ use proscenium_runtime::{
 };
 
 use crate::child_spec::{ChildKind, Restart, StartChild, Starting};
-use crate::children::{Alive, ChildState};
+use crate::children::ChildState;
 use crate::dynamic::{Dynamic, DynamicChild, Later, Removal, Step, Terms};
 use crate::error::{ChildError, FailedToStart, SpecError};
 use crate::shutdown;
@@ -154,7 +154,7 @@ impl GenServer for DynamicServer {
         // Somebody's request to exit, and news of what is no child, are left alone, as OTP leaves them.
         let (pid, reason) = match info {
             Info::Exit(exit) if exit.linked => (exit.pid, exit.reason),
-            Info::Down(down) => (down.pid, shutdown::reason(ctx, down).await),
+            Info::Down(down) => (down.pid, down.reason),
             _ => return Ok(()),
         };
         let steps = self.dynamic.exited(pid, reason, ctx.system().uptime());
@@ -180,12 +180,12 @@ impl DynamicServer {
         if self.dynamic.is_full() {
             return candidate.refuse(Err(ChildError::MaxChildren { max_children }));
         }
-        let parent = ctx.as_parent();
+        let parent = ctx.as_parent().as_supervisor(0);
         let started = catch_panic(async { candidate.start(&parent).await }).await;
         match started.unwrap_or_else(|panic| Err(StartError::Init(panic))) {
             Ok(pid) => {
-                let alive = Alive { pid, monitor: Some(ctx.monitor(pid)) };
-                self.dynamic.add(alive, candidate.admit(restart));
+                shutdown::keep_watch(ctx, pid);
+                self.dynamic.add(pid, candidate.admit(restart));
             }
             Err(StartError::Ignored) => candidate.refuse(Ok(())),
             Err(error) => {
@@ -213,21 +213,21 @@ impl DynamicServer {
         Ok(())
     }
 
-    async fn restart(&self, pid: Pid, ctx: &mut Context<DynamicAsk>) -> Result<Alive, StartError> {
+    async fn restart(&self, pid: Pid, ctx: &mut Context<DynamicAsk>) -> Result<Pid, StartError> {
         let child = self.dynamic.restarting(pid).expect("only who was is started anew");
         let start = child.start.clone().expect("what cannot be repeated is not restarted");
-        let parent = ctx.as_parent().with_restarts(child.starts);
+        let parent = ctx.as_parent().as_supervisor(child.starts);
         let started = catch_panic(async move { start.start_child(&parent).await }).await;
         let pid = started.unwrap_or_else(|panic| Err(StartError::Init(panic)))?;
-        Ok(Alive { pid, monitor: Some(ctx.monitor(pid)) })
+        shutdown::keep_watch(ctx, pid);
+        Ok(pid)
     }
 
     /// As in OTP, one that does not live any more is as good as stopped, whoever it was.
     async fn terminate_child(&mut self, pid: Pid, ctx: &mut Context<DynamicAsk>) -> Result<(), ChildError> {
         match self.dynamic.remove(pid) {
-            Removal::Stop { monitor, shutdown } => {
-                let monitor = monitor.unwrap_or_else(|| ctx.monitor(pid));
-                let outcome = shutdown::stop(ctx, pid, monitor, shutdown).await;
+            Removal::Stop(shutdown) => {
+                let outcome = shutdown::stop(ctx, pid, shutdown).await;
                 if let Some(report) = self.dynamic.stopped(pid, outcome) {
                     self.report(report, ctx);
                 }

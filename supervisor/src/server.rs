@@ -10,7 +10,7 @@ use proscenium_runtime::{
 };
 
 use crate::child_spec::ChildSpec;
-use crate::children::{Alive, Child, ChildCount, ChildInfo, ChildState, Key};
+use crate::children::{Child, ChildCount, ChildInfo, ChildState, Key};
 use crate::decide::{Action, Decide, Event, Flags, Request, Retry};
 use crate::error::{ChildError, SpecError};
 use crate::shutdown;
@@ -86,7 +86,7 @@ impl GenServer for Server {
         // Somebody's request to exit, and news of what is no child, are left alone, as OTP leaves them.
         let (pid, reason) = match info {
             Info::Exit(exit) if exit.linked => (exit.pid, exit.reason),
-            Info::Down(down) => (down.pid, shutdown::reason(ctx, down).await),
+            Info::Down(down) => (down.pid, down.reason),
             _ => return Ok(()),
         };
         self.carry_out(Event::Exited { pid, reason }, ctx).await?;
@@ -119,10 +119,8 @@ impl Server {
             for action in actions.drain(..) {
                 match action {
                     Action::Start(key) => next = Some(Event::Started(self.start_child(key, ctx).await)),
-                    Action::Stop { pid, monitor, shutdown, .. } => {
-                        // A start of the user's own making may have given one pid to two children.
-                        let monitor = monitor.unwrap_or_else(|| ctx.monitor(pid));
-                        next = Some(Event::Stopped(shutdown::stop(ctx, pid, monitor, shutdown).await));
+                    Action::Stop { pid, shutdown, .. } => {
+                        next = Some(Event::Stopped(shutdown::stop(ctx, pid, shutdown).await));
                     }
                     Action::Retry { retry, pause: None } => ctx.address().cast(Ask::Retry(retry)),
                     Action::Retry { retry, pause: Some(pause) } => drop(ctx.send_after(pause, Ask::Retry(retry))),
@@ -139,11 +137,12 @@ impl Server {
         Ok(answer)
     }
 
-    async fn start_child(&self, key: Key, ctx: &mut Context<Ask>) -> Result<Alive, StartError> {
+    async fn start_child(&self, key: Key, ctx: &mut Context<Ask>) -> Result<Pid, StartError> {
         let child = self.decide.children().get(key).expect("only a child that is there is started");
-        let parent = ctx.as_parent().with_restarts(child.starts);
+        let parent = ctx.as_parent().as_supervisor(child.starts);
         let pid = start(&child.spec, parent).await?;
-        Ok(Alive { pid, monitor: Some(ctx.monitor(pid)) })
+        shutdown::keep_watch(ctx, pid);
+        Ok(pid)
     }
 
     fn report_progress(&self, key: Key, pid: Pid, requested: bool, ctx: &Context<Ask>) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use proscenium_runtime::{Call, CallError, Context, Down, Event, EventRef, ExitReason, MonitorRef, Pid, SystemHandle};
+use proscenium_runtime::{Call, CallError, Context, Event, EventRef, ExitReason, Pid, SystemHandle};
 
 use crate::child_spec::Shutdown;
 use crate::decide::Stopped;
@@ -11,50 +11,65 @@ use crate::decide::Stopped;
 /// How long a killed child may take to end. One that takes longer never yields, and nothing can be done about it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Stops `pid`, linked to the process of `ctx` and monitored by it, and waits until it has ended. Neither an exit nor a
-/// down of it will be received later.
-pub(crate) async fn stop<M: Send + 'static>(
-    ctx: &mut Context<M>,
-    pid: Pid,
-    monitor: MonitorRef,
-    shutdown: Shutdown,
-) -> Stopped {
-    stop_within(ctx, pid, monitor, shutdown, GRACE).await
+/// Sees to it that the process of `ctx` hears of the end of its child `pid`, or has heard of it.
+pub(crate) fn keep_watch<M: Send + 'static>(ctx: &mut Context<M>, pid: Pid) {
+    // The link tells, unless there is none: of a start of the user's own making, or because the child's `init` removed it.
+    if !ctx.is_linked(pid) {
+        ctx.monitor(pid);
+    }
+}
+
+/// Stops the child `pid` and waits until it has ended. No exit of it will be received later.
+pub(crate) async fn stop<M: Send + 'static>(ctx: &mut Context<M>, pid: Pid, shutdown: Shutdown) -> Stopped {
+    stop_within(ctx, pid, shutdown, GRACE).await
 }
 
 async fn stop_within<M: Send + 'static>(
     ctx: &mut Context<M>,
     pid: Pid,
-    monitor: MonitorRef,
     shutdown: Shutdown,
     grace: Duration,
 ) -> Stopped {
-    // The monitor is waited for, not the link: a child that unlinked itself must not be able to hang us.
+    keep_watch(ctx, pid);
     let ended = match shutdown {
         Shutdown::BrutalKill => None,
         Shutdown::Timeout(limit) => {
             ctx.exit(pid, ExitReason::Shutdown);
-            wait(ctx, monitor, limit).await
+            ctx.sleep(limit).limit(end(ctx, pid)).await
         }
         Shutdown::Infinity => {
             ctx.exit(pid, ExitReason::Shutdown);
-            Some(down(ctx, monitor).await)
+            Some(end(ctx, pid).await)
         }
     };
     let ended = match ended {
-        Some(down) => Some(down),
         None => {
             ctx.exit(pid, ExitReason::Kill);
-            wait(ctx, monitor, grace).await
+            ctx.sleep(grace).limit(end(ctx, pid)).await
         }
+        ended => ended,
     };
-    ctx.demonitor(monitor);
-    let stopped = match ended {
-        Some(down) => Stopped::Ended(reason(ctx, down).await),
-        None => Stopped::Abandoned,
+    match ended {
+        Some(reason) => Stopped::Ended(reason),
+        None => {
+            ctx.unlink(pid);
+            Stopped::Abandoned
+        }
+    }
+}
+
+/// Waits for the end of a child. Returns its reason.
+async fn end<M: Send + 'static>(ctx: &mut Context<M>, pid: Pid) -> ExitReason {
+    let its_end = |event: EventRef<'_, M>| match event {
+        EventRef::Exit(exit) => exit.linked && exit.pid == pid,
+        EventRef::Down(down) => down.pid == pid,
+        EventRef::Message(_) => false,
     };
-    ctx.unlink(pid);
-    stopped
+    match ctx.receive_matching(its_end).await {
+        Event::Exit(exit) => exit.reason,
+        Event::Down(down) => down.reason,
+        Event::Message(_) => unreachable!("no message matches"),
+    }
 }
 
 /// Somebody to be waited for, and how long.
@@ -65,8 +80,8 @@ pub(crate) struct Wait {
     pub(crate) limit: Option<Duration>,
 }
 
-/// Tells all of them to stop, at once, and waits until they have ended: linked to the process of `ctx` and monitored by it.
-/// Its messages are left alone, all other news is taken.
+/// Tells all children to stop, at once, and waits until they have ended. The messages of the process of
+/// `ctx` are left alone, all other news is taken.
 pub(crate) async fn stop_all<M: Send + 'static>(
     ctx: &mut Context<M>,
     children: &[(Pid, Shutdown)],
@@ -129,7 +144,7 @@ async fn any_end<M: Send + 'static>(ctx: &mut Context<M>) -> (Pid, ExitReason) {
     loop {
         match ctx.receive_matching(|event| !matches!(event, EventRef::Message(_))).await {
             Event::Exit(exit) if exit.linked => return (exit.pid, exit.reason),
-            Event::Down(down) => return (down.pid, reason(ctx, down).await),
+            Event::Down(down) => return (down.pid, down.reason),
             Event::Exit(_) | Event::Message(_) => {}
         }
     }
@@ -172,43 +187,6 @@ pub(crate) async fn await_end<M: Send + 'static>(
     }
 }
 
-/// Why a linked process ended that `down` tells of.
-pub(crate) async fn reason<M: Send + 'static>(ctx: &mut Context<M>, down: Down) -> ExitReason {
-    match down.reason {
-        // It had ended before it was monitored: the link knows why.
-        ExitReason::NoProcess => linked_exit(ctx, down.pid).await,
-        reason => reason,
-    }
-}
-
-async fn wait<M: Send + 'static>(ctx: &mut Context<M>, monitor: MonitorRef, limit: Duration) -> Option<Down> {
-    ctx.sleep(limit).limit(down(ctx, monitor)).await
-}
-
-async fn down<M: Send + 'static>(ctx: &mut Context<M>, monitor: MonitorRef) -> Down {
-    let this = |event: EventRef<'_, M>| matches!(event, EventRef::Down(down) if down.monitor == monitor);
-    match ctx.receive_matching(this).await {
-        Event::Down(down) => down,
-        Event::Message(_) | Event::Exit(_) => unreachable!("only that down matches"),
-    }
-}
-
-/// Why a linked process that has ended did; `NoProcess` if it had unlinked itself.
-async fn linked_exit<M: Send + 'static>(ctx: &mut Context<M>, pid: Pid) -> ExitReason {
-    let is_linked = ctx.is_linked(pid);
-    let this = |event: EventRef<'_, M>| matches!(event, EventRef::Exit(exit) if exit.linked && exit.pid == pid);
-    let exit = if is_linked {
-        // The link stands, so its exit is on the way.
-        Some(ctx.receive_matching(this).await)
-    } else {
-        ctx.try_receive_matching(this)
-    };
-    match exit {
-        Some(Event::Exit(exit)) => exit.reason,
-        _ => ExitReason::NoProcess,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
@@ -232,8 +210,7 @@ mod tests {
             });
             entered.recv().await.unwrap();
             let pid = child.pid().unwrap();
-            let monitor = ctx.monitor(pid);
-            let stopped = stop_within(&mut ctx, pid, monitor, Shutdown::BrutalKill, Duration::from_millis(1)).await;
+            let stopped = stop_within(&mut ctx, pid, Shutdown::BrutalKill, Duration::from_millis(1)).await;
             assert_eq!(stopped, Stopped::Abandoned);
             assert!(!ctx.is_linked(pid));
             drop(open);

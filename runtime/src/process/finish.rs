@@ -9,7 +9,7 @@ use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
 use crate::failure::Failure;
-use crate::links::{Ending, Held, Ties};
+use crate::links::{Ending, Held, Starter, Ties};
 use crate::mailbox::{Item, Left};
 use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
@@ -141,7 +141,7 @@ impl<M: Send + 'static> Process<M> {
             self.system.signal(watching.pid, Signal::Demonitor(monitor));
         }
         for (link, ()) in ties.links {
-            let signal = if ties.is_starting && Some(link) == self.ancestors.parent() {
+            let signal = if ties.starter == Starter::Waits(link) {
                 Signal::Unlink(self.pid)
             } else {
                 Signal::Exit(Exit { pid: self.pid, reason: reason.clone(), linked: true })

@@ -160,8 +160,9 @@ impl Shared {
 
     pub(crate) fn unlink(&self, from: &dyn AnyProcess, to: Pid) {
         self.change_link(from.pid(), to, || {
-            from.signal(Signal::Unlink(to));
-            self.signal(to, Signal::Unlink(from.pid()))
+            if from.control(|control| control.unlink(to)) {
+                self.signal(to, Signal::Unlink(from.pid()));
+            }
         });
     }
 

@@ -51,7 +51,7 @@ struct Master<A: Application> {
 impl<A: Application> Master<A> {
     async fn start(&mut self, phases: &[Arc<str>], ctx: &mut Context<Order>) -> Result<Pid, ExitReason> {
         let top = catch_panic(self.application.start(&self.app)).await??;
-        let parent = ctx.as_parent();
+        let parent = ctx.as_parent().as_supervisor(0);
         let top = catch_panic(async move { top.start_child(&parent).await }).await??;
         for phase in phases {
             let passed = catch_panic(self.application.start_phase(phase, &self.app)).await;
@@ -108,8 +108,7 @@ fn complain(callback: &str, outcome: Result<(), ExitReason>, ctx: &Context<Order
 
 /// An application's tree may take as long as it takes.
 async fn stop_top(top: Pid, ctx: &mut Context<Order>) {
-    let monitor = ctx.monitor(top);
-    shutdown::stop(ctx, top, monitor, Shutdown::Infinity).await;
+    shutdown::stop(ctx, top, Shutdown::Infinity).await;
 }
 
 /// Kills what was started below this process and still lives, again until there is none.

@@ -10,7 +10,7 @@ use proscenium_runtime::{Context, ErrorContext, ExitReason, Pid, StartError};
 use super::{Action, Decide, Event, Flags, Request, Retry, Stopped};
 use crate::auto_shutdown::AutoShutdown;
 use crate::child_spec::{ChildSpec, Restart, Shutdown, process};
-use crate::children::{Alive, ChildState, Children, Key};
+use crate::children::{ChildState, Children, Key};
 use crate::error::{ChildError, FailedToStart, SpecError};
 use crate::strategy::Strategy;
 
@@ -167,14 +167,14 @@ impl Bench {
         None
     }
 
-    fn start(&mut self, key: Key) -> Result<Alive, StartError> {
+    fn start(&mut self, key: Key) -> Result<Pid, StartError> {
         let id = self.id(key);
         let outcome = self.outcomes.get_mut(&id).and_then(VecDeque::pop_front);
         match outcome.unwrap_or(Outcome::Up) {
             Outcome::Up => {
                 self.log.push(format!("start {id}"));
                 self.used_pids += 1;
-                Ok(Alive { pid: pids()[self.used_pids], monitor: None })
+                Ok(pids()[self.used_pids])
             }
             Outcome::Fails => {
                 self.log.push(format!("start {id} fails"));

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proscenium_runtime::{ErrorContext, ExitReason, MonitorRef, Offender, Pid, StartError};
+use proscenium_runtime::{ErrorContext, ExitReason, Offender, Pid, StartError};
 
 use super::Flags;
 use crate::child_spec::{ChildSpec, Shutdown};
-use crate::children::{Alive, Key};
+use crate::children::Key;
 use crate::error::ChildError;
 
 /// What happened.
@@ -24,7 +24,7 @@ pub(crate) enum Event {
     /// Somebody wants something of it.
     Request(Request),
     /// The start that was handed out is over.
-    Started(Result<Alive, StartError>),
+    Started(Result<Pid, StartError>),
     /// The stop that was handed out is over.
     Stopped(Stopped),
 }
@@ -69,7 +69,6 @@ pub(crate) enum Action {
     Stop {
         key: Key,
         pid: Pid,
-        monitor: Option<MonitorRef>,
         shutdown: Shutdown,
     },
     /// Bring [`Event::Retry`] after the pause, or once what waits already is done.

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Context, ExitReason, Pid, StartError};
 
-use super::{Alive, ChildState, Dynamic, DynamicChild, Later, Removal, Step, Terms};
+use super::{ChildState, Dynamic, DynamicChild, Later, Removal, Step, Terms};
 use crate::backoff::Backoff;
 use crate::child_spec::{ChildKind, Restart, process};
 use crate::decide::Stopped;
@@ -87,9 +87,9 @@ impl World {
         }
         let is_kept = self.terms.restart != Restart::Temporary && self.rng.bool();
         let start = is_kept.then(|| std::sync::Arc::new(process(|_ctx: Context<()>| async {})) as _);
-        let alive = Alive { pid: self.new_pid(), monitor: None };
-        self.dynamic.add(alive, DynamicChild::new(start, self.terms.restart, "child", ChildKind::Worker));
-        self.living.insert(alive.pid, is_kept);
+        let pid = self.new_pid();
+        self.dynamic.add(pid, DynamicChild::new(start, self.terms.restart, "child", ChildKind::Worker));
+        self.living.insert(pid, is_kept);
     }
 
     fn end(&mut self) {
@@ -133,15 +133,15 @@ impl World {
     }
 
     fn start(&mut self, pid: Pid) {
-        let alive = Alive { pid: self.new_pid(), monitor: None };
+        let successor = self.new_pid();
         let outcome = match self.rng.u8(..4) {
             0 => Err(StartError::Init(ExitReason::error("no luck"))),
             1 => Err(StartError::Ignored),
-            _ => Ok(alive),
+            _ => Ok(successor),
         };
         let steps = self.dynamic.restarted(pid, outcome.clone());
         match outcome {
-            Ok(alive) => drop((self.restarting.remove(&pid), self.living.insert(alive.pid, true))),
+            Ok(successor) => drop((self.restarting.remove(&pid), self.living.insert(successor, true))),
             Err(StartError::Ignored) => drop(self.restarting.remove(&pid)),
             Err(_) => {
                 let Some(Step::Later { later, pause: None }) = steps.last().cloned() else { panic!("{steps:?}") };
@@ -172,7 +172,7 @@ impl World {
         let pids: Vec<Pid> = self.living.keys().chain(self.restarting.keys()).copied().collect();
         let Some(pid) = self.rng.choice(pids) else { return };
         match self.dynamic.remove(pid) {
-            Removal::Stop { .. } => {
+            Removal::Stop(_) => {
                 assert!(self.living.remove(&pid).is_some(), "who is stopped lives");
                 let orderly = self.dynamic.stopped(pid, Stopped::Ended(ExitReason::Shutdown));
                 assert_eq!(orderly, None);

@@ -65,6 +65,8 @@ pub(crate) enum Begin {
     Panics,
     Ignores,
     Takes(Duration),
+    /// It forgets the supervisor at once.
+    Unlinks,
 }
 
 impl Role {
@@ -133,6 +135,7 @@ impl GenServer for Actor {
                 role.log.add(format!("start {} panics", role.id));
                 panic!("no luck at all");
             }
+            Some(Begin::Unlinks) => ctx.unlink(ctx.parent().expect("a supervisor started it")),
             Some(Begin::Ignores) => {
                 role.log.add(format!("start {} ignored", role.id));
                 return Err(ExitReason::Ignore);

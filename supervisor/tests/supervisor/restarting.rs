@@ -319,6 +319,19 @@ fn a_child_that_unlinked_itself_is_restarted_all_the_same() {
 }
 
 #[test]
+fn a_child_that_unlinks_itself_in_its_init_is_restarted_and_stopped_all_the_same() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let a = log.actor("a").next_starts([Begin::Unlinks, Begin::Unlinks]);
+        let spec = a.spec().restart(Restart::Transient);
+        let supervisor = Supervisor::one_for_one().child(spec).start_link(&mut ctx).await.unwrap();
+        crash(&ctx, "a").await;
+        supervisor.terminate_child("a").await.unwrap();
+        assert_eq!(log.take(), "start a, stop a boom, start a, stop a shutdown");
+    });
+}
+
+#[test]
 fn a_child_that_ends_as_soon_as_it_is_ready_ends_for_its_own_reason() {
     in_any_order(|mut ctx| async move {
         let brief = process(|_ctx: Context<()>| async {});
