@@ -61,7 +61,8 @@ pin_project! {
 impl<F: Future> Future for Catching<F> {
     type Output = Result<F::Output, ExitReason>;
 
-    #[inline]
+    // In a function of its own: what unwinds reads the tables of whole functions, which are long where all is inlined.
+    #[inline(never)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match catch(|| self.project().future.poll(cx)) {
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
