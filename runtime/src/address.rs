@@ -72,6 +72,21 @@ struct Named {
 }
 
 /// A mailbox did not take the message at once; here it is again.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Mailbox, SpawnOptions, TrySendError};
+///
+/// let test = TestSystem::new(1);
+/// let options = SpawnOptions::new().mailbox(Mailbox::bounded(1));
+/// let oven = test.spawn_with(options, |mut ctx: Context<&str>| async move { drop(ctx.receive().await) }).unwrap();
+/// assert_eq!(oven.try_send("margherita"), Ok(()));
+/// assert_eq!(oven.try_send("funghi"), Err(TrySendError::Full("funghi"))); // Try again later, or elsewhere.
+/// test.block_on(oven.exited());
+/// assert_eq!(oven.try_send("funghi"), Err(TrySendError::Closed("funghi"))); // Elsewhere.
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<M> {
     /// The mailbox has no room.
@@ -81,6 +96,20 @@ pub enum TrySendError<M> {
 }
 
 /// The process has ended, there is none, or its mailbox rejects the message; here it is again.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, SendError};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let oven = ctx.spawn(|_ctx: Context<&str>| async {});
+///     oven.exited().await;
+///     let Err(SendError(pizza)) = oven.send("funghi").await else { unreachable!("it has ended") };
+///     assert_eq!(pizza, "funghi"); // Nothing is lost: bake it in another.
+/// });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<M>(pub M);
 
@@ -129,6 +158,21 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// # Errors
     /// [`TrySendError::Full`] or [`TrySendError::Closed`], with the message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Mailbox, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let options = SpawnOptions::new().mailbox(Mailbox::bounded(2));
+    /// let kitchen = test.spawn_with(options, |_ctx: Context<u32>| pending::<()>()).unwrap();
+    /// let turned_away = (1..=5).filter(|order| kitchen.try_send(*order).is_err());
+    /// assert_eq!(turned_away.collect::<Vec<_>>(), [3, 4, 5]);
+    /// ```
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         self.offer(message).map_err(|refused| match refused {
             Refused::Full(message) => TrySendError::Full(message),
@@ -144,6 +188,30 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// # Cancel safety
     /// If the future is dropped before it is ready, the message was not sent and is dropped with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Mailbox, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let options = SpawnOptions::new().mailbox(Mailbox::bounded(1));
+    /// let printer = test.spawn_with(options, |mut ctx: Context<u32>| async move {
+    ///     loop {
+    ///         ctx.sleep(Duration::from_secs(1)).await;
+    ///         ctx.receive_message().await;
+    ///     }
+    /// }).unwrap();
+    /// test.run(|_ctx: Context<()>| async move {
+    ///     for page in 1..=3 {
+    ///         printer.send(page).await.unwrap();
+    ///     }
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(2)); // Two pages had to wait until the one before was received.
+    /// ```
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
         let Some(process) = self.find() else {
             return Err(SendError(message));
@@ -160,6 +228,20 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// # Cancel safety
     /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let clerk = ctx.spawn(|_ctx: Context<()>| async { Err(ExitReason::error("no till")) });
+    ///     assert_eq!(clerk.exited().await, ExitReason::error("no till"));
+    ///     assert_eq!(clerk.exited().await, ExitReason::error("no till"), "it is told as often as somebody asks");
+    ///     assert_eq!(ctx.system().named::<()>("nobody").exited().await, ExitReason::NoProcess);
+    /// });
+    /// ```
     pub async fn exited(&self) -> ExitReason {
         let Some(process) = self.resolve() else {
             return ExitReason::NoProcess;
@@ -264,6 +346,20 @@ impl SystemHandle {
     ///
     /// # Errors
     /// If nobody has the name, or who has it takes messages of another type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Address, Context};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<u32>| async move {
+    ///     ctx.register("till").unwrap();
+    ///     let till: Address<u32> = ctx.system().lookup("till").unwrap();
+    ///     assert_eq!(till, ctx.address());
+    ///     assert!(ctx.system().lookup::<String>("till").is_err(), "it takes numbers");
+    /// });
+    /// ```
     pub fn lookup<M: Send + 'static>(&self, name: &str) -> Result<Address<M>, LookupError> {
         let Some(process) = self.shared.names.get(name) else {
             return Err(LookupError::NotRegistered { name: name.into() });
@@ -278,6 +374,26 @@ impl SystemHandle {
     /// An address that goes to whoever has the name when a message is sent, so that it survives a restart.
     ///
     /// Nobody need have the name yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut shop = test.probe();
+    /// let clerk = test.named::<&str>("clerk"); // Nobody has the name yet.
+    /// for shift in 1..=2 {
+    ///     let home = shop.address();
+    ///     let clock_in = SpawnOptions::new().name("clerk");
+    ///     test.spawn_with(clock_in, move |mut ctx: Context<&str>| async move {
+    ///         home.cast((shift, ctx.receive_message().await));
+    ///     }).unwrap();
+    ///     clerk.cast("hello");
+    ///     shop.expect_message((shift, "hello")); // Another process each time, and the same address.
+    /// }
+    /// ```
     pub fn named<M: Send + 'static>(&self, name: &str) -> Address<M> {
         Address::via(Named { name: name.into(), system: self.shared.clone() })
     }

@@ -79,6 +79,23 @@ impl AliasOptions {
 
     /// Messages and exits may be sent with priority. Meant for few messages: each is put before all that wait, which takes the
     /// longer the more do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{AliasOptions, Context};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     let plain = ctx.alias(AliasOptions::new());
+    ///     let urgent = ctx.alias(AliasOptions::new().priority());
+    ///     ctx.address().cast("first");
+    ///     plain.cast_with_priority("second"); // It has no right to that.
+    ///     urgent.cast_with_priority("before all");
+    ///     assert_eq!(ctx.receive_message().await, "before all");
+    ///     assert_eq!(ctx.receive_message().await, "first");
+    /// });
+    /// ```
     #[must_use]
     pub fn priority(mut self) -> Self {
         self.rights.priority = true;
@@ -120,12 +137,46 @@ impl<M: Send + 'static> Alias<M> {
     }
 
     /// Asks the process to exit, if the alias is active; see [`Context::exit`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{AliasOptions, Context, Event, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     ctx.trap_exit(true);
+    ///     let door = ctx.alias(AliasOptions::new());
+    ///     door.exit(ExitReason::Shutdown);
+    ///     assert!(matches!(ctx.receive().await, Event::Exit(exit) if exit.reason == ExitReason::Shutdown));
+    ///     ctx.unalias(&door);
+    ///     door.exit(ExitReason::Kill); // The door is shut.
+    ///     assert!(ctx.receive_timeout(Duration::from_secs(1)).await.is_none());
+    /// });
+    /// ```
     pub fn exit(&self, reason: ExitReason) {
         self.signal(reason, Signal::Exit);
     }
 
     /// As [`exit`](Self::exit); if the process traps exits, this one goes before all messages without priority. Only the place
     /// in the mailbox has priority, and only with the [right](AliasOptions::priority) to it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{AliasOptions, Context, Event, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<u32>| async move {
+    ///     ctx.trap_exit(true);
+    ///     let bell = ctx.alias(AliasOptions::new().priority());
+    ///     (0..1_000).for_each(|order| ctx.address().cast(order));
+    ///     bell.exit_with_priority(ExitReason::Shutdown);
+    ///     assert!(matches!(ctx.receive().await, Event::Exit(_)), "a thousand orders are not handled first");
+    /// });
+    /// ```
     pub fn exit_with_priority(&self, reason: ExitReason) {
         self.signal(reason, Signal::UrgentExit);
     }

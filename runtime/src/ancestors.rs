@@ -40,6 +40,26 @@ const MOST: usize = 16;
 pub struct Ancestors(Option<Arc<Box<[Ancestor]>>>);
 
 /// One of a process's [`Ancestors`]; prints as its name or, if it had none, its pid.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let shop = ctx.pid();
+///     ctx.spawn(move |mut ctx: Context<()>| async move {
+///         ctx.register("till").unwrap();
+///         let printer = ctx.spawn(move |ctx: Context<()>| async move {
+///             let [till, above] = &ctx.ancestors()[..] else { unreachable!("it has two") };
+///             assert_eq!(till.to_string(), "till");
+///             assert_eq!((above.pid, &above.name), (shop, &None)); // It prints as its pid.
+///         });
+///         assert_eq!(printer.exited().await, ExitReason::Normal);
+///     }).exited().await;
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

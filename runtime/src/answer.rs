@@ -34,6 +34,25 @@ impl<T: Send + 'static> Reply<T> {
 ///
 /// # Cancel safety
 /// Dropping it abandons the answer. Polled once more after it was ready, it gives `None`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Reply};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let (reply, answer) = Reply::pair();
+///     ctx.spawn(|ctx: Context<()>| async move {
+///         ctx.sleep(Duration::from_secs(60)).await;
+///         reply.send("here it is");
+///     });
+///     let in_time = ctx.sleep(Duration::from_secs(5)).limit(answer).await;
+///     assert_eq!(in_time, None); // The answer was dropped, and what comes later reaches nobody.
+/// });
+/// ```
 #[must_use = "dropping it abandons the answer"]
 pub struct Answer<T>(slot::Receiver<T>);
 

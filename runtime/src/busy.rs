@@ -10,6 +10,25 @@ use crate::vitals::Work;
 
 /// While one of these lives, a system measures how long its processes run; made by
 /// [`SystemHandle::measure_busy_time`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use futures_lite::future::block_on;
+/// use proscenium_runtime::{Context, System};
+///
+/// let grind = |_ctx: Context<()>| async { drop(std::hint::black_box((0..10_000).fold(0, |sum, n| sum ^ n))) };
+/// let system = System::new("mill");
+/// block_on(system.spawn(grind).exited());
+/// assert_eq!(system.counts().busy, Duration::ZERO, "nobody measures");
+///
+/// let measuring = system.measure_busy_time();
+/// block_on(system.spawn(grind).exited());
+/// assert!(system.counts().busy > Duration::ZERO);
+/// drop(measuring); // What was measured stays.
+/// ```
 #[must_use = "when it is dropped, the measuring ends"]
 pub struct BusyTime {
     system: Arc<Shared>,
@@ -52,6 +71,26 @@ impl SystemHandle {
     ///
     /// # Cancel safety
     /// Dropping the future ends the measuring.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use futures_lite::future::block_on;
+    /// use proscenium_runtime::{Context, System, consume_budget};
+    ///
+    /// let system = System::builder("mill").workers(1).build()?;
+    /// let mut windows = std::iter::repeat_with(|| block_on(system.utilisation(Duration::from_millis(2))));
+    /// assert_eq!(windows.next(), Some(Some(0.0))); // There is nothing to do.
+    /// system.spawn(|_ctx: Context<()>| async {
+    ///     loop {
+    ///         consume_budget().await;
+    ///     }
+    /// });
+    /// assert!(windows.any(|share| share > Some(0.5)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn utilisation(&self, window: Duration) -> Option<f64> {
         let _measuring = self.measure_busy_time();
         let (began, busy_before) = (self.now(), self.shared.work().busy);

@@ -100,18 +100,80 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
     ///
     /// The time is never shorter, and a millisecond or two longer at times: it begins when the worker has done its turn, so that
     /// an answer that comes at once costs no timer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Reply};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let oven = ctx.spawn(|mut ctx: Context<Reply<&str>>| async move {
+    ///         let reply = ctx.receive_message().await;
+    ///         ctx.sleep(Duration::from_secs(12 * 60)).await;
+    ///         reply.send("margherita");
+    ///     });
+    ///     let pizza = oven.call(|reply| reply).timeout(Duration::from_secs(15 * 60)).await; // Not the usual 5 s.
+    ///     assert_eq!(pizza, Ok("margherita"));
+    /// });
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.wait.limit(Limit::After(timeout));
         self
     }
 
     /// Waits until then, by the system's clock.
+    ///
+    /// # Examples
+    ///
+    /// Several calls that share one limit:
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{CallError, Context, Reply};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<()>| async move {
+    ///     let silent = ctx.spawn(|_ctx: Context<Reply<u32>>| pending::<()>());
+    ///     let deadline = ctx.system().now() + Duration::from_secs(3);
+    ///     for waited in [3, 0] {
+    ///         let error = silent.call(|reply| reply).deadline(deadline).await.unwrap_err();
+    ///         assert!(matches!(error, CallError::Timeout { timeout, .. } if timeout.as_secs() == waited));
+    ///     }
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3));
+    /// ```
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.wait.limit(Limit::At(deadline));
         self
     }
 
     /// Waits for as long as it takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Reply};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let answer = test.run(|mut ctx: Context<()>| async move {
+    ///     let thinker = ctx.spawn(|mut ctx: Context<Reply<u32>>| async move {
+    ///         let reply = ctx.receive_message().await;
+    ///         ctx.sleep(Duration::from_secs(7_500_000)).await;
+    ///         reply.send(42);
+    ///     });
+    ///     thinker.call(|reply| reply).without_timeout().await // It ends with the thinker, if not with an answer.
+    /// });
+    /// assert_eq!(answer, Ok(42));
+    /// ```
     pub fn without_timeout(mut self) -> Self {
         self.wait.limit(Limit::Never);
         self

@@ -3,6 +3,25 @@
 use std::time::Duration;
 
 /// When a child that has ended by itself is started again; OTP's `restart`.
+///
+/// # Examples
+///
+/// Agreed upon in a child's spec, and told in reports about it:
+///
+/// ```
+/// use proscenium_runtime::{ChildKind, Offender, Restart, Shutdown};
+///
+/// assert_eq!(Restart::default(), Restart::Permanent);
+/// let offender = Offender::new(
+///     "session 7".into(),
+///     None,
+///     Restart::Temporary,
+///     Shutdown::BrutalKill,
+///     false,
+///     ChildKind::Worker,
+/// );
+/// assert_eq!(offender.restart, Restart::Temporary); // It will not be started again.
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Restart {
     /// Always. The default.
@@ -15,6 +34,26 @@ pub enum Restart {
 }
 
 /// How a child is stopped; OTP's `shutdown`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Shutdown;
+///
+/// /// How long a supervisor waits for such a child before it kills it; `None` for ever.
+/// fn patience(shutdown: Shutdown) -> Option<Duration> {
+///     match shutdown {
+///         Shutdown::BrutalKill => Some(Duration::ZERO),
+///         Shutdown::Timeout(time) => Some(time),
+///         Shutdown::Infinity => None,
+///     }
+/// }
+///
+/// let worker = Shutdown::Timeout(Duration::from_secs(5));
+/// assert_eq!([worker, Shutdown::Infinity].map(patience), [Some(Duration::from_secs(5)), None]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
     /// It is killed.
@@ -26,6 +65,15 @@ pub enum Shutdown {
 }
 
 /// Whether a child is itself a supervisor; OTP's `type`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{ChildKind, Offender, Restart, Shutdown};
+///
+/// let top = Offender::new("db".into(), None, Restart::Permanent, Shutdown::Infinity, false, ChildKind::Supervisor);
+/// assert_eq!(top.kind, ChildKind::Supervisor); // Its end is that of all its children.
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildKind {
     /// Any process but a supervisor.
