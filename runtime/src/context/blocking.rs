@@ -13,6 +13,21 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future does not stop `work` once it runs: its result is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{Context, ExitReason, System};
+    ///
+    /// let outcome = System::new("vault").run(|ctx: Context<()>| async move {
+    ///     let lines = ctx.blocking(|| std::fs::read_to_string("Cargo.toml").map(|text| text.lines().count())).await??;
+    ///     assert!(lines > 10); // No worker has waited for the disk.
+    ///     let failed = ctx.blocking(|| panic!("the disk is full")).await;
+    ///     assert!(matches!(failed, Err(ExitReason::Panic(panic)) if panic.message() == "the disk is full"));
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -116,6 +116,20 @@ impl<M: Send + 'static> Context<M> {
     /// A logger whose records carry the pid, the name, the label and the ancestors of this process.
     ///
     /// Name and label are those that it has when it first asks, or has given itself since. A clone keeps those it had.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clerk = test.spawn(|mut ctx: Context<()>| async move {
+    ///     ctx.set_label("clerk");
+    ///     slog::warn!(ctx.logger(), "out of paper"); // …, label: clerk, pid: <0.1.1>
+    /// });
+    /// assert_eq!(test.block_on(clerk.exited()), ExitReason::Normal);
+    /// ```
     pub fn logger(&self) -> &Logger {
         self.logger.get_or_init(|| {
             let ancestors = self.ancestors().clone();
@@ -128,12 +142,49 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Errors
     /// If the name is taken, or this process has one already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     ctx.register("shop").unwrap();
+    ///     assert_eq!(ctx.name().as_deref(), Some("shop"));
+    ///     assert_eq!(ctx.system().whereis("shop"), Some(ctx.pid()));
+    ///     assert!(ctx.register("store").is_err(), "one name is enough");
+    /// });
+    /// ```
     pub fn register(&mut self, name: &str) -> Result<(), RegisterError> {
         self.logger.take();
         self.system.register(name, self.pid())
     }
 
     /// Says what this process is, in a few words, for reports and whoever looks at it; OTP's `set_label`.
+    ///
+    /// # Examples
+    ///
+    /// Unlike a name, many may have it, and nobody is found by it:
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Pid};
+    ///
+    /// let test = TestSystem::new(1);
+    /// for guest in ["Ann", "Bob"] {
+    ///     test.spawn(move |mut ctx: Context<()>| async move {
+    ///         ctx.set_label(&format!("session of {guest}"));
+    ///         pending::<()>().await;
+    ///     });
+    /// }
+    /// test.run_until_idle();
+    /// let label = |pid: Pid| test.process_info(pid).unwrap().label.unwrap().to_string();
+    /// let labels: Vec<String> = test.processes().into_iter().map(label).collect();
+    /// assert_eq!(labels, ["session of Ann", "session of Bob"]);
+    /// ```
     pub fn set_label(&mut self, label: &str) {
         self.logger.take();
         self.process.control(|control| control.seldom.make().label = Some(label.into()));
@@ -141,6 +192,19 @@ impl<M: Send + 'static> Context<M> {
 
     /// Sets how urgent this process's work is from its next await on, and returns what it was; OTP's
     /// `process_flag(priority, Level)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Priority};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     assert_eq!(ctx.set_priority(Priority::High), Priority::Normal);
+    ///     // … what cannot wait …
+    ///     assert_eq!(ctx.set_priority(Priority::Normal), Priority::High);
+    /// });
+    /// ```
     pub fn set_priority(&mut self, priority: Priority) -> Priority {
         let before = self.process.priority();
         self.process.set_priority(priority);
@@ -148,16 +212,80 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Waits for `duration` of the system's time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|ctx: Context<()>| async move {
+    ///     ctx.sleep(Duration::from_secs(60)).await; // Nobody else waits: only this process does.
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(60));
+    /// ```
     pub fn sleep(&self, duration: Duration) -> Sleep {
         self.system.sleep(duration)
     }
 
     /// Waits until `deadline`, an instant of the system's clock.
+    ///
+    /// # Examples
+    ///
+    /// A rhythm that does not drift, however long the work takes:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|ctx: Context<()>| async move {
+    ///     let start = ctx.system().now();
+    ///     for beat in 1..=3 {
+    ///         ctx.sleep(Duration::from_millis(700)).await; // The work.
+    ///         ctx.sleep_until(start + Duration::from_secs(beat)).await;
+    ///     }
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3));
+    /// ```
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
         self.system.shared.timers.sleep_until(deadline)
     }
 
     /// For behaviours: from here on a loop runs this process that takes [system messages](Self::receive_incoming).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Incoming, Reply, SystemMessage};
+    ///
+    /// struct Ping(Reply<&'static str>);
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<()>| async move {
+    ///     let server = ctx.spawn(|mut ctx: Context<()>| async move {
+    ///         ctx.become_behaviour();
+    ///         if let Incoming::System(request) = ctx.receive_incoming().await {
+    ///             request.downcast::<Ping>().expect("nobody asks anything else").0.send("pong");
+    ///         }
+    ///         # pending::<()>().await;
+    ///     });
+    ///     # ctx.sleep(std::time::Duration::from_secs(1)).await;
+    ///     let system = ctx.system();
+    ///     assert_eq!(system.system_call(&server, None, |reply| SystemMessage::new(Ping(reply))).await, Ok("pong"));
+    ///     let plain = system.spawn(|_ctx: Context<()>| pending::<()>());
+    ///     let error = system.system_call(&plain, None, |reply| SystemMessage::new(Ping(reply))).await.unwrap_err();
+    ///     assert!(error.to_string().ends_with("it is not a behaviour"));
+    /// });
+    /// ```
     pub fn become_behaviour(&mut self) {
         self.process.become_behaviour();
     }
@@ -172,11 +300,53 @@ impl<M: Send + 'static> Context<M> {
 
     /// For behaviours: from here on this process only cleans up. Calls that it leaves unanswered hear of its end, with the
     /// reason, instead of a reply that was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{CallError, Context, ExitReason, Reply};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let server = test.spawn(|mut ctx: Context<Reply<u32>>| async move {
+    ///     let reply = ctx.receive_message().await;
+    ///     ctx.begin_exit();
+    ///     drop(reply);
+    ///     // … clean up …
+    ///     Err(ExitReason::error("the disk is full"))
+    /// });
+    /// let error = test.block_on(server.call(|reply| reply)).unwrap_err();
+    /// assert!(matches!(error, CallError::Down { .. }), "it hears of the end, not of a reply that was dropped");
+    /// assert!(error.to_string().ends_with("the disk is full"));
+    /// ```
     pub fn begin_exit(&mut self) {
         self.process.leave();
     }
 
     /// Whether `exit` comes from whoever started this process: its parent or, if it has none, the system that shuts down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     let home = ctx.address();
+    ///     let child = ctx.spawn_link(|mut ctx: Context<()>| async move {
+    ///         ctx.trap_exit(true);
+    ///         home.cast("ready");
+    ///         while let Event::Exit(exit) = ctx.receive().await {
+    ///             home.cast(if ctx.is_from_parent(&exit) { "it is time to go" } else { "somebody asks" });
+    ///         }
+    ///     });
+    ///     assert_eq!(ctx.receive_message().await, "ready");
+    ///     ctx.system().exit(&child, ExitReason::Shutdown);
+    ///     assert_eq!(ctx.receive_message().await, "somebody asks");
+    ///     ctx.exit(&child, ExitReason::Shutdown);
+    ///     assert_eq!(ctx.receive_message().await, "it is time to go");
+    /// });
+    /// ```
     pub fn is_from_parent(&self, exit: &Exit) -> bool {
         exit.pid == self.parent().unwrap_or(Pid::SYSTEM)
     }

@@ -53,6 +53,26 @@ impl<M: Send + 'static> Context<M> {
 
     /// For behaviours that hand messages on: if this process fails now, that is not the fault of the message received last, and its
     /// sender gets no notice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let router = ctx.spawn(|mut ctx: Context<&str>| async move {
+    ///         ctx.receive_message().await;
+    ///         ctx.forgive(); // The message is with whom it was for. What follows is the router's own doing.
+    ///         panic!("a bug of the router's");
+    ///     });
+    ///     ctx.cast_with_notice(&router, "a letter", |_failure| ());
+    ///     router.exited().await;
+    ///     assert!(ctx.receive_timeout(Duration::from_secs(1)).await.is_none(), "there is no notice");
+    /// });
+    /// ```
     pub fn forgive(&mut self) {
         self.on_failure = None;
     }

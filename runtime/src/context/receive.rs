@@ -31,6 +31,37 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// A loop that tells whoever asks how much it has done:
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Incoming, Reply, SpawnOptions, SystemMessage};
+    ///
+    /// struct HowMany(Reply<u32>);
+    ///
+    /// async fn counter(mut ctx: Context<()>) {
+    ///     let mut handled = 0;
+    ///     loop {
+    ///         match ctx.receive_incoming().await {
+    ///             Incoming::Event(_) => handled += 1,
+    ///             Incoming::System(request) => {
+    ///                 let HowMany(reply) = request.downcast().expect("we know no other");
+    ///                 reply.send(handled);
+    ///             }
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let counter = ctx.spawn_link_with(SpawnOptions::new().behaviour(), counter).unwrap();
+    ///     (0..3).for_each(|_| counter.cast(()));
+    ///     let handled = ctx.system().system_call(&counter, None, |reply| SystemMessage::new(HowMany(reply))).await;
+    ///     assert_eq!(handled, Ok(3)); // In its turn: after what was sent before.
+    /// });
+    /// ```
     pub fn receive_incoming(&mut self) -> impl Future<Output = Incoming<M>> {
         poll_fn(|cx| self.poll_next(cx, |_| true, Item::into_incoming))
     }
@@ -40,6 +71,24 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, Incoming};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     let deadline = ctx.system().now() + Duration::from_secs(1);
+    ///     ctx.address().cast("in time");
+    ///     let incoming = ctx.receive_incoming_deadline(deadline).await;
+    ///     assert!(matches!(incoming, Some(Incoming::Event(Event::Message("in time")))));
+    ///     assert!(ctx.receive_incoming_deadline(deadline).await.is_none());
+    ///     assert_eq!(ctx.system().now(), deadline);
+    /// });
+    /// ```
     pub async fn receive_incoming_deadline(&mut self, deadline: Instant) -> Option<Incoming<M>> {
         Self::prepare_race().await;
         let incoming = self.sleep_until(deadline).limit(self.receive_incoming()).await;
@@ -51,6 +100,31 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// A loop that is suspended: it still answers those who look after it, and hears that its parent wants it to end.
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, EventRef, ExitReason, Incoming, SpawnOptions};
+    ///
+    /// struct Resume;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut user = test.probe();
+    /// let home = user.address();
+    /// let suspended = test.spawn_with(SpawnOptions::new().behaviour(), |mut ctx: Context<&str>| async move {
+    ///     ctx.trap_exit(true);
+    ///     let incoming = ctx.receive_system_or(|event| matches!(event, EventRef::Exit(_))).await;
+    ///     assert!(matches!(incoming, Incoming::Event(Event::Exit(_))));
+    ///     home.cast(ctx.receive_message().await); // It has kept its place.
+    /// }).unwrap();
+    /// suspended.cast("work");
+    /// test.run_until_idle();
+    /// test.exit(&suspended, ExitReason::Shutdown);
+    /// user.expect_message("work");
+    /// ```
     pub async fn receive_system_or(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Incoming<M> {
         let mut seen = 0;
         let mut is_wanted = |item: &Item<M>| item.peek().is_none_or(&mut wanted);
@@ -61,6 +135,22 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     let child = ctx.spawn(|_ctx: Context<()>| async {});
+    ///     ctx.monitor(&child);
+    ///     child.exited().await;
+    ///     ctx.address().cast("behind the down");
+    ///     assert_eq!(ctx.receive_message().await, "behind the down");
+    ///     assert!(matches!(ctx.receive().await, Event::Down(_)), "the down has waited");
+    /// });
+    /// ```
     pub async fn receive_message(&mut self) -> M {
         let mut seen = 0;
         poll_fn(|cx| self.poll_receive_message(cx, &mut seen)).await
@@ -72,6 +162,22 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, EventRef};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<(u32, &str)>| async move {
+    ///     for letter in [(7, "bill"), (3, "postcard"), (7, "reminder")] {
+    ///         ctx.address().cast(letter);
+    ///     }
+    ///     let for_three = ctx.receive_matching(|event| matches!(event, EventRef::Message((3, _)))).await;
+    ///     assert_eq!(for_three, Event::Message((3, "postcard")));
+    ///     assert_eq!(ctx.receive_message().await, (7, "bill")); // What was passed over is in order.
+    /// });
+    /// ```
     pub async fn receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
         let mut seen = 0;
         let mut is_wanted = |item: &Item<M>| item.peek().is_some_and(&mut wanted);
@@ -79,6 +185,21 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Takes the first that matches out of what is there already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, EventRef};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     ["tick", "stop", "tick"].iter().for_each(|message| ctx.address().cast(message));
+    ///     let mut is_tick = |event: EventRef<'_, &str>| matches!(event, EventRef::Message(&"tick"));
+    ///     while ctx.try_receive_matching(&mut is_tick).is_some() {} // One tick is as good as many.
+    ///     assert_eq!(ctx.queue_len(), 1);
+    ///     assert_eq!(ctx.receive_message().await, "stop");
+    /// });
+    /// ```
     pub fn try_receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Option<Event<M>> {
         self.take_urgent();
         self.process.take_all_into(&mut self.batch);
@@ -91,6 +212,24 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<&str>| async move {
+    ///     ctx.address().cast("hello");
+    ///     let zero = Duration::ZERO;
+    ///     assert_eq!(ctx.receive_timeout(zero).await, Some(Event::Message("hello"))); // What is there already.
+    ///     assert_eq!(ctx.receive_timeout(Duration::from_secs(30)).await, None);
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(30));
+    /// ```
     pub async fn receive_timeout(&mut self, timeout: Duration) -> Option<Event<M>> {
         self.receive_deadline(self.system.shared.timers.after(timeout)).await
     }
@@ -100,6 +239,29 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// All that comes within a second, however often something does:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let count = test.run(|mut ctx: Context<()>| async move {
+    ///     ctx.send_interval(Duration::from_millis(300), || ());
+    ///     let deadline = ctx.system().now() + Duration::from_secs(1);
+    ///     let mut count = 0;
+    ///     while ctx.receive_deadline(deadline).await.is_some() {
+    ///         count += 1;
+    ///     }
+    ///     count
+    /// });
+    /// assert_eq!((count, test.elapsed()), (3, Duration::from_secs(1)));
+    /// ```
     pub async fn receive_deadline(&mut self, deadline: Instant) -> Option<Event<M>> {
         Self::prepare_race().await;
         let event = self.sleep_until(deadline).limit(self.receive()).await;
@@ -126,6 +288,21 @@ impl<M: Send + 'static> Context<M> {
 
     /// For behaviours: gives back a message that was received and not handled. It is received next or, if never again, a dead
     /// letter as all that is left in the mailbox.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     ctx.address().cast("first");
+    ///     ctx.address().cast("second");
+    ///     let first = ctx.receive_message().await;
+    ///     ctx.put_back(first); // It is not yet time for it.
+    ///     assert_eq!(ctx.receive_message().await, "first");
+    /// });
+    /// ```
     pub fn put_back(&mut self, message: M) {
         self.batch.insert(self.urgent as usize, message.into());
         self.process.unreceived(self.batch.len());

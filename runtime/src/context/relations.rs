@@ -14,6 +14,20 @@ use crate::signal::{Down, Signal, Urgency};
 impl<M: Send + 'static> Context<M> {
     /// From now on, exit signals are received as [`Event::Exit`](crate::Event::Exit) instead of ending the process; `false`
     /// undoes it. Returns what it was. What counts is the flag at the moment a signal arrives. [`ExitReason::Kill`] cannot be trapped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     assert!(!ctx.trap_exit(true), "no process does at first");
+    ///     ctx.spawn_link(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+    ///     let Event::Exit(exit) = ctx.receive().await else { unreachable!("nobody sends a message") };
+    ///     assert_eq!((exit.reason, exit.linked), (ExitReason::error("no tea"), true)); // And this process goes on.
+    /// });
+    /// ```
     pub fn trap_exit(&mut self, trap: bool) -> bool {
         self.process.control(|control| std::mem::replace(&mut control.trap_exit, trap))
     }
@@ -22,6 +36,29 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// Linking twice is linking once. If there is no such process, this one gets an exit signal with
     /// [`ExitReason::NoProcess`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let engine = ctx.spawn(|mut ctx: Context<()>| async move {
+    ///         ctx.receive_message().await;
+    ///         panic!("out of oil");
+    ///     });
+    ///     let target = engine.clone();
+    ///     let wheel = ctx.spawn(move |mut ctx: Context<()>| async move {
+    ///         ctx.link(&target);
+    ///         target.cast(());
+    ///         pending::<()>().await;
+    ///     });
+    ///     assert_eq!(wheel.exited().await, engine.exited().await); // The wheel ends of the engine's reason.
+    /// });
+    /// ```
     pub fn link(&mut self, to: impl Into<Recipient>) {
         let pid = self.system.shared.pid_of(&to.into());
         self.system.shared.link(&*self.process, pid);
@@ -29,6 +66,23 @@ impl<M: Send + 'static> Context<M> {
 
     /// As [`link`](Self::link); if this process traps exits, the link's goes before all messages that have no priority. OTP's
     /// `link(Pid, [priority])`. The other process is linked as ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<u32>| async move {
+    ///     ctx.trap_exit(true);
+    ///     let pump = ctx.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+    ///     ctx.link_with_priority(&pump);
+    ///     (0..1_000).for_each(|drop| ctx.address().cast(drop));
+    ///     ctx.exit(&pump, ExitReason::Kill);
+    ///     pump.exited().await;
+    ///     assert!(matches!(ctx.receive().await, Event::Exit(_)), "it has overtaken a thousand messages");
+    /// });
+    /// ```
     pub fn link_with_priority(&mut self, to: impl Into<Recipient>) {
         let pid = self.system.shared.pid_of(&to.into());
         self.process.control(|control| control.seldom.make().urgent_links.insert(pid));
@@ -36,11 +90,45 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Whether a link to that process stands: false once its exit signal has arrived.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     ctx.trap_exit(true);
+    ///     let child = ctx.spawn_link(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+    ///     let pid = child.pid().unwrap();
+    ///     assert!(ctx.is_linked(pid));
+    ///     child.cast(());
+    ///     child.exited().await;
+    ///     assert!(!ctx.is_linked(pid), "its exit has arrived, though nobody has received it yet");
+    /// });
+    /// ```
     pub fn is_linked(&self, pid: Pid) -> bool {
         self.process.control(|control| control.links.contains(&pid))
     }
 
     /// Removes the link. After it returns, no exit over that link will be received, not even one that waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     ctx.trap_exit(true);
+    ///     let child = ctx.spawn_link(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+    ///     child.exited().await; // By now its exit waits in our mailbox.
+    ///     ctx.unlink(&child);
+    ///     assert!(ctx.receive_timeout(Duration::from_secs(1)).await.is_none());
+    /// });
+    /// ```
     pub fn unlink(&mut self, from: impl Into<Recipient>) {
         let pid = self.system.shared.pid_of(&from.into());
         self.system.shared.unlink(&*self.process, pid);
@@ -90,6 +178,23 @@ impl<M: Send + 'static> Context<M> {
 
     /// Ends a monitor. After it returns, no down of it will be received, not even one that waits; OTP's
     /// `demonitor(Ref, [flush])`. Returns whether the monitor stood, as with `info`: otherwise its down has come.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let child = ctx.spawn(|_ctx: Context<()>| async {});
+    ///     let monitor = ctx.monitor(&child);
+    ///     child.exited().await; // By now the down waits in our mailbox.
+    ///     assert!(!ctx.demonitor(monitor), "it had come");
+    ///     assert!(ctx.receive_timeout(Duration::from_secs(1)).await.is_none(), "and is gone");
+    /// });
+    /// ```
     pub fn demonitor(&mut self, monitor: MonitorRef) -> bool {
         if let Some(watching) = self.process.unwatch_process(monitor) {
             self.system.shared.signal(watching.pid, Signal::Demonitor(monitor));
@@ -103,6 +208,32 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// With [`ExitReason::Kill`] the receiver ends as killed, whatever it traps. With [`ExitReason::Normal`] nothing
     /// happens unless it traps exits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let polite = ctx.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+    ///     let stubborn = ctx.spawn(|mut ctx: Context<()>| async move {
+    ///         ctx.trap_exit(true);
+    ///         pending::<()>().await;
+    ///     });
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     for process in [&polite, &stubborn] {
+    ///         ctx.exit(process, ExitReason::Shutdown);
+    ///     }
+    ///     assert_eq!(polite.exited().await, ExitReason::Shutdown);
+    ///     assert!(ctx.system().is_alive(&stubborn));
+    ///     ctx.exit(&stubborn, ExitReason::Kill);
+    ///     assert_eq!(stubborn.exited().await, ExitReason::Killed);
+    /// });
+    /// ```
     pub fn exit(&self, to: impl Into<Recipient>, reason: ExitReason) {
         let pid = self.system.shared.pid_of(&to.into());
         self.system.shared.exit(self.pid(), pid, reason);
@@ -149,6 +280,21 @@ impl<M> MonitorOptions<M> {
     }
 
     /// The down goes before all messages that have no priority; OTP's option `priority`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, MonitorOptions};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<u32>| async move {
+    ///     let printer = ctx.spawn(|_ctx: Context<()>| async {});
+    ///     (0..1_000).for_each(|page| ctx.address().cast(page));
+    ///     ctx.monitor_with(&printer, MonitorOptions::new().priority());
+    ///     printer.exited().await;
+    ///     assert!(matches!(ctx.receive().await, Event::Down(_)), "before a thousand pages");
+    /// });
+    /// ```
     #[must_use]
     pub fn priority(mut self) -> Self {
         self.urgency = Urgency::Priority;

@@ -11,12 +11,51 @@ impl<M: Send + 'static> Context<M> {
     /// Sends this process `message` after `delay`; never early. The timer ends with the process.
     ///
     /// Timers are received in the order in which they expire. A full mailbox takes the message all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<&str>| async move {
+    ///     ctx.send_after(Duration::from_secs(3), "the eggs");
+    ///     ctx.send_after(Duration::from_secs(1), "the toast");
+    ///     assert_eq!(ctx.receive_message().await, "the toast");
+    ///     assert_eq!(ctx.receive_message().await, "the eggs");
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3));
+    /// ```
     pub fn send_after(&mut self, delay: Duration, message: M) -> TimerRef {
         self.start_timer(delay, |_timer| message)
     }
 
     /// Sends `message` to another process after `delay`. The timer ends with this process, not with the receiver; an
     /// address by name is looked up when it expires.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut kitchen = test.probe::<&str>();
+    /// let to = kitchen.address();
+    /// let waiter = test.spawn(move |mut ctx: Context<()>| async move {
+    ///     ctx.send_after_to(Duration::from_secs(2), &to, "the soup");
+    ///     ctx.send_after_to(Duration::from_secs(9), &to, "the bill");
+    ///     ctx.sleep(Duration::from_secs(5)).await;
+    /// });
+    /// kitchen.expect_message("the soup");
+    /// kitchen.expect_no_message_for(Duration::from_secs(60)); // The second timer has ended with its waiter.
+    /// # assert!(!test.is_alive(&waiter));
+    /// ```
     pub fn send_after_to<N: Send + 'static>(&mut self, delay: Duration, to: &Address<N>, message: N) -> TimerRef {
         let mut letter = Some((to.clone(), message));
         self.set_timer(self.system.shared.timers.after(delay), move |firing| {
@@ -29,12 +68,50 @@ impl<M: Send + 'static> Context<M> {
 
     /// Sends this process what `make` makes of its own timer, after `delay`; OTP's `start_timer`. So a late message of a
     /// timer that was cancelled can be told from that of the one set after it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, TimerRef};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<TimerRef>| async move {
+    ///     let first = ctx.start_timer(Duration::from_secs(1), |timer| timer);
+    ///     ctx.sleep(Duration::from_secs(2)).await; // It has expired, and its message waits.
+    ///     assert_eq!(ctx.cancel_timer(first), None);
+    ///     let second = ctx.start_timer(Duration::from_secs(1), |timer| timer);
+    ///     assert_ne!(ctx.receive_message().await, second, "that was of the first one: we pass over it");
+    ///     assert_eq!(ctx.receive_message().await, second);
+    /// });
+    /// ```
     pub fn start_timer(&mut self, delay: Duration, make: impl FnOnce(TimerRef) -> M + Send + 'static) -> TimerRef {
         let at = self.system.shared.timers.after(delay);
         self.start_timer_at(at, make)
     }
 
     /// Sends this process `message` at that instant of the system's clock; at once if it has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<&str>| async move {
+    ///     let noon = ctx.system().now() + Duration::from_secs(3600);
+    ///     ctx.send_at(noon, "lunch");
+    ///     assert_eq!(ctx.receive_message().await, "lunch");
+    ///     assert_eq!(ctx.system().now(), noon);
+    ///     ctx.send_at(noon - Duration::from_secs(1), "at once");
+    ///     assert_eq!(ctx.receive_message().await, "at once");
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3600));
+    /// ```
     pub fn send_at(&mut self, at: Instant, message: M) -> TimerRef {
         self.start_timer_at(at, |_timer| message)
     }
@@ -130,6 +207,30 @@ pub struct Interval {
 }
 
 /// What an interval does about ticks for which it came too late.
+///
+/// # Examples
+///
+/// On a machine where timers are up to 25 s late:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Interval, Missed};
+///
+/// let ticks_in_an_hour = |missed| {
+///     let test = TestSystem::new(7);
+///     test.delay_timers(Duration::from_secs(25));
+///     test.run(move |mut ctx: Context<()>| async move {
+///         ctx.send_interval(Interval::every(Duration::from_secs(10)).missed(missed), || ());
+///         ctx.sleep(Duration::from_secs(3600)).await;
+///         ctx.queue_len()
+///     })
+/// };
+/// let [skip, burst, delay] = [Missed::Skip, Missed::Burst, Missed::Delay].map(ticks_in_an_hour);
+/// assert!(burst >= 360, "none is missing");
+/// assert!(delay < skip && skip < burst);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missed {
