@@ -173,11 +173,6 @@ impl SystemHandle {
         self.shared.dead_letters.subscribe()
     }
 
-    /// Records a dead letter: for who takes messages on behalf of others, as a pool does, and can deliver one to nobody.
-    pub fn bury(&self, letter: DeadLetter) {
-        self.shared.dead_letter(letter);
-    }
-
     /// Reports from now on, as values; they are logged in any case. Whoever leaves 4,096 of them unread loses the oldest.
     pub fn reports(&self) -> Receiver<Report> {
         self.shared.reports.subscribe()
@@ -193,7 +188,7 @@ impl SystemHandle {
         self.shared.reports.logger()
     }
 
-    /// Reports a message that reached nobody, as if it had been sent here; for behaviours that take messages for others.
+    /// Reports a message that reached nobody, as if it had been sent here; for who takes messages for others, as a pool does.
     pub fn dead_letter(&self, letter: DeadLetter) {
         self.shared.dead_letter(letter);
     }

@@ -62,7 +62,7 @@ pub(super) fn end<M: Send + 'static>(
         (Some(waiter), result) => waiter.hear(result),
         (None, Err(fault)) if payload.message.is_some() => {
             if let Some(Scene { system, door }) = scene {
-                system.bury(DeadLetter {
+                system.dead_letter(DeadLetter {
                     target: door.recipient(),
                     message_type: type_name::<M>(),
                     reason: dead_reason(&fault),
