@@ -41,6 +41,23 @@ pub struct DeadLetter {
 }
 
 /// Why a message reached nobody.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, DeadReason};
+///
+/// let test = TestSystem::new(1);
+/// test.named::<u32>("nobody").cast(1);
+/// let brief = test.spawn(|_ctx: Context<u32>| async {});
+/// brief.cast(2); // It ends without receiving it.
+/// test.run_until_idle();
+/// brief.cast(3);
+/// let count = |reason| test.dead_letter_count_of(reason);
+/// assert_eq!([DeadReason::NoProcess, DeadReason::DroppedAtExit, DeadReason::Exited].map(count), [1, 1, 1]);
+/// assert_eq!(DeadReason::ALL.map(count).iter().sum::<u64>(), test.dead_letter_count());
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

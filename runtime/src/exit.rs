@@ -8,6 +8,17 @@ use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
 /// Any error that can travel between processes.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{Cause, ExitReason};
+///
+/// let cause: Cause = std::sync::Arc::new("x".parse::<u8>().unwrap_err());
+/// let reasons = [ExitReason::Error(cause.clone()), ExitReason::ShutdownWith(cause)]; // One error, told twice.
+/// assert_eq!(reasons[0].to_string(), "invalid digit found in string");
+/// assert_eq!(reasons[1].to_string(), "shutdown: invalid digit found in string");
+/// ```
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
 /// Why a process ended, or is told to end.
@@ -57,28 +68,92 @@ pub enum ExitReason {
 
 impl ExitReason {
     /// An abnormal reason made of any error, or of a text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let stock = test.spawn(|_ctx: Context<()>| async {
+    ///     let missing = 3;
+    ///     Err(ExitReason::error(format!("{missing} pizzas are missing")))
+    /// });
+    /// let reason = test.block_on(stock.exited());
+    /// assert_eq!(reason.to_string(), "3 pizzas are missing");
+    /// assert!(reason.is_crash());
+    /// ```
     pub fn error(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         ExitReason::Error(Arc::from(cause.into()))
     }
 
     /// A shutdown that says why; OTP's `{shutdown, Term}`.
+    ///
+    /// # Examples
+    ///
+    /// A deliberate end is no crash, and a transient child is not started again after it:
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let guest = test.spawn(|_ctx: Context<()>| async { Err(ExitReason::shutdown_with("logged out")) });
+    /// assert_eq!(test.block_on(guest.exited()).to_string(), "shutdown: logged out");
+    /// test.expect_no_crash();
+    /// ```
     pub fn shutdown_with(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         ExitReason::ShutdownWith(Arc::from(cause.into()))
     }
 
     /// A failure of `init` that is told to whoever starts the process, as [`Error`](ExitReason::Error), and to nobody else:
     /// there is no crash report, and to others the process ends normally. For what is to be expected, such as a port that is taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, StartOptions, start};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let failed = start(&test, StartOptions::new(), |_ctx: Context<()>, _ack| async {
+    ///     Err(ExitReason::init_error("port 6379 is taken"))
+    /// });
+    /// let error = test.block_on(failed).unwrap_err();
+    /// assert_eq!(error.to_string(), "its init failed: port 6379 is taken");
+    /// test.expect_no_crash(); // Who started it knows, and that is enough.
+    /// ```
     pub fn init_error(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         ExitReason::InitError(Arc::from(cause.into()))
     }
 
     /// Whether a process that ends so by itself is reported: not if it ends in order, nor if its `init` has said why to whoever
     /// started it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::ExitReason;
+    ///
+    /// assert!(ExitReason::error("no tea").is_crash());
+    /// assert!(ExitReason::Killed.is_crash()); // Though a process that a signal ends makes no report.
+    /// assert!(!ExitReason::Shutdown.is_crash() && !ExitReason::init_error("port 80 is taken").is_crash());
+    /// ```
     pub fn is_crash(&self) -> bool {
         !self.is_normal() && !matches!(self, ExitReason::Ignore | ExitReason::InitError(_))
     }
 
     /// What kind of end this is, for counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{ExitKind, ExitReason};
+    ///
+    /// assert_eq!(ExitReason::shutdown_with("deployed").kind(), ExitKind::Shutdown);
+    /// assert_eq!(ExitReason::NoProcess.kind(), ExitKind::Error);
+    /// ```
     pub fn kind(&self) -> ExitKind {
         match self {
             ExitReason::Normal | ExitReason::Ignore | ExitReason::InitError(_) => ExitKind::Normal,
@@ -105,6 +180,24 @@ impl ExitReason {
     }
 
     /// The error behind this reason, where it is one of type `E`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::num::ParseIntError;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let parser = test.spawn(|_ctx: Context<()>| async {
+    ///     "".parse::<u16>()?;
+    ///     Ok(())
+    /// });
+    /// let reason = test.block_on(parser.exited());
+    /// let error = reason.downcast_ref::<ParseIntError>().expect("nothing else can fail");
+    /// assert_eq!(error.kind(), &std::num::IntErrorKind::Empty);
+    /// ```
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         match self {
             ExitReason::Error(cause) | ExitReason::ShutdownWith(cause) | ExitReason::InitError(cause) => {
@@ -116,6 +209,22 @@ impl ExitReason {
 }
 
 /// The kinds of exit reasons, without their causes.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitKind, ExitReason};
+///
+/// let test = TestSystem::new(1);
+/// for reason in [ExitReason::Normal, ExitReason::error("no tea"), ExitReason::error("no milk")] {
+///     test.spawn(|_ctx: Context<()>| async { Err(reason) });
+/// }
+/// test.run_until_idle();
+/// let ended = test.counts().ended;
+/// assert_eq!(ExitKind::ALL.map(|kind| (kind.to_string(), ended[&kind]))[4], ("error".to_owned(), 2));
+/// assert_eq!(ended[&ExitKind::Normal], 1);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -310,6 +419,32 @@ impl fmt::Debug for Panic {
 }
 
 /// What a process body may return: nothing, be it `()` or never, or a `Result` whose error is the exit reason.
+///
+/// # Examples
+///
+/// Bodies of all three kinds:
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, Outcome};
+///
+/// fn reason_of(returned: impl Outcome) -> ExitReason {
+///     returned.into_reason()
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let brief = test.spawn(|_ctx: Context<()>| async {});
+/// let fallible = test.spawn(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+/// let endless = test.spawn(|mut ctx: Context<()>| async move {
+///     loop {
+///         ctx.receive_message().await;
+///     }
+/// });
+/// endless.system().exit(&endless, ExitReason::Shutdown);
+/// assert_eq!(test.block_on(brief.exited()), reason_of(()));
+/// assert_eq!(test.block_on(fallible.exited()), reason_of(Err(ExitReason::error("no tea"))));
+/// assert_eq!(test.block_on(endless.exited()), ExitReason::Shutdown);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the body of a process cannot end with `{Self}`",
     label = "this ends with `{Self}`",

@@ -84,6 +84,27 @@ pub struct ProcessInfo {
 }
 
 /// What a process is doing, in OTP's words.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::pending;
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, Status};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let child = ctx.spawn(|_ctx: Context<()>| pending::<()>());
+///     let status = |pid| ctx.system().process_info(pid).unwrap().status;
+///     let of_child = child.pid().unwrap();
+///     assert_eq!((status(ctx.pid()), status(of_child)), (Status::Running, Status::Runnable));
+///     ctx.sleep(Duration::from_secs(1)).await; // The child's turn.
+///     assert_eq!(status(of_child), Status::Waiting);
+///     ctx.exit(of_child, ExitReason::Kill);
+///     assert_eq!(status(of_child), Status::Exiting);
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -9,11 +9,49 @@ use crate::pid::Pid;
 /// What can be a key of a [`Registry`](crate::Registry).
 ///
 /// Errors and dead letters tell a key as its [`Debug`] does.
+///
+/// # Examples
+///
+/// Nothing is to be implemented: any value will do that can be compared, hashed, copied and printed.
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{DeadReason, Registry};
+///
+/// #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// enum Place {
+///     Room { floor: u8, number: u16 },
+///     Lobby,
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let places: Registry<Place, ()> = Registry::unique(&test);
+/// places.via(Place::Room { floor: 2, number: 7 }).cast(()); // Nobody is there.
+/// let letter = test.expect_dead_letter::<()>(DeadReason::NoProcess);
+/// assert_eq!(letter.target.to_string(), "key Room { floor: 2, number: 7 }");
+/// # assert_ne!(Place::Lobby, Place::Room { floor: 0, number: 0 });
+/// ```
 pub trait RegistryKey: Clone + Debug + Eq + Hash + Send + Sync + 'static {}
 
 impl<K: Clone + Debug + Eq + Hash + Send + Sync + 'static> RegistryKey for K {}
 
 /// Why a process is not registered under a key.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, KeyError, Registry};
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     let rooms: Registry<u32, ()> = Registry::unique(ctx.system());
+///     rooms.register(&ctx, 7, ()).unwrap();
+///     let error = rooms.register(&ctx, 7, ()).unwrap_err();
+///     assert_eq!(error, KeyError::Taken { key: "7".into(), owner: ctx.pid() });
+///     let elsewhere: Registry<u32, ()> = Registry::unique(&TestSystem::new(2));
+///     assert!(matches!(elsewhere.register(&ctx, 7, ()), Err(KeyError::OtherSystem { .. })));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {

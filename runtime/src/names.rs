@@ -12,6 +12,22 @@ use crate::pid::Pid;
 use crate::sync::Lock;
 
 /// Why a name was not registered.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, RegisterError, SpawnOptions};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     ctx.register("shop").unwrap();
+///     let again = SpawnOptions::new().name("shop");
+///     let error = ctx.spawn_link_with(again, |_ctx: Context<()>| async {}).unwrap_err();
+///     assert_eq!(error, RegisterError::Taken { name: "shop".into(), owner: ctx.pid() }); // Who is in the way.
+///     let error = ctx.register("store").unwrap_err();
+///     assert!(error.to_string().ends_with(r#"cannot be registered as "store": it is "shop" already"#));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegisterError {
@@ -47,6 +63,21 @@ pub enum RegisterError {
 }
 
 /// Why a name led to no address.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, LookupError};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<u32>| async move {
+///     let error = ctx.system().lookup::<u32>("till").unwrap_err();
+///     assert_eq!(error, LookupError::NotRegistered { name: "till".into() });
+///     ctx.register("till").unwrap();
+///     let error = ctx.system().lookup::<&str>("till").unwrap_err();
+///     assert_eq!(error.to_string(), r#""till" takes messages of type u32, not &str"#);
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {

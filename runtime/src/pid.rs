@@ -59,6 +59,15 @@ impl fmt::Debug for Pid {
 }
 
 /// A text is no pid.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Pid;
+///
+/// let error = "<42>".parse::<Pid>().unwrap_err();
+/// assert_eq!(error.to_string(), r#""<42>" is no pid: one looks like <0.42.1>"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no pid: one looks like <0.42.1>")]
 pub struct ParsePidError(String);
@@ -129,6 +138,22 @@ impl From<&str> for Recipient {
 }
 
 /// A group's name, within its scope.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     ctx.system().groups().join(&ctx, "tenors").unwrap();
+///     ctx.system().scope("choir").join(&ctx, "altos").unwrap();
+///     let groups = ctx.system().process_info(ctx.pid()).unwrap().groups;
+///     let mut names: Vec<String> = groups.iter().map(ToString::to_string).collect();
+///     names.sort();
+///     assert_eq!(names, [r#""altos" of "choir""#, r#""tenors""#]);
+/// });
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GroupName {
@@ -214,6 +239,27 @@ impl fmt::Debug for TimerRef {
 }
 
 /// Names one watch on a file descriptor; unique within its system.
+///
+/// # Examples
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+///
+/// use proscenium_runtime::{Context, Interest, Ready, System};
+///
+/// # #[cfg(unix)] {
+///
+/// let outcome = System::new("shop").run(|mut ctx: Context<Ready>| async move {
+///     let (door, _visitor) = UnixStream::pair()?;
+///     let to_read = ctx.watch(&door, Interest::Readable, |ready| ready)?;
+///     let to_write = ctx.watch(&door, Interest::Writable, |ready| ready)?;
+///     assert_eq!(ctx.receive_message().await.watch, to_write); // Nobody has said anything to read.
+///     assert!(ctx.cancel_watch(to_read) && !ctx.cancel_watch(to_read));
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WatchRef(pub(crate) u64);
 
