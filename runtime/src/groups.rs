@@ -18,6 +18,23 @@ use crate::pid::{GroupName, Pid};
 use crate::sync::Lock;
 
 /// A group's members changed.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, GroupChange};
+///
+/// let test = TestSystem::new(1);
+/// let (_, mut changes) = test.groups().monitor("tenors");
+/// let singer = test.spawn(|ctx: Context<()>| async move {
+///     ctx.system().groups().join(&ctx, "tenors").unwrap();
+/// });
+/// test.run_until_idle();
+/// let pid = singer.pid().unwrap();
+/// assert_eq!(changes.try_recv(), Some(GroupChange::Joined(pid)));
+/// assert_eq!(changes.try_recv(), Some(GroupChange::Left(pid))); // By ending.
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupChange {
     /// It joined.
@@ -27,6 +44,25 @@ pub enum GroupChange {
 }
 
 /// A group of a scope changed.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, GroupChange, ScopeChange};
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     let choir = ctx.system().scope("choir");
+///     let (_, mut changes) = choir.monitor_all();
+///     choir.join(&ctx, "tenors").unwrap();
+///     choir.leave(&ctx, "tenors").unwrap();
+///     choir.join(&ctx, "basses").unwrap();
+///     let told: Vec<ScopeChange> = std::iter::from_fn(|| changes.try_recv()).collect();
+///     let groups: Vec<&str> = told.iter().map(|told| &*told.group).collect();
+///     assert_eq!(groups, ["tenors", "tenors", "basses"]);
+///     assert_eq!(told[1].change, GroupChange::Left(ctx.pid()));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeChange {
     /// The group.
@@ -36,6 +72,22 @@ pub struct ScopeChange {
 }
 
 /// Why a process did not join or leave a group, or a group has no members of that type.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, GroupError};
+///
+/// TestSystem::new(1).run(|ctx: Context<u32>| async move {
+///     let groups = ctx.system().groups();
+///     groups.join(&ctx, "sensors").unwrap();
+///     let error = groups.broadcast("sensors", "how warm is it?").unwrap_err();
+///     assert_eq!(error.to_string(), r#"the members of group "sensors" take messages of type u32, not &str"#);
+///     let error = groups.leave(&ctx, "meters").unwrap_err();
+///     assert!(matches!(error, GroupError::NotJoined { pid, .. } if pid == ctx.pid()));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GroupError {

@@ -56,6 +56,22 @@ impl SystemHandle {
     }
 
     /// The groups of a scope of its own.
+    ///
+    /// # Examples
+    ///
+    /// Groups of the same name in two scopes have nothing to do with each other:
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let [choir, team] = ["choir", "team"].map(|name| ctx.system().scope(name));
+    ///     choir.join(&ctx, "captains").unwrap();
+    ///     assert_eq!(choir.members("captains"), Ok(vec![ctx.address()]));
+    ///     assert_eq!(team.members::<()>("captains"), Ok(vec![]));
+    /// });
+    /// ```
     pub fn scope(&self, name: &str) -> Scope {
         Scope { name: name.into(), system: self.clone() }
     }
@@ -75,6 +91,23 @@ impl Scope {
     ///
     /// # Errors
     /// If it is not a member.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let groups = ctx.system().groups();
+    ///     groups.join(&ctx, "tenors").unwrap();
+    ///     groups.join(&ctx, "tenors").unwrap();
+    ///     groups.leave(&ctx, "tenors").unwrap();
+    ///     assert_eq!(groups.members("tenors"), Ok(vec![ctx.address()])); // It has joined twice.
+    ///     groups.leave(&ctx, "tenors").unwrap();
+    ///     assert!(groups.leave(&ctx, "tenors").is_err());
+    /// });
+    /// ```
     pub fn leave<M: Send + 'static>(&self, ctx: &Context<M>, group: &str) -> Result<(), GroupError> {
         self.system.shared.groups.leave(&self.group(group), ctx.pid())
     }
@@ -105,6 +138,20 @@ impl Scope {
     }
 
     /// The groups that have members, sorted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let groups = ctx.system().groups();
+    ///     groups.join(&ctx, "tenors").unwrap();
+    ///     groups.join(&ctx, "basses").unwrap();
+    ///     assert_eq!(groups.which_groups(), ["basses".into(), "tenors".into()]);
+    /// });
+    /// ```
     pub fn which_groups(&self) -> Vec<Arc<str>> {
         self.system.shared.groups.names(&self.name)
     }
@@ -116,6 +163,22 @@ impl Scope {
 
     /// All groups that have members now, with them, and every change of any group from now on; OTP's `pg:monitor_scope`.
     /// Dropping the changes ends it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let groups = ctx.system().groups();
+    ///     groups.join(&ctx, "tenors").unwrap();
+    ///     let (members, mut changes) = groups.monitor_all();
+    ///     assert_eq!(members["tenors"], [ctx.pid()]);
+    ///     groups.join(&ctx, "basses").unwrap();
+    ///     assert_eq!(&*changes.recv().await.unwrap().group, "basses");
+    /// });
+    /// ```
     pub fn monitor_all(&self) -> (BTreeMap<Arc<str>, Vec<Pid>>, Changes<ScopeChange>) {
         self.system.shared.groups.monitor_scope(&self.name)
     }

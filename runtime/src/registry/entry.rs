@@ -7,6 +7,23 @@ use crate::address::Address;
 use crate::pid::Pid;
 
 /// A process under a key, with a value, as they were when asked for. Cheap to clone.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Registry};
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     let rooms: Registry<u32, (), &str> = Registry::unique(ctx.system());
+///     rooms.register(&ctx, 7, "blue").unwrap();
+///     let entry = rooms.lookup(&7).unwrap();
+///     assert_eq!((entry.key(), entry.pid(), entry.value()), (&7, ctx.pid(), &"blue"));
+///     rooms.update_value(&ctx, &7, |_| "green").unwrap();
+///     assert_eq!(entry.value(), &"blue"); // As it was when it was asked for.
+///     assert_eq!(entry.address(), &ctx.address());
+/// });
+/// ```
 pub struct RegistryEntry<K, M: Send + 'static, V>(Arc<Inner<K, M, V>>);
 
 struct Inner<K, M: Send + 'static, V> {
@@ -61,6 +78,25 @@ impl<K: fmt::Debug, M: Send + 'static, V: fmt::Debug> fmt::Debug for RegistryEnt
 }
 
 /// A registry's entries changed.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Registry, RegistryChange};
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     let rooms: Registry<u32, ()> = Registry::unique(ctx.system());
+///     let (there, mut changes) = rooms.monitor();
+///     assert!(there.is_empty());
+///     rooms.register(&ctx, 7, ()).unwrap();
+///     rooms.unregister(&ctx, &7);
+///     assert!(matches!(changes.recv().await, Some(RegistryChange::Registered(entry)) if *entry.key() == 7));
+///     let left = changes.recv().await.unwrap();
+///     assert!(matches!(left, RegistryChange::Unregistered(_)));
+///     assert_eq!(left.entry().pid(), ctx.pid());
+/// });
+/// ```
 pub enum RegistryChange<K, M: Send + 'static, V> {
     /// A process was registered.
     Registered(RegistryEntry<K, M, V>),

@@ -26,10 +26,37 @@ use store::Store;
 pub(crate) use via::{Enrol, Enrolment};
 
 /// Each key is one process's at most; made by [`Registry::unique`].
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Registry, Unique};
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     let rooms: Registry<&str, (), (), Unique> = Registry::unique(ctx.system()); // The default: it need not be said.
+///     rooms.register(&ctx, "blue", ()).unwrap();
+///     assert!(rooms.register(&ctx, "blue", ()).is_err());
+/// });
+/// ```
 #[derive(Debug)]
 pub enum Unique {}
 
 /// Any number of processes may be under one key, each any number of times; made by [`Registry::duplicate`].
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Duplicate, Registry};
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     let topics: Registry<&str, (), u32, Duplicate> = Registry::duplicate(ctx.system());
+///     topics.register(&ctx, "weather", 1).unwrap();
+///     topics.register(&ctx, "weather", 2).unwrap();
+///     assert_eq!(topics.lookup("weather").len(), 2); // A list, where a unique key has an entry or none.
+/// });
+/// ```
 #[derive(Debug)]
 pub enum Duplicate {}
 
@@ -136,6 +163,27 @@ impl<K: RegistryKey, M: Send + 'static, V: Send + Sync + 'static> Registry<K, M,
     ///
     /// # Cancel safety
     /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Registry};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let rooms: Registry<u32, ()> = Registry::unique(&test);
+    /// let opened = rooms.clone();
+    /// let host = test.spawn(|ctx: Context<()>| async move {
+    ///     ctx.sleep(Duration::from_secs(3600)).await;
+    ///     opened.register(&ctx, 7, ()).unwrap();
+    ///     pending::<()>().await;
+    /// });
+    /// assert_eq!(Some(test.block_on(rooms.when_registered(&7)).pid()), host.pid());
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3600));
+    /// ```
     pub async fn when_registered<Q>(&self, key: &Q) -> RegistryEntry<K, M, V>
     where
         K: Borrow<Q>,
@@ -158,6 +206,22 @@ impl<K: RegistryKey, M: Send + 'static, V: Send + Sync + 'static> Registry<K, M,
     ///
     /// # Errors
     /// [`KeyError::NotRegistered`] if the process does not have the key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Registry};
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let rooms: Registry<u32, (), usize> = Registry::unique(ctx.system()); // How many guests each has.
+    ///     rooms.register(&ctx, 7, 0).unwrap();
+    ///     rooms.update_value(&ctx, &7, |guests| guests + 1).unwrap();
+    ///     let entry = rooms.update_value(&ctx, &7, |guests| guests + 1).unwrap();
+    ///     assert_eq!(entry.value(), &2);
+    ///     assert!(rooms.update_value(&ctx, &8, |guests| guests + 1).is_err(), "it is not ours");
+    /// });
+    /// ```
     pub fn update_value<Q>(
         &self,
         ctx: &Context<M>,
@@ -212,6 +276,20 @@ impl<K: RegistryKey, M: Send + 'static, V: Send + Sync + 'static, Keys> Registry
     }
 
     /// Takes the process of `ctx` out from under `key`, however often it is there. Returns how often it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Duplicate, Registry};
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let topics: Registry<&str, (), u32, Duplicate> = Registry::duplicate(ctx.system());
+    ///     (1..=3).for_each(|urgency| topics.register(&ctx, "weather", urgency).unwrap());
+    ///     assert_eq!(topics.unregister(&ctx, "weather"), 3);
+    ///     assert_eq!(topics.unregister(&ctx, "weather"), 0);
+    /// });
+    /// ```
     pub fn unregister<Q>(&self, ctx: &Context<M>, key: &Q) -> usize
     where
         K: Borrow<Q>,
@@ -221,6 +299,20 @@ impl<K: RegistryKey, M: Send + 'static, V: Send + Sync + 'static, Keys> Registry
     }
 
     /// Takes out those entries of the process of `ctx` under `key` whose values `matches` picks. Returns how many.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Duplicate, Registry};
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let topics: Registry<&str, (), u32, Duplicate> = Registry::duplicate(ctx.system());
+    ///     (1..=5).for_each(|urgency| topics.register(&ctx, "weather", urgency).unwrap());
+    ///     assert_eq!(topics.unregister_match(&ctx, "weather", |urgency| *urgency < 4), 3);
+    ///     assert_eq!(topics.values("weather", ctx.pid()), [4, 5]);
+    /// });
+    /// ```
     pub fn unregister_match<Q>(&self, ctx: &Context<M>, key: &Q, mut matches: impl FnMut(&V) -> bool) -> usize
     where
         K: Borrow<Q>,
@@ -238,6 +330,22 @@ impl<K: RegistryKey, M: Send + 'static, V: Send + Sync + 'static, Keys> Registry
     }
 
     /// The values with which a process is under a key, in the order in which they came.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Duplicate, Registry};
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let seats: Registry<&str, (), char, Duplicate> = Registry::duplicate(ctx.system());
+    ///     for seat in ['B', 'A'] {
+    ///         seats.register(&ctx, "row 7", seat).unwrap();
+    ///     }
+    ///     assert_eq!(seats.values("row 7", ctx.pid()), ['B', 'A']);
+    ///     assert_eq!(seats.values("row 8", ctx.pid()), []);
+    /// });
+    /// ```
     pub fn values<Q>(&self, key: &Q, pid: Pid) -> Vec<V>
     where
         K: Borrow<Q>,
@@ -251,6 +359,23 @@ impl<K: RegistryKey, M: Send + 'static, V: Send + Sync + 'static, Keys> Registry
     ///
     /// It is shown all that were there at one moment, which takes as long as there are many; to find those of a key, look the
     /// key up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Registry};
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let rooms: Registry<u32, (), usize> = Registry::unique(ctx.system()); // How many guests each has.
+    ///     for (room, guests) in [(1, 0), (2, 3), (3, 0)] {
+    ///         rooms.register(&ctx, room, guests).unwrap();
+    ///     }
+    ///     let empty = rooms.select(|entry| *entry.value() == 0);
+    ///     assert_eq!(empty.iter().map(|entry| *entry.key()).collect::<Vec<_>>(), [1, 3]);
+    ///     assert_eq!(rooms.count(), 3);
+    /// });
+    /// ```
     pub fn select(&self, mut wanted: impl FnMut(&RegistryEntry<K, M, V>) -> bool) -> Vec<RegistryEntry<K, M, V>> {
         let mut entries = self.store.all();
         entries.retain(|entry| wanted(entry));
@@ -263,6 +388,28 @@ impl<K: RegistryKey, M: Send + 'static, V: Send + Sync + 'static, Keys> Registry
     }
 
     /// Calls `act` with each entry that is under the key now, in the order in which they came. Returns how many there were.
+    ///
+    /// # Examples
+    ///
+    /// To those whose values say that they want it:
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Duplicate, Registry};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     let alerts: Registry<&str, &str, u32, Duplicate> = Registry::duplicate(ctx.system());
+    ///     alerts.register(&ctx, "disk", 5).unwrap(); // Whoever is told of what is as urgent as that, or more.
+    ///     alerts.register(&ctx, "disk", 9).unwrap();
+    ///     let urgency = 7;
+    ///     let there = alerts.dispatch("disk", |entry| {
+    ///         if *entry.value() <= urgency {
+    ///             entry.address().cast("90 % full");
+    ///         }
+    ///     });
+    ///     assert_eq!((there, ctx.queue_len()), (2, 1));
+    /// });
+    /// ```
     pub fn dispatch<Q>(&self, key: &Q, act: impl FnMut(&RegistryEntry<K, M, V>)) -> usize
     where
         K: Borrow<Q>,
