@@ -10,6 +10,23 @@ use crate::system::SystemHandle;
 
 /// Tells the recorder what [`SystemHandle::publish_metrics`] publishes, for those that show it. Once, after the recorder was
 /// installed, will do.
+///
+/// # Examples
+///
+/// ```
+/// use metrics_util::debugging::DebuggingRecorder;
+/// use proscenium_runtime::describe_metrics;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// let recorder = DebuggingRecorder::new(); // In its place: the exporter of your choice.
+/// let shown = recorder.snapshotter();
+/// metrics::with_local_recorder(&recorder, || {
+///     describe_metrics();
+///     TestSystem::new(1).publish_metrics();
+/// });
+/// let described = |description: Option<_>| description.is_some();
+/// assert!(shown.snapshot().into_vec().into_iter().all(|(_key, _unit, description, _value)| described(description)));
+/// ```
 pub fn describe_metrics() {
     describe_gauge!("proscenium_processes", Unit::Count, "Processes that there are.");
     describe_gauge!("proscenium_workers", Unit::Count, "How many processes run at a time.");

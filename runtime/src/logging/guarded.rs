@@ -21,6 +21,44 @@ use super::writer::{Sink, Unwritten, Writer};
 /// [`Logger::flush`](slog::Logger::flush) waits until all that was logged before is written, told, and flushed by the drain,
 /// or for 5 s. A system does that at its end. The last logger's drop writes what is left, too, and waits 5 s at most.
 /// [`std::process::exit`] waits for nothing.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::logging::Guarded;
+/// use slog::{Drain, Logger, o};
+///
+/// # use std::sync::{Arc, Mutex, MutexGuard};
+/// # use slog::{FlushError, Never, OwnedKVList, Record};
+/// #
+/// # #[derive(Clone, Default)]
+/// # struct Lines(Arc<Mutex<Vec<String>>>);
+/// #
+/// # impl Lines {
+/// #     fn hold(&self) -> MutexGuard<'_, Vec<String>> { self.0.lock().unwrap() }
+/// # }
+/// #
+/// # impl Drain for Lines {
+/// #     type Ok = ();
+/// #     type Err = Never;
+/// #
+/// #     fn log(&self, record: &Record<'_>, _values: &OwnedKVList) -> Result<(), Never> {
+/// #         self.0.lock().unwrap().push(record.msg().to_string());
+/// #         Ok(())
+/// #     }
+/// #
+/// #     fn flush(&self) -> Result<(), FlushError> { Ok(()) }
+/// # }
+/// #
+/// let lines = Lines::default(); // A drain that keeps what is logged.
+/// let logger = Logger::root(Guarded::new(lines.clone())?.fuse(), o!());
+/// let held = lines.hold(); // The drain is stuck: its disk does not answer.
+/// slog::info!(logger, "the shop is open"); // And we go on.
+/// drop(held);
+/// logger.flush()?;
+/// assert_eq!(*lines.hold(), ["the shop is open"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Guarded {
     writer: Writer<Captured>,
@@ -31,6 +69,19 @@ impl Guarded {
     ///
     /// # Errors
     /// If the operating system gives no thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::logging::Guarded;
+    /// use slog::{Discard, Drain, Level, Logger, o};
+    ///
+    /// let drain = Guarded::new(Discard)?; // In its place: a drain that may be slow.
+    /// let logger = Logger::root(drain.filter_level(Level::Info).fuse(), o!());
+    /// slog::info!(logger, "the shop is open");
+    /// assert!(logger.flush().is_ok()); // All is written.
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new<D>(drain: D) -> io::Result<Self>
     where
         D: Drain + Send + 'static,

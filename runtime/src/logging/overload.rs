@@ -32,11 +32,15 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// use proscenium_runtime::logging::Overload;
 /// use slog::{Discard, Drain, Logger, o};
 ///
-/// let patient = Overload::new().qlen(50, 5_000, 10_000).sync_timeout(Duration::from_millis(50)).no_burst_limit();
+/// let patient = Overload::new()
+///     .qlen(50, 5_000, 10_000)
+///     .sync_timeout(Duration::from_millis(50))
+///     .flush_timeout(Duration::from_secs(30))
+///     .no_burst_limit();
 /// let logger = Logger::root(patient.guard(Discard)?.fuse(), o!());
 /// slog::info!(logger, "the shop is open");
-/// logger.flush()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// assert!(logger.flush().is_ok()); // All is written.
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overload {
@@ -75,6 +79,22 @@ impl Overload {
     ///
     /// # Panics
     /// Unless `sync_mode` ≤ `drop_mode` ≤ `flush`, and `drop_mode` is one at least.
+    ///
+    /// # Examples
+    ///
+    /// Never wait, and of too many records keep the newest:
+    ///
+    /// ```
+    /// use proscenium_runtime::logging::Overload;
+    /// use slog::{Discard, Drain, Logger, o};
+    ///
+    /// let newest = Overload::new().qlen(200, 200, 200);
+    /// assert_ne!(newest, Overload::new());
+    /// let logger = Logger::root(newest.guard(Discard)?.fuse(), o!());
+    /// slog::info!(logger, "the shop is open");
+    /// assert!(logger.flush().is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn qlen(mut self, sync_mode: usize, drop_mode: usize, flush: usize) -> Self {
         let in_order = sync_mode <= drop_mode && drop_mode <= flush && drop_mode > 0;
@@ -85,6 +105,48 @@ impl Overload {
 
     /// Sets how many records are taken within `window`, which begins with a record; what is beyond is lost. 500 within 1 s
     /// by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::logging::Overload;
+    /// use slog::{Drain, Logger, o};
+    ///
+    /// # use std::sync::{Arc, Mutex};
+    /// # use slog::{FlushError, Never, OwnedKVList, Record};
+    /// #
+    /// # #[derive(Clone, Default)]
+    /// # struct Lines(Arc<Mutex<Vec<String>>>);
+    /// #
+    /// # impl Lines {
+    /// #     fn all(&self) -> Vec<String> { self.0.lock().unwrap().clone() }
+    /// # }
+    /// #
+    /// # impl Drain for Lines {
+    /// #     type Ok = ();
+    /// #     type Err = Never;
+    /// #
+    /// #     fn log(&self, record: &Record<'_>, _values: &OwnedKVList) -> Result<(), Never> {
+    /// #         self.0.lock().unwrap().push(record.msg().to_string());
+    /// #         Ok(())
+    /// #     }
+    /// #
+    /// #     fn flush(&self) -> Result<(), FlushError> { Ok(()) }
+    /// # }
+    /// #
+    /// let lines = Lines::default(); // A drain that keeps what is logged.
+    /// let calm = Overload::new().burst_limit(3, Duration::from_secs(3600));
+    /// let logger = Logger::root(calm.guard(lines.clone())?.fuse(), o!());
+    /// for customer in 1..=100 {
+    ///     slog::info!(logger, "customer {customer}");
+    /// }
+    /// logger.flush()?;
+    /// assert_eq!(lines.all()[..3], ["customer 1", "customer 2", "customer 3"]);
+    /// assert!(!lines.all().contains(&"customer 4".to_owned()), "it is lost, which a record of its own will tell");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn burst_limit(mut self, count: u32, window: Duration) -> Self {
         self.burst = Some(Limit { count, window });
@@ -92,6 +154,22 @@ impl Overload {
     }
 
     /// Takes as many records as come, however fast.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::logging::Overload;
+    /// use slog::{Discard, Drain, Logger, o};
+    ///
+    /// let all = Overload::new().no_burst_limit();
+    /// assert_ne!(all, Overload::new());
+    /// let logger = Logger::root(all.guard(Discard)?.fuse(), o!());
+    /// for customer in 1..=1_000 {
+    ///     slog::error!(logger, "customer {customer}"); // Errors are not dropped, however many wait.
+    /// }
+    /// assert!(logger.flush().is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn no_burst_limit(mut self) -> Self {
         self.burst = None;
