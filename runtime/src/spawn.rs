@@ -68,6 +68,22 @@ impl SpawnOptions {
 
     /// Registers the process under a key before its body begins, as [`Registry::register`] does; OTP's `via`. What takes
     /// other messages than the registry's processes do is not started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Registry, SpawnOptions};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let rooms: Registry<u32, &str, char> = Registry::unique(ctx.system());
+    ///     let room = |mut ctx: Context<&'static str>| async move { drop(ctx.receive_message().await) };
+    ///     let open = || SpawnOptions::new().via(&rooms, 7, 'b');
+    ///     let address = ctx.spawn_link_with(open(), room).unwrap();
+    ///     assert_eq!(rooms.whereis(&7), address.pid());
+    ///     assert!(ctx.spawn_link_with(open(), room).is_err(), "there is one already, and no second body has run");
+    /// });
+    /// ```
     #[must_use]
     pub fn via<K, M, V>(mut self, registry: &Registry<K, M, V>, key: K, value: V) -> Self
     where
@@ -80,6 +96,23 @@ impl SpawnOptions {
     }
 
     /// Says what the process is, in a few words; see [`Context::set_label`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, SpawnOptions};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let options = SpawnOptions::new().label("session of Ann");
+    ///     let session = ctx.spawn_link_with(options, |_ctx: Context<()>| pending::<()>()).unwrap();
+    ///     let info = ctx.system().process_info(session.pid().unwrap()).unwrap();
+    ///     assert_eq!(info.label.as_deref(), Some("session of Ann")); // Before its body has run.
+    ///     ctx.unlink(&session);
+    /// });
+    /// ```
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {
         self.label = Some(label.into());
@@ -94,6 +127,21 @@ impl SpawnOptions {
     }
 
     /// Sets how urgent the process's work is; normal by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_runtime::{Context, ExitReason, Priority, SpawnOptions, System};
+    ///
+    /// let system = System::builder("clinic").workers(1).build()?;
+    /// let options = SpawnOptions::new().priority(Priority::High);
+    /// let heartbeat = system.spawn_with(options, |mut ctx: Context<()>| async move {
+    ///     assert_eq!(ctx.set_priority(Priority::Normal), Priority::High);
+    /// }).unwrap();
+    /// assert_eq!(block_on(heartbeat.exited()), ExitReason::Normal);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
@@ -105,6 +153,26 @@ impl SpawnOptions {
     ///
     /// If the operating system gives no thread, a warning is logged and the process runs on the workers. So it does in a simulated
     /// system.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// use futures_lite::future::block_on;
+    /// use proscenium_runtime::{Context, ExitReason, SpawnOptions, System};
+    ///
+    /// let system = System::builder("shop").workers(1).build()?;
+    /// let (say, hear) = mpsc::channel();
+    /// let options = SpawnOptions::new().own_thread();
+    /// let clerk = system.spawn_with(options, |_ctx: Context<()>| async move {
+    ///     assert_eq!(hear.recv(), Ok("hello"));
+    /// }).unwrap();
+    /// let polite = system.spawn(|_ctx: Context<()>| async move { say.send("hello").unwrap() });
+    /// block_on(polite.exited()); // The only worker is free, though the clerk blocks.
+    /// assert_eq!(block_on(clerk.exited()), ExitReason::Normal);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn own_thread(mut self) -> Self {
         self.own_thread = true;
@@ -113,6 +181,28 @@ impl SpawnOptions {
 
     /// A loop will run the process that takes [system messages](Context::receive_incoming): from its birth on they wait for it. For
     /// behaviours.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Incoming, Reply, SpawnOptions, SystemMessage};
+    ///
+    /// struct Ping(Reply<()>);
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let options = SpawnOptions::new().behaviour();
+    ///     let server = ctx.spawn_link_with(options, |mut ctx: Context<()>| async move {
+    ///         ctx.sleep(Duration::from_secs(1)).await; // Busy. Who asks meanwhile is not turned away.
+    ///         let Incoming::System(request) = ctx.receive_incoming().await else { return };
+    ///         request.downcast::<Ping>().expect("nobody asks anything else").0.send(());
+    ///     }).unwrap();
+    ///     let pong = ctx.system().system_call(&server, None, |reply| SystemMessage::new(Ping(reply))).await;
+    ///     assert_eq!(pong, Ok(()));
+    /// });
+    /// ```
     #[must_use]
     pub fn behaviour(mut self) -> Self {
         self.behaviour = true;
@@ -139,6 +229,15 @@ impl System {
     ///
     /// # Errors
     /// The exit reason, if the process ended with any other than [`ExitReason::Normal`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{Context, ExitReason, System};
+    ///
+    /// let outcome = System::new("shop").run(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+    /// assert_eq!(outcome, Err(ExitReason::error("no tea")));
+    /// ```
     pub fn run<M, B, F>(self, body: B) -> Result<(), ExitReason>
     where
         M: Send + 'static,
@@ -156,6 +255,23 @@ impl SystemHandle {
     /// Starts a process that runs `body`, linked to nobody.
     ///
     /// It ends when `body` returns, panics, or is ended by a signal. In a system that ends, the process is killed at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Reply};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let adder = test.spawn(|mut ctx: Context<(u32, u32, Reply<u32>)>| async move {
+    ///     loop {
+    ///         let (a, b, reply) = ctx.receive_message().await;
+    ///         reply.send(a.checked_add(b).expect("the sum is small"));
+    ///     }
+    /// });
+    /// assert_eq!(test.block_on(adder.call(|reply| (40, 2, reply))), Ok(42));
+    /// assert!(test.block_on(adder.call(|reply| (u32::MAX, 1, reply))).is_err()); // Its panic is its own end only.
+    /// ```
     pub fn spawn<M, B, F>(&self, body: B) -> Address<M>
     where
         M: Send + 'static,
@@ -181,6 +297,22 @@ impl SystemHandle {
 
 impl<M: Send + 'static> Context<M> {
     /// Starts a process whose parent is this one, linked to nobody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shop = ctx.pid();
+    ///     let clerk = ctx.spawn(move |ctx: Context<()>| async move {
+    ///         assert_eq!(ctx.parent(), Some(shop));
+    ///         Err(ExitReason::error("no tea"))
+    ///     });
+    ///     assert_eq!(clerk.exited().await, ExitReason::error("no tea")); // Which is nobody else's business.
+    /// });
+    /// ```
     pub fn spawn<N, B, F>(&mut self, body: B) -> Address<N>
     where
         N: Send + 'static,
@@ -191,6 +323,25 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Starts a process linked to this one. There is no moment at which it lives unlinked.
+    ///
+    /// # Examples
+    ///
+    /// They live and die together, unless one traps exits:
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let bee = test.spawn(|mut ctx: Context<()>| async move {
+    ///     let flower = ctx.spawn_link(|_ctx: Context<()>| async { Err(ExitReason::error("wilted")) });
+    ///     assert!(ctx.is_linked(flower.pid().unwrap()));
+    ///     pending::<()>().await;
+    /// });
+    /// assert_eq!(test.block_on(bee.exited()), ExitReason::error("wilted"));
+    /// ```
     pub fn spawn_link<N, B, F>(&mut self, body: B) -> Address<N>
     where
         N: Send + 'static,
@@ -201,6 +352,20 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Starts a process that this one monitors. There is no moment at which it lives unmonitored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let (clerk, monitor) = ctx.spawn_monitor(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+    ///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+    ///     assert_eq!((down.monitor, Some(down.pid)), (monitor, clerk.pid()));
+    ///     assert_eq!(down.reason, ExitReason::error("no tea")); // However soon it has ended.
+    /// });
+    /// ```
     pub fn spawn_monitor<N, B, F>(&mut self, body: B) -> (Address<N>, MonitorRef)
     where
         N: Send + 'static,
@@ -215,6 +380,24 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Errors
     /// If the name or the key is taken. Then there is no process, and `body` was not called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, SpawnOptions};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let options = || SpawnOptions::new().name("clerk");
+    ///     let clerk = ctx.spawn_link_with(options(), |_ctx: Context<()>| pending::<()>()).unwrap();
+    ///     assert_eq!(ctx.system().whereis("clerk"), clerk.pid());
+    ///     let second = ctx.spawn_link_with(options(), |_ctx: Context<()>| async { unreachable!("it is not called") });
+    ///     assert!(second.is_err());
+    ///     ctx.unlink(&clerk);
+    /// });
+    /// ```
     pub fn spawn_link_with<N, B, F>(&mut self, options: SpawnOptions, body: B) -> Result<Address<N>, RegisterError>
     where
         N: Send + 'static,

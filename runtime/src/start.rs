@@ -23,6 +23,24 @@ use crate::spawn::{SpawnOptions, Tie, spawn};
 use crate::system::SystemHandle;
 
 /// Why a process did not start.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, StartError, StartOptions};
+///
+/// let test = TestSystem::new(1);
+/// let start = |options, init: fn() -> ExitReason| {
+///     let body = move |_ctx: Context<()>, _ack| async move { Err(init()) };
+///     test.block_on(proscenium_runtime::start(&test, options, body)).unwrap_err()
+/// };
+/// assert_eq!(start(StartOptions::new(), || ExitReason::Ignore), StartError::Ignored);
+/// let failed = start(StartOptions::new(), || ExitReason::init_error("port 80 is taken"));
+/// assert_eq!(failed.to_string(), "its init failed: port 80 is taken");
+/// let panicked = start(StartOptions::new(), || panic!("no tea"));
+/// assert!(matches!(panicked, StartError::Init(ExitReason::Panic(_))));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
@@ -41,6 +59,26 @@ pub enum StartError {
 }
 
 /// What a start may be given beside the body.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Mailbox, StartError, StartOptions, start};
+///
+/// let test = TestSystem::new(1);
+/// let options = StartOptions::new()
+///     .spawn(|spawn| spawn.name("db").mailbox(Mailbox::bounded(100)))
+///     .init_timeout(Duration::from_secs(10));
+/// let slow = start(&test, options, |ctx: Context<()>, ack| async move {
+///     ctx.sleep(Duration::from_secs(60)).await; // It opens its files.
+///     ack.ready();
+/// });
+/// assert_eq!(test.block_on(slow).unwrap_err(), StartError::Timeout(Duration::from_secs(10)));
+/// assert_eq!(test.whereis("db"), None); // Nothing of it is left.
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct StartOptions {
     spawn: SpawnOptions,
@@ -69,6 +107,30 @@ impl StartOptions {
 }
 
 /// A process on whose behalf others are started; made by [`Context::as_parent`].
+///
+/// # Examples
+///
+/// So starts can be written that know nothing of their parent's messages:
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Address, Context, Parent, StartError, StartOptions, start_link};
+///
+/// async fn start_clerk(parent: &Parent) -> Result<Address<&'static str>, StartError> {
+///     start_link(parent, StartOptions::new(), |mut ctx: Context<&str>, ack| async move {
+///         ack.ready();
+///         ctx.receive_message().await;
+///     })
+///     .await
+/// }
+///
+/// TestSystem::new(1).run(|ctx: Context<u32>| async move {
+///     let parent = ctx.as_parent();
+///     assert_eq!((parent.pid(), parent.system().name()), (ctx.pid(), "test"));
+///     let clerk = start_clerk(&parent).await.unwrap();
+///     assert!(ctx.is_linked(clerk.pid().unwrap()));
+/// });
+/// ```
 #[derive(Clone)]
 pub struct Parent {
     process: Arc<dyn AnyProcess>,
@@ -98,6 +160,25 @@ impl Parent {
     /// The child can remove its own half of their link, not the supervisor's: whatever it does, the supervisor gets the exit of
     /// its end. [`ProcessInfo::restarts`](crate::ProcessInfo::restarts) of the child tells how many times it was started before;
     /// more than 65,535 count as so many.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, StartOptions, start_link};
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let parent = ctx.as_parent().as_supervisor(3);
+    ///     let child = start_link(&parent, StartOptions::new(), |_ctx: Context<()>, ack| async move {
+    ///         ack.ready();
+    ///         pending::<()>().await;
+    ///     });
+    ///     let pid = child.await.unwrap().pid().unwrap();
+    ///     assert_eq!(ctx.system().process_info(pid).unwrap().restarts, 3); // It is the fourth of its kind.
+    /// });
+    /// ```
     #[must_use]
     pub fn as_supervisor(mut self, starts: u32) -> Self {
         self.starts = Some(u16::try_from(starts).unwrap_or(u16::MAX));
@@ -147,6 +228,25 @@ pub struct InitAck {
 
 impl InitAck {
     /// The process is ready: its start returns, and from then on its link to its parent carries exits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, StartOptions, start};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let db = start(&test, StartOptions::new(), |ctx: Context<()>, ack| async move {
+    ///     ctx.sleep(Duration::from_secs(3)).await; // It opens its files.
+    ///     ack.ready();
+    ///     pending::<()>().await;
+    /// });
+    /// assert!(test.block_on(db).is_ok());
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3)); // So long was waited for it.
+    /// ```
     pub fn ready(self) {
         // If nobody waits any more, the start was given up, and the process will be killed.
         let _ = self.ready.send(());
@@ -166,6 +266,22 @@ impl fmt::Debug for InitAck {
 ///
 /// # Cancel safety
 /// Dropping the future before it is ready kills the process.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::pending;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, InitAck, RegisterError, StartError, StartOptions, start};
+///
+/// let test = TestSystem::new(1);
+/// let named = || StartOptions::new().spawn(|spawn| spawn.name("db"));
+/// let body = |_ctx: Context<()>, ack: InitAck| async { ack.ready(); pending::<()>().await };
+/// let db = test.block_on(start(&test, named(), body)).unwrap();
+/// let second = test.block_on(start(&test, named(), body)).unwrap_err();
+/// assert!(matches!(second, StartError::Name(RegisterError::Taken { owner, .. }) if Some(owner) == db.pid()));
+/// ```
 pub async fn start<M, B, F>(system: &SystemHandle, options: StartOptions, body: B) -> Result<Address<M>, StartError>
 where
     M: Send + 'static,
@@ -182,6 +298,22 @@ where
 ///
 /// # Cancel safety
 /// Dropping the future before it is ready kills the process.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, StartError, StartOptions, start_link};
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     let parent = ctx.as_parent();
+///     let failed = start_link(&parent, StartOptions::new(), |_ctx: Context<()>, _ack| async {
+///         Err(ExitReason::error("no disk"))
+///     });
+///     assert_eq!(failed.await.unwrap_err(), StartError::Init(ExitReason::error("no disk")));
+///     // We hear of it once, and go on: the link has carried nothing.
+/// });
+/// ```
 pub async fn start_link<M, B, F>(parent: &Parent, mut options: StartOptions, body: B) -> Result<Address<M>, StartError>
 where
     M: Send + 'static,
@@ -200,6 +332,23 @@ where
 ///
 /// # Cancel safety
 /// Dropping the future before it is ready kills the process, and brings no down.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Event, ExitReason, StartOptions, start_monitor};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let job = start_monitor(&mut ctx, StartOptions::new(), |_ctx: Context<()>, ack| async move {
+///         ack.ready();
+///         Err(ExitReason::error("it does not fit"))
+///     });
+///     let (_job, monitor) = job.await.unwrap(); // It has begun.
+///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+///     assert_eq!((down.monitor, down.reason), (monitor, ExitReason::error("it does not fit")));
+/// });
+/// ```
 pub async fn start_monitor<N, M, B, F>(
     ctx: &mut Context<N>,
     options: StartOptions,

@@ -45,6 +45,20 @@ pub struct Mailbox {
 
 impl Mailbox {
     /// A mailbox that takes every message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Mailbox};
+    ///
+    /// let test = TestSystem::new(1);
+    /// assert_eq!(Mailbox::default(), Mailbox::unbounded());
+    /// let pile = test.spawn(|_ctx: Context<u32>| pending::<()>());
+    /// assert!((0..10_000).all(|letter| pile.try_send(letter).is_ok())); // Watch what you leave unread.
+    /// ```
     pub const fn unbounded() -> Self {
         Mailbox { bound: None, overflow: Overflow::Wait }
     }
@@ -54,6 +68,32 @@ impl Mailbox {
     ///
     /// # Panics
     /// If `capacity` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Mailbox, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let options = SpawnOptions::new().mailbox(Mailbox::bounded(1));
+    /// let (full, told) = test.run(|mut ctx: Context<()>| async move {
+    ///     let child = ctx.spawn_link_with(options, |mut ctx: Context<()>| async move {
+    ///         ctx.trap_exit(true);
+    ///         pending::<()>().await;
+    ///     }).unwrap();
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     child.cast(());
+    ///     ctx.exit(&child, ExitReason::Shutdown); // What the bound does not count.
+    ///     let waiting = ctx.system().process_info(child.pid().unwrap()).unwrap().queue_len;
+    ///     (child.try_send(()).is_err(), waiting)
+    /// });
+    /// assert!(full);
+    /// assert_eq!(told, 2);
+    /// ```
     pub const fn bounded(capacity: usize) -> Self {
         match NonZeroUsize::new(capacity) {
             Some(bound) => Mailbox { bound: Some(bound), overflow: Overflow::Wait },
@@ -62,6 +102,24 @@ impl Mailbox {
     }
 
     /// Sets what becomes of a message for which there is no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, DeadReason, Mailbox, Overflow, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let latest = Mailbox::bounded(1).overflow(Overflow::DropOldest); // Only what came last counts.
+    /// let mut shown = test.probe();
+    /// let home = shown.address();
+    /// let display = test.spawn_with(SpawnOptions::new().mailbox(latest), |mut ctx: Context<u32>| async move {
+    ///     home.cast(ctx.receive_message().await);
+    /// }).unwrap();
+    /// (1..=100).for_each(|percent| display.cast(percent));
+    /// shown.expect_message(100);
+    /// assert_eq!(test.dead_letter_count_of(DeadReason::MailboxFull), 99);
+    /// ```
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
