@@ -46,6 +46,24 @@ pub enum Report {
 
 /// A process ended by itself with an abnormal reason. Processes that a signal ends make none, as in OTP, unless dropping
 /// what they own panics.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason};
+///
+/// let test = TestSystem::new(1);
+/// let clerk = test.spawn(|mut ctx: Context<u32>| async move {
+///     ctx.set_label("clerk");
+///     let customer = ctx.receive_message().await;
+///     Err(ExitReason::error(format!("no change for customer {customer}")))
+/// });
+/// (1..=3).for_each(|customer| clerk.cast(customer));
+/// let crash = test.expect_crash(|crash| crash.label.as_deref() == Some("clerk"));
+/// assert_eq!(crash.reason.to_string(), "no change for customer 1");
+/// assert_eq!((crash.message_type, crash.unreceived), ("u32", 2));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct CrashReport {
@@ -70,6 +88,29 @@ pub struct CrashReport {
 }
 
 /// A behaviour stopped because of a failure: what only it could tell.
+///
+/// # Examples
+///
+/// What a behaviour of your own tells when a callback has failed:
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{ExitReason, Pid, Report, TerminateReport};
+///
+/// let test = TestSystem::new(1);
+/// let mut report = TerminateReport::new(
+///     Pid::SYSTEM,
+///     ExitReason::error("out of paper"),
+///     "gen_printer",
+///     "shop::LabelPrinter",
+///     "LabelPrinter { left: 0 }".into(),
+/// );
+/// report.last_message = Some("Print(\"tea\")".into());
+/// test.report(Report::Terminate(report.into()));
+/// let told = test.expect_report(|told| matches!(told, Report::Terminate(told) if told.behaviour == "gen_printer"));
+/// let Report::Terminate(told) = told else { unreachable!("it matches") };
+/// assert_eq!(&*told.state, "LabelPrinter { left: 0 }");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TerminateReport {
@@ -120,6 +161,27 @@ impl TerminateReport {
 }
 
 /// A supervisor found or did something.
+///
+/// # Examples
+///
+/// Who wants to be told by telephone when a supervisor gives up:
+///
+/// ```
+/// use proscenium_runtime::{
+///     ChildKind, ErrorContext, ExitReason, Offender, Pid, Report, Restart, Shutdown, SupervisorReport,
+/// };
+///
+/// fn is_alarming(report: &Report) -> bool {
+///     matches!(report, Report::Supervisor(report) if report.context == ErrorContext::Shutdown)
+/// }
+///
+/// let offender = Offender::new("db".into(), None, Restart::Permanent, Shutdown::BrutalKill, false, ChildKind::Worker);
+/// let reason = ExitReason::error("no connection");
+/// let report = SupervisorReport::new(Pid::SYSTEM, ErrorContext::Shutdown, reason, offender);
+/// let report = report.named(Some("shop".into()));
+/// assert_eq!((report.name.as_deref(), &*report.offender.id), (Some("shop"), "db"));
+/// assert!(is_alarming(&Report::Supervisor(report.into())));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupervisorReport {
@@ -150,6 +212,17 @@ impl SupervisorReport {
 }
 
 /// A handler of an event manager failed, and was removed. The manager goes on.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::{EventHandlerReport, ExitReason, Pid};
+///
+/// let report = EventHandlerReport::new(Pid::SYSTEM, "shop::Audit".into(), ExitReason::error("the disk is full"));
+/// let report = report.named(Some("events".into()));
+/// assert_eq!((report.handler.as_str(), report.name.as_deref()), ("shop::Audit", Some("events")));
+/// assert_eq!(report.reason, ExitReason::error("the disk is full")); // The manager and its other handlers go on.
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventHandlerReport {
@@ -178,6 +251,15 @@ impl EventHandlerReport {
 }
 
 /// What a supervisor report is about; OTP's `errorContext`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::ErrorContext;
+///
+/// assert_eq!(ErrorContext::ChildTerminated.to_string(), "a child terminated");
+/// assert_eq!(ErrorContext::Abandoned.to_string(), "a killed child never yields: abandoned");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorContext {
@@ -206,6 +288,24 @@ impl fmt::Display for ErrorContext {
 }
 
 /// The child that a supervisor report is about.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::{ChildKind, Offender, Restart, Shutdown};
+///
+/// let offender = Offender::new(
+///     "session 7".into(),
+///     None, // It did not even start.
+///     Restart::Temporary,
+///     Shutdown::Timeout(Duration::from_secs(5)),
+///     false,
+///     ChildKind::Worker,
+/// );
+/// assert_eq!((&*offender.id, offender.pid), ("session 7", None));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offender {
@@ -238,6 +338,24 @@ impl Offender {
 }
 
 /// A supervisor started a child.
+///
+/// # Examples
+///
+/// To know how often each child has been started:
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Pid, ProgressReport, Report};
+///
+/// let test = TestSystem::new(1);
+/// for id in ["db", "web", "db"] {
+///     test.report(Report::Progress(ProgressReport::new(Pid::SYSTEM, id.into(), Pid::SYSTEM, false).into()));
+/// }
+/// let starts_db = |report: &Report| matches!(report, Report::Progress(start) if &*start.id == "db");
+/// test.expect_report(starts_db);
+/// let Report::Progress(again) = test.expect_report(starts_db) else { unreachable!("it matches") };
+/// assert!(!again.requested, "nobody has asked for it: it is a restart");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgressReport {

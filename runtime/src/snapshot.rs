@@ -81,6 +81,21 @@ pub struct SystemSnapshot {
 }
 
 /// The members of a group.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     ctx.system().groups().join(&ctx, "tenors").unwrap();
+///     let snapshot = ctx.system().snapshot();
+///     let [tenors] = &snapshot.groups[..] else { unreachable!("there is one group") };
+///     assert_eq!(tenors.group.to_string(), r#""tenors""#);
+///     assert!(tenors.members.contains(&ctx.pid()));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -92,6 +107,29 @@ pub struct GroupSnapshot {
 }
 
 /// A process and its place in the tree.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::pending;
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     ctx.register("shop").unwrap();
+///     ctx.spawn_link(|mut ctx: Context<()>| async move {
+///         ctx.set_label("till");
+///         pending::<()>().await;
+///     });
+///     ctx.sleep(Duration::from_secs(1)).await;
+///     let tree = ctx.system().snapshot().tree;
+///     assert_eq!(tree.iter().map(|node| node.depth).collect::<Vec<_>>(), [0, 1]);
+///     assert_eq!(tree[1].process.label.as_deref(), Some("till"));
+///     assert_eq!(tree[1].to_string(), "  <0.2.1> till: waiting, 0 queued, 0 received, 0 sent");
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -103,6 +141,26 @@ pub struct TreeNode {
 }
 
 /// What a system has counted since its start.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, DeadReason, ExitKind};
+///
+/// let test = TestSystem::new(1);
+/// let clerk = test.spawn(|mut ctx: Context<&str>| async move {
+///     ctx.receive_message().await;
+///     panic!("no tea");
+/// });
+/// clerk.cast("good morning");
+/// clerk.cast("hello?");
+/// test.run_until_idle();
+/// let counts = test.counts();
+/// assert_eq!((counts.spawned, counts.processes, counts.crashes), (1, 0, 1));
+/// assert_eq!((counts.received, counts.ended[&ExitKind::Panic]), (1, 1));
+/// assert_eq!(counts.dead_letters[&DeadReason::DroppedAtExit], 1);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -42,6 +42,23 @@ pub enum By {
 }
 
 /// A process that stands out.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::pending;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{By, Context};
+///
+/// let test = TestSystem::new(1);
+/// for letters in [3, 5, 0] {
+///     let postbox = test.spawn(|_ctx: Context<u32>| pending::<()>());
+///     (0..letters).for_each(|letter| postbox.cast(letter));
+/// }
+/// let amounts: Vec<u64> = test.top(By::QueueLen, 2).iter().map(|ranked| ranked.amount).collect();
+/// assert_eq!(amounts, [5, 3]);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ranked {
@@ -80,6 +97,29 @@ impl SystemHandle {
     ///
     /// # Cancel safety
     /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{By, Context};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let [slow, fast] = [10, 1].map(|seconds| {
+    ///     test.spawn(move |mut ctx: Context<()>| async move {
+    ///         ctx.send_interval(Duration::from_secs(seconds), || ());
+    ///         loop {
+    ///             ctx.receive_message().await;
+    ///         }
+    ///     })
+    /// });
+    /// test.advance(Duration::from_millis(59_500));
+    /// let top = test.block_on(test.top_within(Duration::from_secs(30), By::Received, 2));
+    /// assert_eq!((Some(top[0].process.pid), top[0].amount), (fast.pid(), 30)); // Of the last thirty seconds only.
+    /// assert_eq!((Some(top[1].process.pid), top[1].amount), (slow.pid(), 3));
+    /// ```
     pub async fn top_within(&self, window: Duration, by: By, count: usize) -> Vec<Ranked> {
         let _measuring = (by == By::Busy).then(|| self.measure_busy_time());
         let before: BTreeMap<Pid, u64> =
