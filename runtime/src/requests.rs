@@ -116,6 +116,32 @@ impl<T: Send + 'static> Request<T> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Reply};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let oven = ctx.spawn(|mut ctx: Context<Reply<&str>>| async move {
+    ///         let reply = ctx.receive_message().await;
+    ///         ctx.sleep(Duration::from_secs(90)).await;
+    ///         reply.send("pizza");
+    ///     });
+    ///     let mut order = oven.send_request(|reply| reply);
+    ///     let mut glances = 1;
+    ///     let pizza = loop {
+    ///         match order.wait(Duration::from_secs(60)).await {
+    ///             Some(answer) => break answer,
+    ///             None => glances += 1, // Not yet. There is time for something else.
+    ///         }
+    ///     };
+    ///     assert_eq!((pizza, glances), (Ok("pizza"), 2));
+    /// });
+    /// ```
     pub async fn wait(&mut self, timeout: Duration) -> Option<Result<T, CallError>> {
         let sleep = match &self.state {
             State::Sent { server, .. } => server.timers().sleep_until(server.timers().after(timeout)),
@@ -270,6 +296,31 @@ impl<L, T: Send + 'static> fmt::Debug for Requests<L, T> {
 ///
 /// # Cancel safety
 /// Dropping the future abandons the requests.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{CallError, Context, Reply, multi_call};
+///
+/// let test = TestSystem::new(1);
+/// let answers = test.run(|mut ctx: Context<()>| async move {
+///     let mut shops = Vec::new();
+///     for seconds in [1, 60, 2] {
+///         shops.push(ctx.spawn(move |mut ctx: Context<Reply<u64>>| async move {
+///             let reply = ctx.receive_message().await;
+///             ctx.sleep(Duration::from_secs(seconds)).await;
+///             reply.send(seconds);
+///         }));
+///     }
+///     multi_call(&shops, Duration::from_secs(5), |reply| reply).await
+/// });
+/// assert_eq!((&answers[0], &answers[2]), (&Ok(1), &Ok(2)));
+/// assert!(matches!(answers[1], Err(CallError::Timeout { .. })));
+/// assert_eq!(test.elapsed(), Duration::from_secs(5)); // Not one after another.
+/// ```
 pub async fn multi_call<M, T>(
     addresses: &[Address<M>],
     timeout: Duration,

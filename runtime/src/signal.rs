@@ -90,6 +90,25 @@ pub struct Down {
 }
 
 /// An [`Event`] that is looked at and left where it is.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Event, EventRef};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<u32>| async move {
+///     let child = ctx.spawn(|_ctx: Context<()>| async {});
+///     ctx.monitor(&child);
+///     child.exited().await;
+///     [3, 40].map(|n| ctx.address().cast(n));
+///     let large = |event: EventRef<'_, u32>| matches!(event, EventRef::Message(n) if *n > 10);
+///     assert_eq!(ctx.receive_matching(large).await, Event::Message(40));
+///     let down = |event: EventRef<'_, u32>| matches!(event, EventRef::Down(down) if Some(down.pid) == child.pid());
+///     assert!(ctx.try_receive_matching(down).is_some());
+///     assert_eq!(ctx.receive_message().await, 3);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum EventRef<'a, M> {
     /// A message.

@@ -21,6 +21,35 @@ impl SystemHandle {
     /// # Cancel safety
     /// Nothing is sent before the first poll. Dropping the future later leaves the request with the process; a late answer
     /// reaches nobody.
+    ///
+    /// # Examples
+    ///
+    /// Whoever is asked need not know the type of the others' messages:
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{CallError, Context, Incoming, Pid, Reply, SpawnOptions, SystemMessage};
+    ///
+    /// struct Version(Reply<u32>);
+    ///
+    /// async fn server(mut ctx: Context<String>) {
+    ///     loop {
+    ///         if let Incoming::System(request) = ctx.receive_incoming().await {
+    ///             request.downcast::<Version>().expect("nobody asks anything else").0.send(7);
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let server = test.spawn_with(SpawnOptions::new().behaviour(), server).unwrap();
+    /// let ask = |to: Pid| test.system_call(to, None, |reply| SystemMessage::new(Version(reply)));
+    /// assert_eq!(test.block_on(ask(server.pid().unwrap())), Ok(7));
+    /// let plain = test.spawn(|_ctx: Context<()>| pending::<()>());
+    /// let answer = test.block_on(ask(plain.pid().unwrap()));
+    /// assert!(matches!(answer, Err(CallError::NotABehaviour { .. })));
+    /// ```
     pub async fn system_call<T: Send + 'static>(
         &self,
         to: impl Into<Recipient>,

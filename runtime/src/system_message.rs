@@ -14,6 +14,19 @@ use crate::sync::Lock;
 /// The runtime carries it, and knows nothing of what is in it.
 ///
 /// Locked, so that who holds it can be shared between threads.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::SystemMessage;
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Suspend;
+///
+/// let message = SystemMessage::new(Suspend);
+/// let message = message.downcast::<u32>().expect_err("it says something else"); // Here it is again.
+/// assert_eq!(message.downcast::<Suspend>().expect("it says that"), Suspend);
+/// ```
 pub struct SystemMessage(Lock<Option<Box<dyn Any + Send>>>);
 
 impl SystemMessage {
@@ -39,6 +52,21 @@ impl fmt::Debug for SystemMessage {
 }
 
 /// What a behaviour's loop receives.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Event, Incoming};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+///     ctx.address().cast("hello");
+///     match ctx.receive_incoming().await {
+///         Incoming::Event(event) => assert_eq!(event, Event::Message("hello")),
+///         Incoming::System(_) => unreachable!("this process is no behaviour, and gets none"),
+///     }
+/// });
+/// ```
 #[derive(Debug)]
 pub enum Incoming<M> {
     /// What any process would.

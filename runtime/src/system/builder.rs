@@ -65,6 +65,42 @@ impl Builder {
     ///
     /// At its end the system flushes it, so that all is written that was logged before: see
     /// [`Guarded`](crate::logging::Guarded).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{Context, ExitReason, System};
+    /// use slog::{Drain, Logger, o};
+    ///
+    /// # use std::sync::{Arc, Mutex};
+    /// # use slog::{FlushError, Never, OwnedKVList, Record};
+    /// #
+    /// # #[derive(Clone, Default)]
+    /// # struct Lines(Arc<Mutex<Vec<String>>>);
+    /// #
+    /// # impl Lines {
+    /// #     fn all(&self) -> Vec<String> { self.0.lock().unwrap().clone() }
+    /// # }
+    /// #
+    /// # impl Drain for Lines {
+    /// #     type Ok = ();
+    /// #     type Err = Never;
+    /// #
+    /// #     fn log(&self, record: &Record<'_>, _values: &OwnedKVList) -> Result<(), Never> {
+    /// #         self.0.lock().unwrap().push(record.msg().to_string());
+    /// #         Ok(())
+    /// #     }
+    /// #
+    /// #     fn flush(&self) -> Result<(), FlushError> { Ok(()) }
+    /// # }
+    /// #
+    /// let lines = Lines::default(); // A drain that keeps what is logged.
+    /// let logger = Logger::root(lines.clone().fuse(), o!());
+    /// let system = System::builder("shop").logger(logger).build()?;
+    /// system.run(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) }).unwrap_err();
+    /// assert_eq!(lines.all(), ["process crashed"]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn logger(mut self, logger: Logger) -> Self {
         self.logger = Some(logger);
@@ -80,6 +116,23 @@ impl Builder {
 
     /// Whether it measures, from its start to its end, how long each process runs; see
     /// [`measure_busy_time`](crate::SystemHandle::measure_busy_time). It does not by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use futures_lite::future::block_on;
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let system = System::builder("mill").busy_time(true).build()?;
+    /// let mill = system.spawn(|_ctx: Context<()>| async {
+    ///     std::hint::black_box((0..10_000).fold(0, |sum, n| sum ^ n));
+    /// });
+    /// block_on(mill.exited());
+    /// assert!(system.counts().busy > Duration::ZERO);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn busy_time(mut self, measure: bool) -> Self {
         self.busy_time = measure;

@@ -56,12 +56,44 @@ impl SystemHandle {
     }
 
     /// Waits for `duration` of the system's time, which stands still once the system has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let system = &test;
+    /// test.block_on(async { // Outside any process.
+    ///     system.sleep(Duration::from_secs(3600)).await;
+    ///     assert_eq!(system.uptime(), Duration::from_secs(3600));
+    /// });
+    /// ```
     pub fn sleep(&self, duration: Duration) -> Sleep {
         self.shared.timers.sleep_until(self.shared.timers.after(duration))
     }
 
     /// Which of this system's processes runs the code that asks; `None` if none does. OTP's `self()`, where there is no
     /// context at hand.
+    ///
+    /// # Examples
+    ///
+    /// So libraries need not be handed a context to know who asks:
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, SystemHandle};
+    ///
+    /// fn who_asks(system: &SystemHandle) -> String {
+    ///     system.current().map_or("nobody".to_owned(), |pid| pid.to_string())
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// assert_eq!(who_asks(&test), "nobody");
+    /// test.run(|ctx: Context<()>| async move { assert_eq!(who_asks(ctx.system()), ctx.pid().to_string()) });
+    /// ```
     pub fn current(&self) -> Option<Pid> {
         let pid = current::pid()?;
         // A process of another system may have the same pid.
@@ -80,6 +112,24 @@ impl SystemHandle {
     }
 
     /// What can be told of a process; `None` if it has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clerk = test.spawn(|_ctx: Context<u32>| pending::<()>());
+    /// (0..3).for_each(|customer| clerk.cast(customer));
+    /// let pid = clerk.pid().unwrap();
+    /// assert_eq!(test.process_info(pid).unwrap().queue_len, 3);
+    /// test.exit(pid, ExitReason::Kill);
+    /// test.run_until_idle();
+    /// assert_eq!(test.process_info(pid), None);
+    /// ```
     pub fn process_info(&self, pid: Pid) -> Option<ProcessInfo> {
         self.shared.table.get(pid)?.info()
     }
@@ -94,6 +144,23 @@ impl SystemHandle {
     ///
     /// With [`ExitReason::Kill`] it ends at its next await, whatever it traps; with [`ExitReason::Normal`] nothing happens
     /// unless it traps exits. See the book's table of exit signals.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clerk = test.spawn(|_ctx: Context<()>| pending::<()>());
+    /// test.exit(&clerk, ExitReason::Normal); // Nothing happens: that is for those who trap exits.
+    /// test.run_until_idle();
+    /// assert!(test.is_alive(&clerk));
+    /// test.exit(&clerk, ExitReason::shutdown_with("closing time"));
+    /// assert_eq!(test.block_on(clerk.exited()), ExitReason::shutdown_with("closing time"));
+    /// ```
     pub fn exit(&self, to: impl Into<Recipient>, reason: ExitReason) {
         self.shared.exit(Pid::SYSTEM, self.shared.pid_of(&to.into()), reason);
     }
@@ -103,6 +170,24 @@ impl SystemHandle {
     ///
     /// # Errors
     /// If the name is taken, or the process has one already or has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clerk = test.spawn(|_ctx: Context<()>| pending::<()>());
+    /// let pid = clerk.pid().unwrap();
+    /// test.register("clerk", pid).unwrap();
+    /// assert_eq!(test.registered(), ["clerk".into()]);
+    /// test.exit(pid, ExitReason::Kill);
+    /// test.block_on(clerk.exited());
+    /// assert_eq!(test.whereis("clerk"), None); // By the time that anybody knows.
+    /// ```
     pub fn register(&self, name: &str, pid: Pid) -> Result<(), RegisterError> {
         let name: Arc<str> = name.into();
         match self.shared.table.get(pid) {
@@ -112,6 +197,23 @@ impl SystemHandle {
     }
 
     /// Takes a name from whoever has it, and returns who that was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let [old, new] = [(); 2].map(|()| test.spawn(|_ctx: Context<()>| pending::<()>()).pid().unwrap());
+    /// test.register("clerk", old).unwrap();
+    /// assert_eq!(test.unregister("clerk"), Some(old));
+    /// test.register("clerk", new).unwrap(); // The old one lives on without a name.
+    /// assert!(test.is_alive(old));
+    /// assert_eq!(test.unregister("nobody"), None);
+    /// ```
     pub fn unregister(&self, name: &str) -> Option<Pid> {
         self.shared.names.unregister(name)
     }
@@ -169,16 +271,55 @@ impl SystemHandle {
 
     /// Dead letters from now on; at the level of debugging they are logged too, ten a second. Whoever leaves 4,096 of them
     /// unread loses the oldest.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, DeadReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let letters = test.dead_letters();
+    /// let clerk = test.spawn(|_ctx: Context<&str>| async {});
+    /// clerk.cast("hello?");
+    /// let letter = test.block_on(letters.recv()).unwrap();
+    /// assert_eq!((letter.target, letter.reason), (clerk.recipient(), DeadReason::DroppedAtExit));
+    /// ```
     pub fn dead_letters(&self) -> Receiver<DeadLetter> {
         self.shared.dead_letters.subscribe()
     }
 
     /// Reports from now on, as values; they are logged in any case. Whoever leaves 4,096 of them unread loses the oldest.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Report};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let reports = test.reports();
+    /// test.spawn(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+    /// let Report::Crash(crash) = test.block_on(reports.recv()).unwrap() else { unreachable!("nothing else happens") };
+    /// assert_eq!(crash.reason, ExitReason::error("no tea"));
+    /// ```
     pub fn reports(&self) -> Receiver<Report> {
         self.shared.reports.subscribe()
     }
 
     /// Logs a report and sends it to who subscribed; for behaviours and supervisors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{EventHandlerReport, ExitReason, Pid, Report};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let report = EventHandlerReport::new(Pid::SYSTEM, "Audit".into(), ExitReason::error("the disk is full"));
+    /// test.report(Report::EventHandler(report.into()));
+    /// test.expect_report(|report| matches!(report, Report::EventHandler(report) if report.handler == "Audit"));
+    /// ```
     pub fn report(&self, report: Report) {
         self.shared.report(report);
     }
@@ -189,6 +330,18 @@ impl SystemHandle {
     }
 
     /// Reports a message that reached nobody, as if it had been sent here; for who takes messages for others, as a pool does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{DeadLetter, DeadReason, Recipient};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let target = Recipient::Name("pool".into()); // It had taken the job, and nobody can do it.
+    /// test.dead_letter(DeadLetter { target, message_type: "Job", reason: DeadReason::Expired, sender: None });
+    /// assert_eq!(test.dead_letter_count_of(DeadReason::Expired), 1);
+    /// ```
     pub fn dead_letter(&self, letter: DeadLetter) {
         self.shared.dead_letter(letter);
     }

@@ -62,6 +62,16 @@ impl System {
     }
 
     /// A system made to measure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::builder("shop").workers(2).build()?;
+    /// assert_eq!((system.name(), system.snapshot().workers), ("shop", 2));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn builder(name: &str) -> Builder {
         Builder::new(name)
     }
@@ -85,6 +95,25 @@ impl System {
     /// Processes without a living parent are asked to exit with [`ExitReason::Shutdown`], the youngest first, one after
     /// another, as OTP stops applications; a supervisor among them stops its children in turn. What is left when the
     /// shutdown timeout is over (30 s unless the builder was told otherwise) is killed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let system = System::new("shop");
+    /// let (say, said) = std::sync::mpsc::channel();
+    /// let (ready, is_ready) = std::sync::mpsc::channel();
+    /// system.spawn(move |mut ctx: Context<()>| async move {
+    ///     ctx.trap_exit(true);
+    ///     ready.send(()).unwrap();
+    ///     ctx.receive().await;
+    ///     say.send("the till is counted").unwrap();
+    /// });
+    /// is_ready.recv().unwrap();
+    /// system.shutdown(); // It has had its time.
+    /// assert_eq!(said.recv(), Ok("the till is counted"));
+    /// ```
     pub fn shutdown(self) {
         // By the machine's clock, not our timers: processes that never yield may keep those from expiring.
         let late = async {

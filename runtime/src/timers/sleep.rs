@@ -15,6 +15,23 @@ use crate::pid::TimerRef;
 ///
 /// # Cancel safety
 /// Dropping it forgets the timer.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// let test = TestSystem::new(1);
+/// test.run(|ctx: Context<()>| async move {
+///     let egg = ctx.sleep(Duration::from_secs(300)); // It runs from here on, though nobody waits yet.
+///     ctx.sleep(Duration::from_secs(200)).await; // The toast.
+///     egg.await;
+/// });
+/// assert_eq!(test.elapsed(), Duration::from_secs(300));
+/// ```
 #[must_use = "futures do nothing unless they are awaited"]
 #[derive(Debug)]
 pub struct Sleep {
