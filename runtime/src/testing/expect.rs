@@ -47,6 +47,21 @@ impl TestSystem {
     ///
     /// # Panics
     /// If one has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.spawn(|_ctx: Context<()>| async { Err(ExitReason::shutdown_with("closing time")) });
+    /// test.expect_no_crash(); // That was on purpose.
+    /// test.spawn(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+    /// assert!(catch_unwind(AssertUnwindSafe(|| test.expect_no_crash())).is_err());
+    /// ```
     #[track_caller]
     pub fn expect_no_crash(&self) {
         self.run_until_idle();
@@ -61,6 +76,18 @@ impl TestSystem {
     ///
     /// # Panics
     /// If there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Report};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.spawn(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+    /// let report = test.expect_report(|report| matches!(report, Report::Crash(_)));
+    /// assert!(matches!(report, Report::Crash(crash) if crash.reason == ExitReason::error("no tea")));
+    /// ```
     #[track_caller]
     pub fn expect_report(&self, mut matching: impl FnMut(&Report) -> bool) -> Report {
         match self.find_report(|report| matching(report).then(|| report.clone())) {
@@ -112,6 +139,22 @@ impl TestSystem {
     ///
     /// # Panics
     /// If one was not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clerk = test.spawn(|mut ctx: Context<&str>| async move { drop(ctx.receive_message().await) });
+    /// clerk.cast("hello");
+    /// test.expect_no_dead_letters();
+    /// clerk.cast("goodbye");
+    /// assert!(catch_unwind(AssertUnwindSafe(|| test.expect_no_dead_letters())).is_err());
+    /// ```
     #[track_caller]
     pub fn expect_no_dead_letters(&self) {
         self.run_until_idle();

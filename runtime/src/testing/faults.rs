@@ -90,11 +90,44 @@ impl fmt::Display for Blow {
 
 impl Fault {
     /// The process is killed, as by [`ExitReason::Kill`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill());
+    /// let clerk = test.spawn(|mut ctx: Context<()>| async move {
+    ///     ctx.trap_exit(true); // It does not help.
+    ///     pending::<()>().await;
+    /// });
+    /// assert_eq!(test.block_on(clerk.exited()), ExitReason::Killed);
+    /// test.expect_no_crash();
+    /// ```
     pub fn kill() -> Self {
         Fault::new(Blow::Kill)
     }
 
     /// The process ends by itself with `reason`, as if its body had returned it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::exit(ExitReason::error("the disk is full")));
+    /// let db = test.spawn(|_ctx: Context<()>| pending::<()>());
+    /// let crash = test.expect_crash(|crash| Some(crash.pid) == db.pid()); // As if the body had returned it.
+    /// assert_eq!(crash.reason, ExitReason::error("the disk is full"));
+    /// ```
     pub fn exit(reason: ExitReason) -> Self {
         Fault::new(Blow::Fail(reason))
     }
@@ -111,34 +144,131 @@ impl Fault {
     }
 
     /// Only to processes of which `whom` is true, at the moment when it may strike. Several conditions must all hold.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill().only(|process| process.timers > 0));
+    /// let idle = test.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+    /// let ticking = test.spawn(|mut ctx: Context<()>| async move {
+    ///     ctx.send_after(Duration::from_secs(60), ());
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     pending::<()>().await;
+    /// });
+    /// assert_eq!(test.block_on(ticking.exited()), ExitReason::Killed);
+    /// assert!(test.is_alive(&idle));
+    /// ```
     pub fn only(mut self, whom: impl Fn(&ProcessInfo) -> bool + Send + Sync + 'static) -> Self {
         self.whom.push(Arc::new(whom));
         self
     }
 
     /// Only to this process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let [first, second] = [(); 2].map(|()| test.spawn(|_ctx: Context<()>| pending::<()>()));
+    /// test.inject(Fault::kill().pid(second.pid().unwrap()));
+    /// test.run_until_idle();
+    /// assert!(test.is_alive(&first) && !test.is_alive(&second));
+    /// ```
     pub fn pid(self, pid: Pid) -> Self {
         self.only(move |process| process.pid == pid)
     }
 
     /// Only to whoever has this name then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    /// use proscenium_runtime::{Context, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill().named("db"));
+    /// for name in ["db", "web"] {
+    ///     test.spawn_with(SpawnOptions::new().name(name), |_ctx: Context<()>| pending::<()>()).unwrap();
+    /// }
+    /// test.run_until_idle();
+    /// assert_eq!(test.registered(), ["web".into()]);
+    /// ```
     pub fn named(self, name: &str) -> Self {
         let name: Arc<str> = name.into();
         self.only(move |process| process.name.as_ref() == Some(&name))
     }
 
     /// Only to processes with this label.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    /// use proscenium_runtime::{Context, ExitReason, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill().labelled("session"));
+    /// let session = SpawnOptions::new().label("session");
+    /// let session = test.spawn_with(session, |_ctx: Context<()>| pending::<()>()).unwrap();
+    /// assert_eq!(test.block_on(session.exited()), ExitReason::Killed);
+    /// ```
     pub fn labelled(self, label: &str) -> Self {
         let label: Arc<str> = label.into();
         self.only(move |process| process.label.as_ref() == Some(&label))
     }
 
     /// Only to processes whose messages are of type `M`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill().taking::<u32>());
+    /// let numbers = test.spawn(|_ctx: Context<u32>| pending::<()>());
+    /// let letters = test.spawn(|_ctx: Context<String>| pending::<()>());
+    /// test.run_until_idle();
+    /// assert!(!test.is_alive(&numbers) && test.is_alive(&letters));
+    /// ```
     pub fn taking<M>(self) -> Self {
         self.only(|process| process.message_type == type_name::<M>())
     }
 
     /// Before the process's body runs for the first time: its `init` fails, and so does its start.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    /// use proscenium_runtime::{Context, ExitReason, InitAck, StartOptions, start};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::exit(ExitReason::error("no memory")).at_start());
+    /// let clerk = start(&test, StartOptions::new(), |_ctx: Context<()>, ack: InitAck| async move { ack.ready() });
+    /// let error = test.block_on(clerk).unwrap_err(); // Its body has not run: nobody was ready.
+    /// assert_eq!(error.to_string(), "its init failed: no memory");
+    /// ```
     pub fn at_start(mut self) -> Self {
         self.when = When::Start;
         self
@@ -149,6 +279,25 @@ impl Fault {
     ///
     /// # Panics
     /// If `n` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill().at_run(3)); // It runs when it is spawned, and after each sleep.
+    /// let clock = test.spawn(|ctx: Context<()>| async move {
+    ///     loop {
+    ///         ctx.sleep(Duration::from_secs(1)).await;
+    ///     }
+    /// });
+    /// test.block_on(clock.exited());
+    /// assert_eq!(test.elapsed(), Duration::from_secs(2));
+    /// ```
     pub fn at_run(mut self, n: u64) -> Self {
         assert!(n > 0, "the first time is 1");
         self.when = When::Run(n);
@@ -171,6 +320,30 @@ impl Fault {
     ///
     /// # Panics
     /// If `probability` is not between 0 and 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    ///
+    /// let struck_after = |seed| {
+    ///     let test = TestSystem::new(seed);
+    ///     test.inject(Fault::kill().with_probability(0.01).times(1));
+    ///     let clock = test.spawn(|mut ctx: Context<()>| async move {
+    ///         ctx.send_interval(Duration::from_secs(1), || ());
+    ///         loop {
+    ///             ctx.receive_message().await;
+    ///         }
+    ///     });
+    ///     test.block_on(clock.exited());
+    ///     test.elapsed()
+    /// };
+    /// assert_ne!(struck_after(1), struck_after(2)); // Each seed has its own bad luck,
+    /// assert_eq!(struck_after(1), struck_after(1)); // and has it again.
+    /// ```
     pub fn with_probability(mut self, probability: f64) -> Self {
         assert!((0.0..=1.0).contains(&probability), "{probability} is no probability");
         self.when = When::Chance(probability);
@@ -178,6 +351,21 @@ impl Fault {
     }
 
     /// Not more often than that, all processes taken together; without a limit by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill().times(2));
+    /// (0..5).for_each(|_| drop(test.spawn(|_ctx: Context<()>| pending::<()>())));
+    /// test.run_until_idle();
+    /// assert_eq!((test.process_count(), test.fault_count()), (3, 2));
+    /// ```
     pub fn times(mut self, times: u64) -> Self {
         self.times = times;
         self
@@ -205,17 +393,69 @@ impl fmt::Debug for Fault {
 
 impl TestSystem {
     /// Lets `fault` strike from now on. Faults do not replace each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    /// use proscenium_runtime::{Context, ExitReason, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill().named("db"));
+    /// test.inject(Fault::exit(ExitReason::error("no connection")).named("web")); // Beside the first one.
+    /// let [db, web] = ["db", "web"].map(|name| {
+    ///     test.spawn_with(SpawnOptions::new().name(name), |_ctx: Context<()>| pending::<()>()).unwrap()
+    /// });
+    /// assert_eq!(test.block_on(db.exited()), ExitReason::Killed);
+    /// assert_eq!(test.block_on(web.exited()), ExitReason::error("no connection"));
+    /// ```
     pub fn inject(&self, fault: Fault) {
         self.witness.faults.add(fault);
     }
 
     /// Lets every timer expire late, by up to `by`, as on a machine that has too much to do: each time the clock moves, it
     /// moves so much too far, and all that is due by then expires in order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.delay_timers(Duration::from_secs(1));
+    /// let late = test.run(|ctx: Context<()>| async move {
+    ///     ctx.sleep(Duration::from_secs(60)).await;
+    ///     ctx.system().uptime() - Duration::from_secs(60)
+    /// });
+    /// assert!(late > Duration::ZERO && late <= Duration::from_secs(1), "never early");
+    /// ```
     pub fn delay_timers(&self, by: Duration) {
         *self.witness.faults.delay.lock() = by;
     }
 
     /// Ends all faults, and the delay of timers. A system that heals comes to rest after it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill());
+    /// test.stop_faults();
+    /// let clerk = test.spawn(|_ctx: Context<()>| pending::<()>());
+    /// test.run_until_idle();
+    /// assert!(test.is_alive(&clerk));
+    /// assert_eq!(test.fault_count(), 0);
+    /// ```
     pub fn stop_faults(&self) {
         self.witness.faults.stop();
     }

@@ -171,6 +171,41 @@ impl TestSystem {
     }
 
     /// A system that `seed` runs and that logs to `logger`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use slog::{Drain, Logger, o};
+    ///
+    /// # use std::sync::{Arc, Mutex};
+    /// # use slog::{FlushError, Never, OwnedKVList, Record};
+    /// #
+    /// # #[derive(Clone, Default)]
+    /// # struct Lines(Arc<Mutex<Vec<String>>>);
+    /// #
+    /// # impl Lines {
+    /// #     fn all(&self) -> Vec<String> { self.0.lock().unwrap().clone() }
+    /// # }
+    /// #
+    /// # impl Drain for Lines {
+    /// #     type Ok = ();
+    /// #     type Err = Never;
+    /// #
+    /// #     fn log(&self, record: &Record<'_>, _values: &OwnedKVList) -> Result<(), Never> {
+    /// #         self.0.lock().unwrap().push(record.msg().to_string());
+    /// #         Ok(())
+    /// #     }
+    /// #
+    /// #     fn flush(&self) -> Result<(), FlushError> { Ok(()) }
+    /// # }
+    /// #
+    /// let lines = Lines::default(); // A drain that keeps what is logged.
+    /// let test = TestSystem::with_logger(7, Logger::root(lines.clone().fuse(), o!()));
+    /// test.run(|ctx: Context<()>| async move { slog::info!(ctx.logger(), "the shop is open") });
+    /// assert_eq!(lines.all(), ["the shop is open"]);
+    /// ```
     pub fn with_logger(seed: u64, logger: Logger) -> Self {
         let clock = VirtualClock::new();
         let timers = Arc::new(Timers::new(Clock::Virtual(clock.clone())));
@@ -249,6 +284,24 @@ impl TestSystem {
     ///
     /// # Panics
     /// If it waits for something that can never come.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Reply};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let adder = test.spawn(|mut ctx: Context<(u32, u32, Reply<u32>)>| async move {
+    ///     let (a, b, reply) = ctx.receive_message().await;
+    ///     ctx.sleep(Duration::from_secs(3)).await; // It is not good at it.
+    ///     reply.send(a + b);
+    /// });
+    /// assert_eq!(test.block_on(adder.call(|reply| (40, 2, reply))), Ok(42));
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3));
+    /// ```
     #[track_caller]
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = std::pin::pin!(future);
@@ -267,11 +320,42 @@ impl TestSystem {
     }
 
     /// Runs processes until none can run; time stands still.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clock = test.spawn(|ctx: Context<()>| async move { ctx.sleep(Duration::from_secs(1)).await });
+    /// test.run_until_idle();
+    /// assert!(test.is_alive(&clock)); // It sleeps, and no time passes.
+    /// assert_eq!(test.elapsed(), Duration::ZERO);
+    /// ```
     pub fn run_until_idle(&self) {
         while self.step() {}
     }
 
     /// Moves time on by `duration`, and runs all that is due on the way, timer by timer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clock = test.spawn(|ctx: Context<()>| async move { ctx.sleep(Duration::from_secs(60)).await });
+    /// test.advance(Duration::from_secs(59));
+    /// assert!(test.is_alive(&clock));
+    /// test.advance(Duration::from_secs(1));
+    /// assert!(!test.is_alive(&clock));
+    /// ```
     pub fn advance(&self, duration: Duration) {
         let end = self.clock.now() + duration;
         self.run_until_idle();
@@ -283,6 +367,21 @@ impl TestSystem {
 
     /// Stops every process in order, as [`System::shutdown`] does, and kills what is left after its timeout, which is 30 s.
     /// The system itself lives on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clerk = test.spawn(|_ctx: Context<()>| pending::<()>());
+    /// test.shutdown();
+    /// assert_eq!(test.block_on(clerk.exited()), ExitReason::Shutdown); // It was asked, not killed.
+    /// assert_eq!(test.process_count(), 0);
+    /// ```
     pub fn shutdown(&self) {
         let late = self.system.sleep(self.system.shutdown_timeout());
         self.block_on(late.limit(self.system.stop_in_order()));
@@ -291,6 +390,21 @@ impl TestSystem {
     }
 
     /// From now on, what happens is written down for [`trace`](Self::trace).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clerk = test.spawn(|mut ctx: Context<&str>| async move { drop(ctx.receive_message().await) });
+    /// test.run_until_idle();
+    /// test.record();
+    /// clerk.cast("hello");
+    /// test.run_until_idle();
+    /// assert!(test.trace().starts_with("0ns <0.1.1> runs\n")); // What was before is not in it.
+    /// ```
     pub fn record(&self) {
         self.witness.trace.record();
     }
@@ -401,6 +515,28 @@ impl fmt::Debug for TestSystem {
 ///
 /// # Panics
 /// If `test` does.
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::BTreeSet;
+/// use std::sync::Mutex;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::for_each_seed;
+///
+/// let orders = Mutex::new(BTreeSet::new());
+/// for_each_seed(20, |test| {
+///     let mut board = test.probe();
+///     for runner in ["Ann", "Bob"] {
+///         let board = board.address();
+///         test.spawn(move |_ctx: Context<()>| async move { board.cast(runner) });
+///     }
+///     let winner = board.expect_message_matching(|_| true);
+///     orders.lock().unwrap().insert(winner);
+/// });
+/// assert_eq!(orders.into_inner().unwrap(), ["Ann", "Bob"].into()); // Either may be first.
+/// ```
 pub fn for_each_seed(count: u64, test: impl Fn(&TestSystem)) {
     let alone = env::var("PROSCENIUM_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = alone.map_or(0..count, |seed| seed..seed + 1);

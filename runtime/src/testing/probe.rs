@@ -76,6 +76,20 @@ pub struct Probe<'t, M: Send + 'static> {
 
 impl TestSystem {
     /// Starts a process that the test plays itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut client = test.probe::<&str>();
+    /// let home = client.address();
+    /// let echo = test.spawn(move |mut ctx: Context<&str>| async move { home.cast(ctx.receive_message().await) });
+    /// client.cast(&echo, "hello");
+    /// client.expect_message("hello");
+    /// ```
     pub fn probe<M: Send + 'static>(&self) -> Probe<'_, M> {
         let address = self.spawn(|context: Context<M>| async {
             let _context = context;
@@ -91,6 +105,19 @@ impl TestSystem {
 
 impl<M: Send + 'static> Probe<'_, M> {
     /// Sets how much virtual time may pass until what is expected comes; 5 s by default, as long as a call waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut patient = test.probe::<&str>().within(Duration::from_secs(3600));
+    /// patient.send_after(Duration::from_secs(1800), "half an hour has passed"); // Not to be awaited within 5 s.
+    /// patient.expect_message("half an hour has passed");
+    /// ```
     #[must_use]
     pub fn within(mut self, within: Duration) -> Self {
         self.within = within;
@@ -98,6 +125,18 @@ impl<M: Send + 'static> Probe<'_, M> {
     }
 
     /// Sends a message as this process. `probe.address().cast(…)` sends one *to* it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let letters = test.dead_letters();
+    /// let mut client = test.probe::<()>();
+    /// client.cast(&test.named::<&str>("nobody"), "hello?");
+    /// assert_eq!(letters.try_recv().unwrap().sender, Some(client.pid())); // The system knows who has sent it.
+    /// ```
     pub fn cast<N: Send + 'static>(&mut self, to: &Address<N>, message: N) {
         self.play(|_context| to.cast(message));
     }
@@ -142,6 +181,20 @@ impl<M: Debug + Send + 'static> Probe<'_, M> {
     ///
     /// # Panics
     /// If nothing comes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut parent = test.probe::<&str>();
+    /// let home = parent.address();
+    /// let (child, _monitor) = parent.spawn_monitor(|_ctx: Context<()>| async move { home.cast("goodbye") });
+    /// assert_eq!(parent.expect_event(), Event::Message("goodbye"));
+    /// assert!(matches!(parent.expect_event(), Event::Down(down) if Some(down.pid) == child.pid()));
+    /// ```
     #[track_caller]
     pub fn expect_event(&mut self) -> Event<M> {
         match self.next() {
@@ -154,6 +207,23 @@ impl<M: Debug + Send + 'static> Probe<'_, M> {
     ///
     /// # Panics
     /// If something else comes, or nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut shop = test.probe();
+    /// shop.address().cast("tea");
+    /// shop.address().cast("milk");
+    /// shop.expect_message("tea");
+    /// let failed = catch_unwind(AssertUnwindSafe(|| shop.expect_message("sugar"))).unwrap_err();
+    /// let told = failed.downcast_ref::<String>().unwrap();
+    /// assert!(told.contains("sugar") && told.contains("milk")); // What was expected, and what came instead.
+    /// ```
     #[track_caller]
     pub fn expect_message(&mut self, message: M)
     where
@@ -169,6 +239,18 @@ impl<M: Debug + Send + 'static> Probe<'_, M> {
     ///
     /// # Panics
     /// If something else comes, or nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut thermometer = test.probe();
+    /// thermometer.address().cast(21.5);
+    /// let degrees = thermometer.expect_message_matching(|degrees| (18.0..25.0).contains(degrees));
+    /// assert_eq!(degrees, 21.5);
+    /// ```
     #[track_caller]
     pub fn expect_message_matching(&mut self, matching: impl FnOnce(&M) -> bool) -> M {
         match self.next() {
@@ -215,6 +297,19 @@ impl<M: Debug + Send + 'static> Probe<'_, M> {
     ///
     /// # Panics
     /// If something else comes, or nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut parent = test.probe::<()>();
+    /// parent.spawn_link(|_ctx: Context<()>| async { panic!("no tea") });
+    /// let exit = parent.expect_exit_matching(|exit| matches!(exit.reason, ExitReason::Panic(_)));
+    /// assert!(exit.linked);
+    /// ```
     #[track_caller]
     pub fn expect_exit_matching(&mut self, matching: impl FnOnce(&Exit) -> bool) -> Exit {
         match self.next() {
@@ -227,6 +322,18 @@ impl<M: Debug + Send + 'static> Probe<'_, M> {
     ///
     /// # Panics
     /// If something else comes, or nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut client = test.probe::<()>();
+    /// let (_clerk, monitor) = client.spawn_monitor(|_ctx: Context<()>| async { Err(ExitReason::error("no tea")) });
+    /// client.expect_down(monitor, ExitReason::error("no tea"));
+    /// ```
     #[track_caller]
     pub fn expect_down(&mut self, of: MonitorRef, reason: ExitReason) -> Down {
         match self.next() {
@@ -239,6 +346,19 @@ impl<M: Debug + Send + 'static> Probe<'_, M> {
     ///
     /// # Panics
     /// If something else comes, or nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::ExitReason;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut client = test.probe::<()>();
+    /// client.monitor("clerk");
+    /// let down = client.expect_down_matching(|down| down.name.as_deref() == Some("clerk"));
+    /// assert_eq!(down.reason, ExitReason::NoProcess); // Nobody has that name.
+    /// ```
     #[track_caller]
     pub fn expect_down_matching(&mut self, matching: impl FnOnce(&Down) -> bool) -> Down {
         match self.next() {
@@ -251,6 +371,20 @@ impl<M: Debug + Send + 'static> Probe<'_, M> {
     ///
     /// # Panics
     /// If none comes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::EventRef;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut log = test.probe();
+    /// ["open", "busy", "closed"].map(|entry| log.address().cast(entry));
+    /// log.wait_for(|event| matches!(event, EventRef::Message(&"closed")));
+    /// log.expect_message("open"); // What was passed over is there still.
+    /// log.expect_message("busy");
+    /// ```
     #[track_caller]
     pub fn wait_for(&mut self, matching: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
         match self.next_matching(matching) {
@@ -263,6 +397,20 @@ impl<M: Debug + Send + 'static> Probe<'_, M> {
     ///
     /// # Panics
     /// If something has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut shop = test.probe::<&str>();
+    /// shop.send_after(Duration::from_secs(1), "ding");
+    /// shop.expect_no_message(); // Time stands still.
+    /// shop.expect_message("ding");
+    /// ```
     #[track_caller]
     pub fn expect_no_message(&mut self) {
         self.expect_no_message_for(Duration::ZERO);
