@@ -22,6 +22,28 @@ use crate::scheduler::{Priority, Service};
 pub use platform::Watched;
 
 /// What a watch waits for.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+/// use std::os::unix::net::UnixStream;
+///
+/// use proscenium_runtime::{Context, Interest, Ready, System};
+///
+/// # #[cfg(unix)] {
+///
+/// let outcome = System::new("shop").run(|mut ctx: Context<Ready>| async move {
+///     let (ours, mut theirs) = UnixStream::pair()?;
+///     theirs.write_all(b"hello")?;
+///     ctx.watch(&ours, Interest::Both, |ready| ready)?;
+///     let ready = ctx.receive_message().await;
+///     assert!(ready.readable || ready.writable); // It tells which.
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
     /// There is something to read, or the end of it.
@@ -33,6 +55,26 @@ pub enum Interest {
 }
 
 /// What a watched descriptor is ready for.
+///
+/// # Examples
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+///
+/// use proscenium_runtime::{Context, Interest, Ready, System};
+///
+/// # #[cfg(unix)] {
+///
+/// let outcome = System::new("shop").run(|mut ctx: Context<Ready>| async move {
+///     let (ours, _theirs) = UnixStream::pair()?;
+///     let watch = ctx.watch(&ours, Interest::Writable, |ready| ready)?;
+///     let ready = ctx.receive_message().await;
+///     assert_eq!((ready.watch, ready.readable, ready.writable), (watch, false, true));
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// The watch, which is at rest now; [`Context::rearm`] sets it again.
@@ -44,6 +86,30 @@ pub struct Ready {
 }
 
 /// Why a descriptor is not watched.
+///
+/// # Examples
+///
+/// ```
+/// use std::fs::File;
+/// use std::os::unix::net::UnixStream;
+///
+/// use proscenium_runtime::{Context, Interest, Ready, System, WatchError};
+///
+/// # #[cfg(unix)] {
+///
+/// let outcome = System::new("shop").run(|mut ctx: Context<Ready>| async move {
+///     let file = File::open("Cargo.toml")?;
+///     let error = ctx.watch(&file, Interest::Readable, |ready| ready).unwrap_err();
+///     assert!(matches!(error, WatchError::Unsupported));
+///     let (ours, _theirs) = UnixStream::pair()?;
+///     let watch = ctx.watch(&ours, Interest::Readable, |ready| ready)?;
+///     ctx.cancel_watch(watch);
+///     assert!(matches!(ctx.rearm(watch), Err(WatchError::NoWatch { watch: gone }) if gone == watch));
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
@@ -126,6 +192,31 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Errors
     /// If this process has no such watch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// use proscenium_runtime::{Context, Interest, Ready, System};
+    ///
+    /// # #[cfg(unix)] {
+    ///
+    /// let outcome = System::new("shop").run(|mut ctx: Context<Ready>| async move {
+    ///     let (mut ours, mut theirs) = UnixStream::pair()?;
+    ///     let watch = ctx.watch(&ours, Interest::Readable, |ready| ready)?;
+    ///     for letter in [b"a", b"b"] {
+    ///         theirs.write_all(letter)?;
+    ///         assert!(ctx.receive_message().await.readable);
+    ///         ours.read_exact(&mut [0])?;
+    ///         ctx.rearm(watch)?; // It had fired, and was at rest.
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// # }
+    /// ```
     pub fn rearm(&mut self, watch: WatchRef) -> Result<(), WatchError> {
         let rearm = self.process().control(|control| control.seldom.get()?.held.watches.get(&watch).cloned());
         let rearm = rearm.ok_or(WatchError::NoWatch { watch })?;
@@ -136,6 +227,31 @@ impl<M: Send + 'static> Context<M> {
 
     /// Ends a watch; its duplicate of the descriptor is closed as soon as a worker gets to it. Returns whether there was a watch.
     /// What it has sent may be in the mailbox.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Read};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// use proscenium_runtime::{Context, Interest, Ready, System};
+    ///
+    /// # #[cfg(unix)] {
+    ///
+    /// let outcome = System::new("shop").run(|mut ctx: Context<Ready>| async move {
+    ///     let (ours, mut theirs) = UnixStream::pair()?;
+    ///     let watch = ctx.watch(&ours, Interest::Readable, |ready| ready)?;
+    ///     drop(ours);
+    ///     theirs.set_nonblocking(true)?;
+    ///     let error = theirs.read(&mut [0]).unwrap_err();
+    ///     assert_eq!(error.kind(), ErrorKind::WouldBlock); // The watch keeps the file open.
+    ///     assert!(ctx.cancel_watch(watch));
+    ///     assert!(!ctx.cancel_watch(watch), "there is none any more");
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// # }
+    /// ```
     pub fn cancel_watch(&mut self, watch: WatchRef) -> bool {
         // What is removed is dropped here, not under the lock: that ends the watch.
         let removed = self.process().control(|control| control.seldom.get_mut()?.held.watches.remove(&watch));

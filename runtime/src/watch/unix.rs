@@ -18,6 +18,27 @@ use crate::pid::WatchRef;
 use crate::process::Process;
 
 /// What can be watched: anything that has a file descriptor.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{PipeReader, PipeWriter, pipe};
+///
+/// use proscenium_runtime::{Context, Interest, Ready, System, WatchError, Watched};
+///
+/// /// Anything that has a file descriptor will do: one need not know what it is.
+/// fn begin(ctx: &mut Context<Ready>, descriptor: &impl Watched) -> Result<(), WatchError> {
+///     ctx.watch(descriptor, Interest::Writable, |ready| ready).map(drop)
+/// }
+///
+/// let outcome = System::new("shop").run(|mut ctx: Context<Ready>| async move {
+///     let (_reader, writer): (PipeReader, PipeWriter) = pipe()?;
+///     begin(&mut ctx, &writer)?;
+///     assert!(ctx.receive_message().await.writable);
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 pub trait Watched: AsFd {}
 
 impl<T: AsFd> Watched for T {}
