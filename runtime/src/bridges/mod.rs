@@ -11,6 +11,54 @@
 //! label and ancestors.
 //!
 //! What a bridge's far side logs while it writes a record is not bridged back, or it would never come to an end.
+//!
+//! # Examples
+//!
+//! What a library logs with `log`, in a system's log, with the pid of the process that it ran in:
+//!
+//! ```
+//! use proscenium_runtime::Context;
+//! use proscenium_runtime::bridges::LogToSlog;
+//! use proscenium_runtime::testing::TestSystem;
+//! use slog::{Drain, Logger, o};
+//!
+//! # #[cfg(feature = "log")] {
+//! # use std::fmt;
+//! # use std::sync::{Arc, Mutex};
+//! # use slog::{KV, Key, Never, OwnedKVList, Record, Serializer};
+//! #
+//! # #[derive(Clone, Default)]
+//! # struct Lines(Arc<Mutex<Vec<String>>>);
+//! #
+//! # struct Text(String);
+//! #
+//! # impl Serializer for Text {
+//! #     fn emit_arguments(&mut self, key: Key, value: &fmt::Arguments<'_>) -> slog::Result {
+//! #         if &*key == "pid" { self.0 += &format!(" {key}={value}"); }
+//! #         Ok(())
+//! #     }
+//! # }
+//! #
+//! # impl Drain for Lines {
+//! #     type Ok = ();
+//! #     type Err = Never;
+//! #
+//! #     fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), Never> {
+//! #         let mut text = Text(record.msg().to_string());
+//! #         values.serialize(record, &mut text).unwrap();
+//! #         self.0.lock().unwrap().push(text.0);
+//! #         Ok(())
+//! #     }
+//! # }
+//!
+//! let lines = Lines::default(); // A drain that keeps what is logged.
+//! let test = TestSystem::with_logger(7, Logger::root(lines.clone().fuse(), o!()));
+//! log::set_boxed_logger(Box::new(LogToSlog::new(&test))).unwrap();
+//! log::set_max_level(log::LevelFilter::Info);
+//! test.run(|_ctx: Context<()>| async { log::warn!("out of cheese") });
+//! assert_eq!(*lines.0.lock().unwrap(), ["out of cheese pid=<0.1.1>"]);
+//! # }
+//! ```
 
 use std::cell::Cell;
 use std::fmt;

@@ -18,8 +18,20 @@ use crate::system::SystemHandle;
 /// use proscenium_runtime::bridges::SlogToLog;
 /// use slog::{Drain, Logger, o};
 ///
+/// # static KEPT: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+/// # struct Kept;
+/// # impl log::Log for Kept {
+/// #     fn enabled(&self, _metadata: &log::Metadata<'_>) -> bool { true }
+/// #     fn log(&self, record: &log::Record<'_>) {
+/// #         KEPT.lock().unwrap().push(format!("{} {}", record.level(), record.args()));
+/// #     }
+/// #     fn flush(&self) {}
+/// # }
+/// log::set_logger(&Kept).unwrap(); // Any logger of `log`; this one keeps what it is told.
+/// log::set_max_level(log::LevelFilter::Info);
 /// let system = System::builder("shop").logger(Logger::root(SlogToLog.fuse(), o!())).build()?;
-/// slog::info!(system.logger(), "the shop is open"); // As would `log::info!`.
+/// slog::info!(system.logger(), "sold {}", "tea"; "pieces" => 2);
+/// assert_eq!(*KEPT.lock().unwrap(), ["INFO sold tea pieces=2"]);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
