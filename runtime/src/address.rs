@@ -267,6 +267,20 @@ impl<M: Send + 'static> Address<M> {
     }
 
     /// Whom it names: a process, or whoever has a name. Errors and dead letters carry it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// assert_eq!(test.named::<()>("clerk").recipient().to_string(), r#""clerk""#);
+    /// let clerk = test.spawn(|_ctx: Context<()>| pending::<()>());
+    /// assert_eq!(clerk.recipient(), clerk.pid().unwrap().into());
+    /// ```
     pub fn recipient(&self) -> Recipient {
         match &self.target {
             Target::Process(process) => Recipient::Process(process.pid),

@@ -398,6 +398,19 @@ impl Panic {
     }
 
     /// The stack at the panic; captured if `RUST_BACKTRACE` (or `RUST_LIB_BACKTRACE`) asks for it, as std does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clerk = test.spawn(|_ctx: Context<()>| async { panic!("no tea") });
+    /// let ExitReason::Panic(panic) = test.block_on(clerk.exited()) else { unreachable!("it panics") };
+    /// let is_wanted = ["RUST_LIB_BACKTRACE", "RUST_BACKTRACE"].iter().find_map(|name| std::env::var(name).ok());
+    /// assert_eq!(panic.backtrace().is_some(), is_wanted.is_some_and(|value| value != "0"));
+    /// ```
     pub fn backtrace(&self) -> Option<&Backtrace> {
         Some(&self.0.backtrace).filter(|trace| trace.status() == BacktraceStatus::Captured)
     }

@@ -65,6 +65,29 @@ impl<T: Send + 'static> Reply<T> {
     }
 
     /// Answers the call. If the caller no longer waits, the value is dropped.
+    ///
+    /// # Examples
+    ///
+    /// Any process may answer, whenever it likes:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Reply};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let front = ctx.spawn(|mut ctx: Context<Reply<&str>>| async move {
+    ///         let reply = ctx.receive_message().await;
+    ///         ctx.spawn(|ctx: Context<()>| async move {
+    ///             ctx.sleep(Duration::from_secs(2)).await;
+    ///             reply.send("from the back room");
+    ///         });
+    ///         ctx.receive_message().await; // The next, meanwhile.
+    ///     });
+    ///     assert_eq!(front.call(|reply| reply).await, Ok("from the back room"));
+    /// });
+    /// ```
     pub fn send(mut self, value: T) {
         // Before it is answered: it may call again at once.
         #[cfg(debug_assertions)]
@@ -76,6 +99,25 @@ impl<T: Send + 'static> Reply<T> {
     }
 
     /// Whether the caller still waits; work for one that does not may be left undone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Reply};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let oven = ctx.spawn(|mut ctx: Context<Reply<&str>>| async move {
+    ///         let order = ctx.receive_message().await;
+    ///         ctx.sleep(Duration::from_secs(60)).await; // It is heated first.
+    ///         assert!(!order.is_wanted(), "we spare ourselves the baking");
+    ///     });
+    ///     assert!(oven.call(|reply| reply).timeout(Duration::from_secs(5)).await.is_err());
+    ///     assert_eq!(oven.exited().await, ExitReason::Normal);
+    /// });
+    /// ```
     pub fn is_wanted(&self) -> bool {
         self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
     }

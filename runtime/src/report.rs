@@ -379,6 +379,15 @@ impl ProgressReport {
     }
 
     /// Adds the supervisor's registered name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::{Pid, ProgressReport};
+    ///
+    /// let report = ProgressReport::new(Pid::SYSTEM, "db".into(), Pid::SYSTEM, true).named(Some("shop".into()));
+    /// assert_eq!((report.name.as_deref(), report.requested), (Some("shop"), true));
+    /// ```
     #[must_use]
     pub fn named(mut self, name: Option<Arc<str>>) -> Self {
         self.name = name;

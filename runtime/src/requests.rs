@@ -100,6 +100,19 @@ impl<T> Unpin for Request<T> {}
 
 impl<T: Send + 'static> Request<T> {
     /// Who was asked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Reply};
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let request = ctx.system().named("till").send_request(|reply: Reply<u32>| reply);
+    ///     assert_eq!(request.target(), &"till".into());
+    ///     assert!(request.await.unwrap_err().is_no_process());
+    /// });
+    /// ```
     pub fn target(&self) -> &Recipient {
         &self.target
     }
@@ -232,6 +245,24 @@ impl<L, T: Send + 'static> Requests<L, T> {
     }
 
     /// Adds a request; its answer will come with `label`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Reply, Requests};
+    ///
+    /// let mut prices = Requests::new();
+    /// let test = TestSystem::new(1);
+    /// for shop in ["corner", "market"] {
+    ///     let price = test.named(shop).send_request(|reply: Reply<u32>| reply);
+    ///     prices.add(shop, price);
+    /// }
+    /// assert_eq!(prices.len(), 2);
+    /// let (shop, price) = test.block_on(prices.next()).unwrap();
+    /// assert!(price.is_err(), "{shop} does not exist");
+    /// assert!(!prices.is_empty(), "one is to come");
+    /// ```
     pub fn add(&mut self, label: L, request: Request<T>) {
         self.last += 1;
         self.pending.insert(self.last, (label, request));

@@ -217,6 +217,18 @@ impl SystemHandle {
     }
 
     /// What the system has counted. Cheaper than a [`snapshot`](Self::snapshot), though each process is looked at.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// (0..3).for_each(|_| drop(test.spawn(|_ctx: Context<()>| async {})));
+    /// test.run_until_idle();
+    /// assert_eq!((test.counts().spawned, test.counts().processes), (3, 0));
+    /// ```
     pub fn counts(&self) -> SystemCounts {
         let mut counts = self.counts_of_ended();
         for process in self.shared.table.all() {

@@ -84,6 +84,21 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Where others send it messages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let answer = test.run(|mut ctx: Context<u32>| async move {
+    ///     let home = ctx.address();
+    ///     ctx.spawn(|_ctx: Context<()>| async move { home.cast(42) });
+    ///     ctx.receive_message().await
+    /// });
+    /// assert_eq!(answer, 42);
+    /// ```
     pub fn address(&self) -> Address<M> {
         Address::of(self.process.clone())
     }
@@ -291,6 +306,25 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// For behaviours: who waits for an answer of this process, as far as is known. Only debug builds know it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Reply, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut client = test.probe::<()>();
+    /// let to = test.named::<Reply<usize>>("till");
+    /// let options = SpawnOptions::new().name("till");
+    /// test.spawn_with(options, |mut ctx: Context<Reply<usize>>| async move {
+    ///     let reply = ctx.receive_message().await;
+    ///     let callers = ctx.callers().len();
+    ///     reply.send(callers);
+    /// }).unwrap();
+    /// let callers = client.call(&to, |reply| reply).unwrap();
+    /// assert_eq!(callers, usize::from(cfg!(debug_assertions)));
+    /// ```
     pub fn callers(&self) -> Vec<Pid> {
         #[cfg(debug_assertions)]
         return self.system.shared.waits.callers_of(self.pid());

@@ -282,6 +282,22 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// How many messages, exits and downs wait in the mailbox.
+    ///
+    /// # Examples
+    ///
+    /// A server that knows when it has too much to do:
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<u32>| async move {
+    ///     (0..1_000).for_each(|order| ctx.address().cast(order));
+    ///     let order = ctx.receive_message().await;
+    ///     let is_late = ctx.queue_len() > 100;
+    ///     assert_eq!((order, is_late), (0, true));
+    /// });
+    /// ```
     pub fn queue_len(&self) -> usize {
         self.process.vitals().queue_len
     }

@@ -46,6 +46,19 @@ impl SystemHandle {
     }
 
     /// Now, by the system's clock: the machine's, or a test's virtual one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let before = test.now();
+    /// test.advance(Duration::from_secs(3600));
+    /// assert_eq!(test.now() - before, Duration::from_secs(3600)); // A test's hour takes no time.
+    /// ```
     pub fn now(&self) -> Instant {
         self.shared.timers.now()
     }
@@ -107,6 +120,20 @@ impl SystemHandle {
     }
 
     /// How many processes there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let clerks = [(); 3].map(|()| test.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await }));
+    /// assert_eq!(test.process_count(), 3);
+    /// clerks[0].cast(());
+    /// test.run_until_idle();
+    /// assert_eq!(test.process_count(), 2);
+    /// ```
     pub fn process_count(&self) -> usize {
         self.shared.table.len()
     }
@@ -255,11 +282,36 @@ impl SystemHandle {
     }
 
     /// All names in use, sorted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, SpawnOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// for name in ["web", "db"] {
+    ///     test.spawn_with(SpawnOptions::new().name(name), |_ctx: Context<()>| pending::<()>()).unwrap();
+    /// }
+    /// assert_eq!(test.registered(), ["db".into(), "web".into()]);
+    /// ```
     pub fn registered(&self) -> Vec<Arc<str>> {
         self.shared.names.names()
     }
 
     /// How many messages have reached nobody so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// (0..3).for_each(|letter| test.named("nobody").cast(letter));
+    /// assert_eq!(test.dead_letter_count(), 3); // Something is amiss: who should have that name?
+    /// ```
     pub fn dead_letter_count(&self) -> u64 {
         self.shared.dead_letters.total()
     }
@@ -347,11 +399,40 @@ impl SystemHandle {
     }
 
     /// Whether it is a test's, which runs by a seed and knows nothing of the world outside.
+    ///
+    /// # Examples
+    ///
+    /// A process that draws its chance from a test's seed, and elsewhere from the machine:
+    ///
+    /// ```
+    /// use proscenium_runtime::System;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(7);
+    /// assert!(test.is_simulated());
+    /// assert!(!System::new("shop").is_simulated());
+    /// ```
     pub fn is_simulated(&self) -> bool {
         self.shared.scheduler.is_simulated()
     }
 
     /// How many timers are pending.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let reminder = ctx.send_after(Duration::from_secs(60), ());
+    ///     assert_eq!(ctx.system().timer_count(), 1);
+    ///     ctx.cancel_timer(reminder);
+    ///     assert_eq!(ctx.system().timer_count(), 0);
+    /// });
+    /// ```
     pub fn timer_count(&self) -> usize {
         self.shared.timers.len()
     }

@@ -220,6 +220,20 @@ impl TestSystem {
     }
 
     /// The seed that picks who runs next.
+    ///
+    /// # Examples
+    ///
+    /// For what a process leaves to chance:
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::for_each_seed;
+    ///
+    /// for_each_seed(10, |test| {
+    ///     let mut generator = fastrand::Rng::with_seed(test.seed());
+    ///     let toss = generator.bool();
+    ///     assert_eq!(toss, fastrand::Rng::with_seed(test.seed()).bool()); // The same seed, the same toss.
+    /// });
+    /// ```
     pub fn seed(&self) -> u64 {
         self.seed
     }
