@@ -41,6 +41,26 @@ handle! {
     /// });
     /// assert_eq!(outcome, Ok(()));
     /// ```
+    ///
+    /// Whoever has the name is found by each request, also after a restart:
+    ///
+    /// ```
+    /// use proscenium_behaviours::Agent;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let stock = Agent::<u32>::named(ctx.system(), "stock"); // Nobody has the name yet.
+    ///     assert_eq!(stock.pid(), None);
+    ///     for beginning in [3, 30] {
+    ///         let agent = Agent::start(move || beginning).name("stock").spawn(ctx.system()).await.unwrap();
+    ///         assert_eq!(stock.pid(), agent.pid());
+    ///         assert_eq!(stock.get(|left| *left).await, Ok(beginning));
+    ///         stock.sys().stop(ExitReason::Normal).await.unwrap();
+    ///     }
+    ///     assert!(!ctx.system().is_alive(&stock) && stock.address().pid().is_none());
+    /// });
+    /// ```
     pub struct Agent<T: Send> = AgentMessage<T>;
 }
 
@@ -68,6 +88,23 @@ impl<T: Send + 'static> Agent<T> {
     ///
     /// # Cancel safety
     /// As [`get`](Self::get).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Agent;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{CallError, Context};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let list = Agent::start(Vec::<u32>::new).link(&mut ctx).await.unwrap();
+    ///     list.update(|list| list.push(7)).await.unwrap(); // It is done when this is.
+    ///     assert_eq!(list.get(Vec::len).await, Ok(1));
+    ///     ctx.trap_exit(true);
+    ///     let failed = list.update(|list| drop(list.remove(7))).await; // There is no eighth: it panics.
+    ///     assert!(matches!(failed, Err(CallError::Down { .. })));
+    /// });
+    /// ```
     pub fn update(&self, change: impl FnOnce(&mut T) + Send + 'static) -> Call<'_, AgentMessage<T>, ()> {
         self.get_and_update(change)
     }
@@ -93,6 +130,24 @@ impl<T: Send + 'static> Agent<T> {
 }
 
 /// What an agent takes: a function of its state.
+///
+/// # Examples
+///
+/// Nobody makes one but an agent's methods. The address that takes it is as good as the agent:
+///
+/// ```
+/// use proscenium_behaviours::{Agent, AgentMessage};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Address, Context};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let stock = Agent::start(|| 3).link(&mut ctx).await.unwrap();
+///     let address: Address<AgentMessage<i32>> = stock.address().clone();
+///     let again = Agent::from(address); // An agent is its address.
+///     again.cast(|left| *left -= 1);
+///     assert_eq!(stock.get(|left| *left).await, Ok(2));
+/// });
+/// ```
 pub struct AgentMessage<T>(Box<dyn FnOnce(&mut T) + Send>);
 
 impl<T> AgentMessage<T> {
@@ -108,6 +163,21 @@ impl<T> fmt::Debug for AgentMessage<T> {
 }
 
 /// The state of an agent, as [`Sys`](crate::Sys) finds it.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{Agent, AgentState};
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let stock = Agent::start(|| 3_u32).link(&mut ctx).await.unwrap();
+///     let sys = stock.sys();
+///     sys.suspend().await.unwrap(); // It serves nobody now, but this is no client:
+///     assert_eq!(sys.get_state(|state: &AgentState<u32>| state.0).await, Ok(3));
+/// });
+/// ```
 #[derive(Debug)]
 pub struct AgentState<T>(pub T);
 
@@ -130,6 +200,27 @@ impl<T: Send + 'static> GenServer for AgentState<T> {
 }
 
 /// The behaviour that runs an [`Agent`].
+///
+/// # Examples
+///
+/// A type to be named where a start is kept:
+///
+/// ```
+/// use proscenium_behaviours::{Agent, AgentLoop, Start};
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// type StockStart = Start<AgentLoop<u32, fn() -> u32>>;
+///
+/// fn stock() -> StockStart {
+///     Agent::start(|| 3)
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let first = test.block_on(stock().spawn(&test)).unwrap();
+/// let second = test.block_on(stock().clone().spawn(&test)).unwrap();
+/// first.cast(|left| *left = 0);
+/// assert_eq!(test.block_on(second.get(|left| *left)), Ok(3)); // Each start makes its own.
+/// ```
 pub struct AgentLoop<T, F>(PhantomData<fn(F) -> T>);
 
 impl<T, F> Behaviour for AgentLoop<T, F>

@@ -10,6 +10,47 @@ use proscenium_runtime::{
 };
 
 /// A loop that runs processes: a [`ServerLoop`](crate::ServerLoop), and its kin. For who writes behaviours.
+///
+/// # Examples
+///
+/// A behaviour whose callbacks are functions of a state and a message:
+///
+/// ```
+/// use proscenium_behaviours::{Behaviour, Start};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Address, Context, ExitReason, InitAck, Reply};
+///
+/// enum Fold {}
+///
+/// impl Behaviour for Fold {
+///     type Args = (u64, fn(u64, u64) -> u64);
+///     type Message = (u64, Reply<u64>);
+///     type Handle = Address<(u64, Reply<u64>)>;
+///
+///     fn type_name() -> &'static str {
+///         "fold"
+///     }
+///
+///     async fn run(
+///         (mut state, step): (u64, fn(u64, u64) -> u64),
+///         mut ctx: Context<(u64, Reply<u64>)>,
+///         ack: InitAck,
+///     ) -> Result<(), ExitReason> {
+///         ack.ready();
+///         loop {
+///             let (n, reply) = ctx.receive_message().await;
+///             state = step(state, n);
+///             reply.send(state);
+///         }
+///     }
+/// }
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let product = Start::<Fold>::new((1, |product, n| product * n)).name("product").link(&mut ctx).await.unwrap();
+///     assert_eq!(product.call(|reply| (6, reply)).await, Ok(6));
+///     assert_eq!(product.call(|reply| (7, reply)).await, Ok(42));
+/// });
+/// ```
 pub trait Behaviour: Sized + 'static {
     /// What the process is given.
     type Args: Send + 'static;
@@ -98,6 +139,23 @@ impl<B: Behaviour> Start<B> {
     }
 
     /// Registers the process under a key before its `init` is called, as [`Registry::register`] does; OTP's `via`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Registry};
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let counters: Registry<&str, Count> = Registry::unique(ctx.system());
+    ///     let visits = Counter::start(0).via(&counters, "visits", ()).link(&mut ctx).await.unwrap();
+    ///     assert_eq!(counters.whereis("visits"), visits.pid());
+    ///     let second = Counter::start(0).via(&counters, "visits", ()).link(&mut ctx).await;
+    ///     assert!(second.is_err(), "that key is taken");
+    /// });
+    /// ```
     #[must_use]
     pub fn via<K, V>(self, registry: &Registry<K, B::Message, V>, key: K, value: V) -> Self
     where
@@ -108,18 +166,65 @@ impl<B: Behaviour> Start<B> {
     }
 
     /// Says what the process is, in a few words, for reports.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let visits = Counter::start(0).label("visits of the front page").link(&mut ctx).await.unwrap();
+    ///     let info = ctx.system().process_info(visits.pid().unwrap()).unwrap();
+    ///     assert_eq!(info.label.as_deref(), Some("visits of the front page"));
+    /// });
+    /// ```
     #[must_use]
     pub fn label(self, label: &str) -> Self {
         self.options(|options| options.label(label))
     }
 
     /// Sets the mailbox; unbounded by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Mailbox};
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let counter = Counter::start(0).mailbox(Mailbox::bounded(2)).link(&mut ctx).await.unwrap();
+    ///     let refused = (0..5).filter(|n| counter.try_send(Count::Add(*n)).is_err()).count();
+    ///     assert_eq!(refused, 3);
+    ///     assert_eq!(counter.call(Count::Get).await, Ok(1)); // The call waits for room.
+    /// });
+    /// ```
     #[must_use]
     pub fn mailbox(self, mailbox: Mailbox) -> Self {
         self.options(|options| options.mailbox(mailbox))
     }
 
     /// Sets what else a process may be given at its birth: a priority, or a thread of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Priority};
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let start = Counter::start(0).options(|options| options.priority(Priority::High).label("urgent"));
+    ///     let urgent = start.link(&mut ctx).await.unwrap();
+    ///     let info = ctx.system().process_info(urgent.pid().unwrap()).unwrap();
+    ///     assert_eq!(info.label.as_deref(), Some("urgent"));
+    /// });
+    /// ```
     #[must_use]
     pub fn options(mut self, change: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
         self.options = self.options.spawn(change);
@@ -127,6 +232,35 @@ impl<B: Behaviour> Start<B> {
     }
 
     /// Gives `init` this long; then the process is killed. By default it takes as long as it takes, as in OTP.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::GenServer;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, StartError};
+    ///
+    /// struct Slow;
+    ///
+    /// impl GenServer for Slow {
+    ///     type Args = ();
+    ///     type Message = ();
+    ///
+    ///     async fn init(_args: (), ctx: &mut Context<()>) -> Result<Self, ExitReason> {
+    ///         ctx.sleep(Duration::from_secs(60)).await;
+    ///         Ok(Slow)
+    ///     }
+    ///     # async fn handle(&mut self, (): (), _ctx: &mut Context<()>) -> Result<(), ExitReason> { Ok(()) }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let limit = Duration::from_secs(10);
+    /// let error = test.block_on(Slow::start(()).init_timeout(limit).spawn(&test)).unwrap_err();
+    /// assert_eq!(error, StartError::Timeout(limit));
+    /// assert_eq!(test.process_count(), 0);
+    /// ```
     #[must_use]
     pub fn init_timeout(mut self, timeout: Duration) -> Self {
         self.options = self.options.init_timeout(timeout);
@@ -140,6 +274,19 @@ impl<B: Behaviour> Start<B> {
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready kills the process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(40).spawn(&test)).unwrap();
+    /// counter.cast(Count::Add(2));
+    /// assert_eq!(test.block_on(counter.call(Count::Get)), Ok(42));
+    /// ```
     pub async fn spawn(self, system: &SystemHandle) -> Result<B::Handle, StartError> {
         start(system, self.options, |ctx, ack| B::run(self.args, ctx, ack)).await.map(B::Handle::from)
     }
@@ -151,6 +298,27 @@ impl<B: Behaviour> Start<B> {
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready kills the process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let mut parent = test.probe::<()>();
+    /// let child = parent.spawn_link(|mut ctx: Context<()>| async move {
+    ///     let counter = Counter::start(u64::MAX).link(&mut ctx).await.unwrap();
+    ///     counter.cast(Count::Add(1)); // It does not fit, and both end of that.
+    ///     counter.call(Count::Get).await
+    ///         .map(drop)
+    ///         .map_err(ExitReason::from)
+    /// });
+    /// let exit = parent.expect_exit_matching(|exit| Some(exit.pid) == child.pid());
+    /// assert!(exit.reason.is_crash());
+    /// ```
     pub async fn link<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<B::Handle, StartError> {
         self.link_to(&ctx.as_parent()).await.map(B::Handle::from)
     }
@@ -162,6 +330,22 @@ impl<B: Behaviour> Start<B> {
     ///
     /// # Cancel safety
     /// As [`link`](Self::link).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let parent = ctx.as_parent(); // What a supervisor holds of itself.
+    ///     let counter = Counter::start(40).link_to(&parent).await.unwrap();
+    ///     assert!(ctx.is_linked(counter.pid().unwrap()));
+    ///     assert_eq!(counter.call(Count::Get).await, Ok(40));
+    /// });
+    /// ```
     pub async fn link_to(self, parent: &Parent) -> Result<Address<B::Message>, StartError> {
         start_link(parent, self.options, |ctx, ack| B::run(self.args, ctx, ack)).await
     }
@@ -173,6 +357,23 @@ impl<B: Behaviour> Start<B> {
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready kills the process, and brings no down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let (counter, monitor) = Counter::start(u64::MAX).monitor(&mut ctx).await.unwrap();
+    ///     counter.cast(Count::Add(1)); // It does not fit.
+    ///     let proscenium_runtime::Event::Down(down) = ctx.receive().await else { unreachable!() };
+    ///     assert_eq!(down.monitor, monitor);
+    ///     assert!(down.reason.to_string().ends_with("the total fits"));
+    /// });
+    /// ```
     pub async fn monitor<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<(B::Handle, MonitorRef), StartError> {
         let body = |ctx, ack| B::run(self.args, ctx, ack);
         let (address, monitor) = start_monitor(ctx, self.options, body).await?;

@@ -48,6 +48,9 @@
 //! });
 //! assert_eq!(outcome, Ok(()));
 //! ```
+//!
+//! Where the examples of other items need a server, it is this one; where they need an actor, it is the account of [`Actor`]'s page;
+//! and their event handler, `Sum`, adds up the numbers that it is told, and fails of one that does not fit.
 
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
