@@ -5,6 +5,30 @@
 //! - Whoever asks is answered from memory: a breaker is no bottleneck, and does not wait when its process does.
 //! - Once a [`melt`](CircuitBreaker::melt), a [`reset`](CircuitBreaker::reset) and the like have returned, everybody sees what
 //!   came of it.
+//!
+//! # Examples
+//!
+//! Three failed payments are enough, and everybody else is spared the wait:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use proscenium_behaviours::circuit_breaker::{CircuitBreaker, Fuse};
+//! use proscenium_runtime::testing::TestSystem;
+//!
+//! let test = TestSystem::new(1);
+//! let bank = CircuitBreaker::new(Fuse::standard(2, Duration::from_secs(60)));
+//! test.block_on(bank.start().spawn(&test)).unwrap();
+//! let mut attempts = 0;
+//! for _ in 0..100 {
+//!     let payment = bank.run(|| {
+//!         attempts += 1;
+//!         async { Err::<(), _>("no answer") }
+//!     });
+//!     assert!(test.block_on(payment).is_err());
+//! }
+//! assert_eq!(attempts, 3);
+//! ```
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -89,6 +113,21 @@ impl Fuse {
     /// Bears `most` melts within `period`; one more blows it. It heals after 60 s; `fuse`'s `{standard, MaxR, MaxT}`.
     ///
     /// A melt counts as long as less than `period` has passed since. With a `most` of 0 the first melt blows it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, Fuse};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let fragile = CircuitBreaker::new(Fuse::standard(0, Duration::from_secs(60)));
+    /// test.block_on(fragile.start().spawn(&test)).unwrap();
+    /// test.block_on(fragile.melt()).unwrap();
+    /// assert!(fragile.ask().is_err()); // It bears nothing.
+    /// ```
     pub fn standard(most: u32, period: Duration) -> Self {
         Fuse { most, period, reset: Duration::from_secs(60), fault_rate: 0.0 }
     }
@@ -98,6 +137,21 @@ impl Fuse {
     ///
     /// # Panics
     /// If `rate` is not between 0 and 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, CircuitError, Fuse};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let flaky = CircuitBreaker::new(Fuse::fault_injection(0.5, 2, Duration::from_secs(60)));
+    /// test.block_on(flaky.start().spawn(&test)).unwrap();
+    /// let blown = (0..1_000).filter(|_| flaky.ask() == Err(CircuitError::Blown)).count();
+    /// assert!((300..700).contains(&blown), "about half of those who ask are turned away, though nothing is wrong");
+    /// ```
     pub fn fault_injection(rate: f64, most: u32, period: Duration) -> Self {
         assert!((0.0..=1.0).contains(&rate), "a rate is between 0 and 1, not {rate}");
         Fuse { fault_rate: rate, ..Fuse::standard(most, period) }
@@ -112,6 +166,26 @@ impl Fuse {
 }
 
 /// Why not to try.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, CircuitError, Fuse};
+/// use proscenium_runtime::ExitReason;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// let test = TestSystem::new(1);
+/// let bank = CircuitBreaker::new(Fuse::standard(0, Duration::from_secs(60)));
+/// assert_eq!(bank.ask(), Err(CircuitError::NotRunning)); // Nobody has started it.
+/// let process = test.block_on(bank.start().spawn(&test)).unwrap();
+/// test.block_on(bank.melt()).unwrap();
+/// assert_eq!(bank.ask(), Err(CircuitError::Blown));
+/// test.exit(&process, ExitReason::Kill);
+/// test.block_on(process.exited());
+/// assert_eq!(bank.ask(), Err(CircuitError::NotRunning)); // Until its supervisor has started it anew.
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CircuitError {
@@ -124,6 +198,22 @@ pub enum CircuitError {
 }
 
 /// Why [`CircuitBreaker::run`] has no result.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, Fuse, RunError};
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// let test = TestSystem::new(1);
+/// let bank = CircuitBreaker::new(Fuse::standard(0, Duration::from_secs(60)));
+/// test.block_on(bank.start().spawn(&test)).unwrap();
+/// let pay = || test.block_on(bank.run(|| async { Err::<(), _>("no answer") })).unwrap_err();
+/// assert_eq!(pay(), RunError::Failed("no answer")); // It was tried,
+/// assert_eq!(pay(), RunError::Blown); // and no more.
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError<E> {
@@ -155,6 +245,21 @@ impl CircuitBreaker {
 
     /// The start of its process, to be given to a supervisor or carried out. It runs once at a time: while it does, another start
     /// fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, Fuse};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let bank = CircuitBreaker::new(Fuse::standard(2, Duration::from_secs(60)));
+    /// test.block_on(bank.start().name("bank breaker").spawn(&test)).unwrap();
+    /// let second = test.block_on(bank.start().spawn(&test)).unwrap_err();
+    /// assert!(second.to_string().contains("runs already"));
+    /// ```
     pub fn start(&self) -> Start<StatemLoop<Circuit>> {
         Circuit::start(self.clone())
     }
@@ -179,6 +284,23 @@ impl CircuitBreaker {
     ///
     /// # Cancel safety
     /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, CircuitError, Fuse};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let bank = CircuitBreaker::new(Fuse::standard(0, Duration::from_secs(60)));
+    /// test.block_on(bank.start().spawn(&test)).unwrap();
+    /// let other = bank.clone();
+    /// test.spawn(move |_ctx: proscenium_runtime::Context<()>| async move { drop(other.melt().await) });
+    /// test.run_until_idle();
+    /// assert_eq!(test.block_on(bank.ask_sync()), Err(CircuitError::Blown)); // Whoever has melted it before is heard.
+    /// ```
     pub async fn ask_sync(&self) -> Result<(), CircuitError> {
         match self.call(Request::Sync).await {
             Ok(()) => self.ask(),
@@ -193,6 +315,28 @@ impl CircuitBreaker {
     ///
     /// # Cancel safety
     /// Once polled, dropping the future does not take the melt back. So for all requests here.
+    ///
+    /// # Examples
+    ///
+    /// For work that the breaker does not do itself:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, Fuse};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let bank = CircuitBreaker::new(Fuse::standard(1, Duration::from_secs(60)));
+    /// test.block_on(bank.start().spawn(&test)).unwrap();
+    /// test.block_on(bank.melt()).unwrap();
+    /// assert_eq!(bank.ask(), Ok(())); // One is borne.
+    /// test.advance(Duration::from_secs(60)); // It is forgotten.
+    /// test.block_on(bank.melt()).unwrap();
+    /// assert_eq!(bank.ask(), Ok(()));
+    /// test.block_on(bank.melt()).unwrap();
+    /// assert!(bank.ask().is_err());
+    /// ```
     pub async fn melt(&self) -> Result<(), CallError> {
         self.call(Request::Melt).await
     }
@@ -201,6 +345,23 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// If its process does not run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, Fuse};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let bank = CircuitBreaker::new(Fuse::standard(0, Duration::from_secs(60)));
+    /// test.block_on(bank.start().spawn(&test)).unwrap();
+    /// test.block_on(bank.melt()).unwrap();
+    /// assert!(bank.ask().is_err());
+    /// test.block_on(bank.reset()).unwrap(); // The bank has telephoned: all is well.
+    /// assert_eq!(bank.ask(), Ok(()));
+    /// ```
     pub async fn reset(&self) -> Result<(), CallError> {
         self.call(Request::Reset).await
     }
@@ -209,6 +370,23 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// If its process does not run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, Fuse};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let bank = CircuitBreaker::new(Fuse::standard(2, Duration::from_secs(60)));
+    /// test.block_on(bank.start().spawn(&test)).unwrap();
+    /// test.block_on(bank.disable()).unwrap(); // The bank is closed on Sunday.
+    /// test.block_on(bank.reset()).unwrap();
+    /// test.advance(Duration::from_secs(24 * 3600));
+    /// assert!(bank.ask().is_err(), "neither a reset nor time mends it");
+    /// ```
     pub async fn disable(&self) -> Result<(), CallError> {
         self.call(Request::Disable).await
     }
@@ -217,6 +395,24 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// If its process does not run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, Fuse};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let bank = CircuitBreaker::new(Fuse::standard(1, Duration::from_secs(60)));
+    /// test.block_on(bank.start().spawn(&test)).unwrap();
+    /// test.block_on(bank.melt()).unwrap();
+    /// test.block_on(bank.disable()).unwrap();
+    /// test.block_on(bank.enable()).unwrap();
+    /// test.block_on(bank.melt()).unwrap();
+    /// assert_eq!(bank.ask(), Ok(())); // The melt from before is forgotten.
+    /// ```
     pub async fn enable(&self) -> Result<(), CallError> {
         self.call(Request::Enable).await
     }
@@ -278,6 +474,27 @@ impl Shared {
 }
 
 /// The machine of a [`CircuitBreaker`].
+///
+/// # Examples
+///
+/// As an operator sees it:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::Sys;
+/// use proscenium_behaviours::circuit_breaker::{Circuit, CircuitBreaker, CircuitState, Fuse};
+/// use proscenium_behaviours::gen_statem::StateAndData;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// let test = TestSystem::new(1);
+/// let bank = CircuitBreaker::new(Fuse::standard(0, Duration::from_secs(60)));
+/// let process = test.block_on(bank.start().spawn(&test)).unwrap();
+/// test.block_on(bank.melt()).unwrap();
+/// let sys = Sys::new(&test, &process);
+/// let state = test.block_on(sys.get_state(|breaker: &StateAndData<Circuit>| breaker.state));
+/// assert_eq!(state, Ok(CircuitState::Blown));
+/// ```
 pub struct Circuit {
     breaker: CircuitBreaker,
     /// When it melted while it was intact, the latest last.
@@ -285,6 +502,26 @@ pub struct Circuit {
 }
 
 /// The states of a [`Circuit`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::Sys;
+/// use proscenium_behaviours::circuit_breaker::{Circuit, CircuitBreaker, CircuitState, Fuse};
+/// use proscenium_behaviours::gen_statem::StateAndData;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// let test = TestSystem::new(1);
+/// let bank = CircuitBreaker::new(Fuse::standard(0, Duration::from_secs(60)));
+/// let process = test.block_on(bank.start().spawn(&test)).unwrap();
+/// let sys = Sys::new(&test, &process);
+/// let state = || test.block_on(sys.get_state(|breaker: &StateAndData<Circuit>| breaker.state)).unwrap();
+/// assert_eq!(state(), CircuitState::Intact);
+/// test.block_on(bank.disable()).unwrap();
+/// assert_eq!(state(), CircuitState::Disabled);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CircuitState {
     /// All may try.
@@ -296,6 +533,25 @@ pub enum CircuitState {
 }
 
 /// What a [`CircuitBreaker`] asks of its process.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::circuit_breaker::{CircuitBreaker, CircuitRequest, Fuse};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Address, ExitReason};
+///
+/// let test = TestSystem::new(1);
+/// let bank = CircuitBreaker::new(Fuse::standard(2, Duration::from_secs(60)));
+/// let process: Address<CircuitRequest> = test.block_on(bank.start().spawn(&test)).unwrap();
+/// // Nobody makes one but the breaker; the address is for links and monitors.
+/// let mut watcher = test.probe::<()>();
+/// let monitor = watcher.monitor(&process);
+/// test.exit(&process, ExitReason::Shutdown);
+/// watcher.expect_down(monitor, ExitReason::Shutdown);
+/// ```
 pub struct CircuitRequest(Request);
 
 enum Request {
