@@ -10,6 +10,28 @@ use proscenium_runtime::{Context, ExitReason, Reply};
 use super::{Actor, Handles};
 
 /// What an actor takes: a message of any type that it handles.
+///
+/// # Examples
+///
+/// What goes to an actor by other ways than its [`ActorRef`](super::ActorRef), here by a timer:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::Dispatch;
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod account { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs")); }
+/// # use account::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let account = Account::start(()).link(&mut ctx).await.unwrap();
+///     ctx.send_after_to(Duration::from_secs(1), account.address(), Dispatch::new(Deposit(5)));
+///     assert_eq!(account.inspect(|account| account.cents).await, Ok(0));
+///     ctx.sleep(Duration::from_secs(2)).await;
+///     assert_eq!(account.inspect(|account| account.cents).await, Ok(5));
+/// });
+/// ```
 pub struct Dispatch<A: Actor>(pub(super) Content<A>);
 
 pub(super) enum Content<A: Actor> {

@@ -14,6 +14,26 @@ impl<A: Actor> Start<ActorRef<A>> {
     ///
     /// A supervisor that restarts it always would: give it [`Restart::Transient`](proscenium_runtime::Restart::Transient) there.
     /// What waits in its mailbox then is a dead letter, or its caller hears of the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// # mod account { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs")); }
+    /// # use account::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let guest = Account::start(()).transient(Duration::from_secs(60)).link(&mut ctx).await.unwrap();
+    ///     ctx.sleep(Duration::from_secs(3600)).await; // Nobody has used it.
+    ///     assert_eq!(guest.call(Deposit(5)).await, Ok(Balance(5))); // Its minute begins.
+    ///     ctx.sleep(Duration::from_secs(59)).await;
+    ///     assert!(ctx.system().is_alive(&guest));
+    ///     assert_eq!(guest.address().exited().await, ExitReason::Normal);
+    /// });
+    /// ```
     #[must_use]
     pub fn transient(mut self, after: Duration) -> Self {
         self.args.lifetime = Lifetime::After(after);
@@ -22,6 +42,28 @@ impl<A: Actor> Start<ActorRef<A>> {
 
     /// The actor ends, as with [`transient`](Self::transient), when it has handled nothing for so long; Thespian's
     /// `transient_idle`. One that is never sent anything lives on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod account { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs")); }
+    /// # use account::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let session = Account::start(()).transient_idle(Duration::from_secs(60)).link(&mut ctx).await.unwrap();
+    ///     for _ in 0..10 {
+    ///         session.cast(Deposit(1));
+    ///         ctx.sleep(Duration::from_secs(50)).await;
+    ///     }
+    ///     assert!(ctx.system().is_alive(&session), "it was never idle for a minute");
+    ///     ctx.sleep(Duration::from_secs(61)).await;
+    ///     assert!(!ctx.system().is_alive(&session));
+    /// });
+    /// ```
     #[must_use]
     pub fn transient_idle(mut self, after: Duration) -> Self {
         self.args.lifetime = Lifetime::Idle(after);

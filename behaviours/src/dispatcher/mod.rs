@@ -131,6 +131,68 @@ pub trait Actor: Sized + Send + 'static {
     ///
     /// Until it has, only messages that [initialize](Handles::INITIALIZES) it are handled, and the others wait. It is asked after
     /// `init` and after each of those, until it once says yes. Thespian's `initializing_messages`.
+    ///
+    /// # Examples
+    ///
+    /// A shop that opens when it has its stock, and lets customers wait until then:
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Actor, Dispatch, Handles};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// struct Shop {
+    ///     stock: Option<u32>,
+    ///     opened: bool,
+    /// }
+    ///
+    /// struct Stock(u32);
+    /// struct Buy;
+    ///
+    /// impl Actor for Shop {
+    ///     type Args = ();
+    ///
+    ///     async fn init(_args: (), _ctx: &mut Context<Dispatch<Self>>) -> Result<Self, ExitReason> {
+    ///         Ok(Shop { stock: None, opened: false })
+    ///     }
+    ///
+    ///     fn is_ready(&self) -> bool {
+    ///         self.stock.is_some()
+    ///     }
+    ///
+    ///     async fn ready(&mut self, _ctx: &mut Context<Dispatch<Self>>) -> Result<(), ExitReason> {
+    ///         self.opened = true;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// impl Handles<Stock> for Shop {
+    ///     type Reply = ();
+    ///     const INITIALIZES: bool = true;
+    ///
+    ///     async fn handle(&mut self, stock: Stock, _ctx: &mut Context<Dispatch<Self>>) -> Result<(), ExitReason> {
+    ///         self.stock = Some(stock.0);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// impl Handles<Buy> for Shop {
+    ///     type Reply = Option<u32>;
+    ///
+    ///     async fn handle(&mut self, _: Buy, _ctx: &mut Context<Dispatch<Self>>) -> Result<Option<u32>, ExitReason> {
+    ///         assert!(self.opened);
+    ///         self.stock = self.stock.map(|left| left - 1);
+    ///         Ok(self.stock)
+    ///     }
+    /// }
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shop = Shop::start(()).link(&mut ctx).await.unwrap();
+    ///     let early = shop.send_request(Buy);
+    ///     shop.cast(Stock(3));
+    ///     assert_eq!(early.await, Ok(Some(2)));
+    /// });
+    /// ```
     fn is_ready(&self) -> bool {
         true
     }
@@ -140,6 +202,45 @@ pub trait Actor: Sized + Send + 'static {
     ///
     /// # Errors
     /// The actor stops with the reason, or does not start if it is ready at once.
+    ///
+    /// # Examples
+    ///
+    /// See [`is_ready`](Self::is_ready). An actor that needs nothing begins at once:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::{Actor, Dispatch};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Address, Context, ExitReason};
+    /// # use proscenium_behaviours::Handles;
+    ///
+    /// struct Clock;
+    /// struct Tick;
+    ///
+    /// impl Actor for Clock {
+    ///     type Args = Address<u32>;
+    ///     # async fn init(_: Address<u32>, _: &mut Context<Dispatch<Self>>) -> Result<Self, ExitReason> { Ok(Clock) }
+    ///     // …
+    ///
+    ///     async fn ready(&mut self, ctx: &mut Context<Dispatch<Self>>) -> Result<(), ExitReason> {
+    ///         ctx.send_after(Duration::from_secs(1), Dispatch::new(Tick));
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # impl Handles<Tick> for Clock {
+    /// #     type Reply = ();
+    /// #     async fn handle(&mut self, _tick: Tick, _ctx: &mut Context<Dispatch<Self>>) -> Result<(), ExitReason> {
+    /// #         Err(ExitReason::shutdown_with("it has ticked"))
+    /// #     }
+    /// # }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut home = test.probe::<u32>();
+    /// let clock = test.block_on(Clock::start(home.address()).spawn(&test)).unwrap();
+    /// assert_eq!(test.block_on(clock.address().exited()).to_string(), "shutdown: it has ticked");
+    /// # home.expect_no_message();
+    /// ```
     fn ready(&mut self, ctx: &mut Context<Dispatch<Self>>) -> impl Future<Output = Result<(), ExitReason>> + Send {
         let _ = ctx;
         async { Ok(()) }
@@ -161,6 +262,38 @@ pub trait Actor: Sized + Send + 'static {
     }
 
     /// Cleans up, as a server's [`terminate`](crate::GenServer::terminate).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Actor, Dispatch};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Address, Context, ExitReason};
+    ///
+    /// struct Till {
+    ///     home: Address<&'static str>,
+    /// }
+    ///
+    /// impl Actor for Till {
+    ///     type Args = Address<&'static str>;
+    ///
+    ///     async fn init(home: Address<&'static str>, ctx: &mut Context<Dispatch<Self>>) -> Result<Self, ExitReason> {
+    ///         ctx.trap_exit(true); // Or a signal would end it without this.
+    ///         Ok(Till { home })
+    ///     }
+    ///
+    ///     async fn terminate(&mut self, reason: &ExitReason, _ctx: &mut Context<Dispatch<Self>>) {
+    ///         self.home.cast(if reason.is_crash() { "count it again" } else { "all is counted" });
+    ///     }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut shop = test.probe();
+    /// let till = test.block_on(Till::start(shop.address()).spawn(&test)).unwrap();
+    /// test.exit(&till, ExitReason::Shutdown);
+    /// # test.block_on(till.sys().stop(ExitReason::Shutdown)).unwrap();
+    /// shop.expect_message("all is counted");
+    /// ```
     fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Dispatch<Self>>) -> impl Future<Output = ()> + Send {
         let _ = (reason, ctx);
         async {}
@@ -170,6 +303,37 @@ pub trait Actor: Sized + Send + 'static {
     ///
     /// # Errors
     /// If `f` fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Actor, Dispatch};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// struct Account {
+    ///     cents: u64,
+    ///     pin: u16,
+    /// }
+    ///
+    /// impl Actor for Account {
+    ///     # type Args = u64;
+    ///     # async fn init(cents: u64, _ctx: &mut Context<Dispatch<Self>>) -> Result<Self, ExitReason> {
+    ///     #     Ok(Account { cents, pin: 1234 })
+    ///     # }
+    ///     // …
+    ///
+    ///     fn format_status(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ///         write!(f, "{} cents", self.cents) // Of the pin nobody learns.
+    ///     }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let account = test.block_on(Account::start(500).spawn(&test)).unwrap();
+    /// let status = test.block_on(account.sys().get_status()).unwrap();
+    /// assert_eq!(&*status.state, "500 cents");
+    /// # assert_eq!(test.block_on(account.inspect(|account| account.pin)), Ok(1234));
+    /// ```
     fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(type_name::<Self>())
     }
@@ -181,6 +345,48 @@ pub trait Actor: Sized + Send + 'static {
 }
 
 /// What an actor does about messages of type `M`.
+///
+/// # Examples
+///
+/// An `impl` for each message, with a reply of its own:
+///
+/// ```
+/// use proscenium_behaviours::{Actor, Dispatch, Handles};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason};
+///
+/// struct Till(u64);
+/// struct Open;
+/// struct Sold { cents: u64 }
+///
+/// impl Actor for Till {
+///     # type Args = ();
+///     # async fn init(_args: (), _ctx: &mut Context<Dispatch<Self>>) -> Result<Self, ExitReason> { Ok(Till(0)) }
+///     // …
+/// }
+///
+/// impl Handles<Sold> for Till {
+///     type Reply = ();
+///
+///     async fn handle(&mut self, sold: Sold, _ctx: &mut Context<Dispatch<Self>>) -> Result<(), ExitReason> {
+///         self.0 += sold.cents;
+///         Ok(())
+///     }
+/// }
+///
+/// impl Handles<Open> for Till {
+///     type Reply = u64;
+///
+///     async fn handle(&mut self, _open: Open, _ctx: &mut Context<Dispatch<Self>>) -> Result<u64, ExitReason> {
+///         Ok(self.0)
+///     }
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let till = test.block_on(Till::start(()).spawn(&test)).unwrap();
+/// till.cast(Sold { cents: 150 });
+/// assert_eq!(test.block_on(till.call(Open)), Ok(150));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle `{M}`",
     label = "`{Self}` has no `impl Handles<{M}>`",

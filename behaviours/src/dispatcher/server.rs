@@ -27,6 +27,30 @@ impl<A: Actor> Behaviour for ActorRef<A> {
 }
 
 /// What an actor is started with: its arguments and options.
+///
+/// # Examples
+///
+/// To keep a start, and start from it again and again, the arguments need be `Clone`:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::{ActorArgs, Behaviour, Start};
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod account { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/account.rs")); }
+/// # use account::*;
+/// fn is_kept<B: Behaviour<Args = ActorArgs<Account>>>(start: &Start<B>) -> Start<B> {
+///     start.clone()
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let start = Account::start(()).transient(Duration::from_secs(60));
+/// for _ in 0..2 {
+///     let account = test.block_on(is_kept(&start).spawn(&test)).unwrap();
+///     assert_eq!(test.block_on(account.call(Deposit(1))), Ok(Balance(1))); // Each begins anew.
+/// }
+/// ```
 pub struct ActorArgs<A: Actor> {
     args: A::Args,
     pub(super) lifetime: Lifetime,
