@@ -15,6 +15,28 @@ handle! {
     ///
     /// It traps exits. A supervisor that restarts it starts it without handlers: who needs one there
     /// [adds it supervised](Self::add_supervised), and adds it again when it hears that it is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::EventManager;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     EventManager::<u64>::start().name("takings").link(&mut ctx).await.unwrap();
+    ///     let takings = EventManager::<u64>::named(ctx.system(), "takings");
+    ///     let sum = takings.add(Sum(0)).await.unwrap();
+    ///     takings.notify(40); // Who notifies knows of no sum.
+    ///     takings.notify(2);
+    ///     assert_eq!(sum.call(|reply| reply).await, Ok(42));
+    ///     assert!(ctx.is_linked(takings.pid().unwrap()));
+    ///     assert_eq!(takings.address().pid(), takings.pid());
+    ///     takings.sys().stop(ExitReason::Normal).await.unwrap();
+    /// });
+    /// ```
     pub struct EventManager<E: Send, Sync> = EventMessage<E>;
 }
 
@@ -25,6 +47,24 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     }
 
     /// Tells an event to all handlers, and waits for nothing. If there is no manager, the event is a dead letter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::EventManager;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     let [old, new] = [takings.add(Sum(100)).await.unwrap(), takings.add(Sum(0)).await.unwrap()];
+    ///     takings.notify(42);
+    ///     assert_eq!(old.call(|reply| reply).await, Ok(142));
+    ///     assert_eq!(new.call(|reply| reply).await, Ok(42)); // All hear of it.
+    /// });
+    /// ```
     pub fn notify(&self, event: E) {
         self.address().cast(EventMessage::notify(event));
     }
@@ -36,6 +76,24 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Cancel safety
     /// Nothing is sent before the first poll. Dropping the future later leaves the event with the manager.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::EventManager;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     takings.add(Sum(0)).await.unwrap();
+    ///     takings.sync_notify(42).await.unwrap();
+    ///     let sums = takings.handlers::<Sum>().await.unwrap();
+    ///     assert_eq!(sums[0].inspect(|sum| sum.0).await, Ok(42)); // It had been handled before.
+    /// });
+    /// ```
     pub fn sync_notify(&self, event: E) -> Call<'_, EventMessage<E>, ()> {
         self.address().call(|reply| EventMessage(Order::SyncNotify(event, reply))).without_timeout()
     }
@@ -47,6 +105,24 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Cancel safety
     /// Nothing is sent before the first poll. Dropping the future later leaves the handler with the manager.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::EventManager;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     takings.notify(1); // Nobody is there to hear it.
+    ///     let sum = takings.add(Sum(0)).await.unwrap();
+    ///     takings.notify(2);
+    ///     assert_eq!(sum.call(|reply| reply).await, Ok(2));
+    /// });
+    /// ```
     pub async fn add<H: EventHandler<Event = E>>(&self, handler: H) -> Result<HandlerRef<H>, HandlerError> {
         self.add_for(handler, None).await
     }
@@ -123,6 +199,22 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Cancel safety
     /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::EventManager;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     let [old, new] = [takings.add(Sum(0)).await.unwrap(), takings.add(Sum(0)).await.unwrap()];
+    ///     assert_eq!(takings.which_handlers().await, Ok(vec![new.id(), old.id()]));
+    /// });
+    /// ```
     pub async fn which_handlers(&self) -> Result<Vec<HandlerId>, CallError> {
         self.address().call(|reply| EventMessage(Order::WhichHandlers(reply))).without_timeout().await
     }
@@ -134,6 +226,24 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     ///
     /// # Cancel safety
     /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::EventManager;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     takings.add(Sum(7)).await.unwrap();
+    ///     // Elsewhere, where nobody has kept what `add` returned:
+    ///     let [sum] = &takings.handlers::<Sum>().await.unwrap()[..] else { unreachable!("there is one") };
+    ///     assert_eq!(sum.call(|reply| reply).await, Ok(7));
+    /// });
+    /// ```
     pub async fn handlers<H: EventHandler<Event = E>>(&self) -> Result<Vec<HandlerRef<H>>, CallError> {
         let of_that_type = self.which_handlers().await?.into_iter().filter(HandlerId::is_of::<H>);
         Ok(of_that_type.map(|id| HandlerRef::new(self.address().clone(), id)).collect())

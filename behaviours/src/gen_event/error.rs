@@ -7,6 +7,23 @@ use proscenium_runtime::{CallError, ExitReason};
 
 /// Which handler of a manager: one of its type, which may be there several times. No two handlers that a manager ever had
 /// are the same.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::EventManager;
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+/// # use sum::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+///     let [old, new] = [takings.add(Sum(0)).await.unwrap(), takings.add(Sum(0)).await.unwrap()];
+///     assert_ne!(old.id(), new.id());
+///     assert!(old.id().type_name().ends_with("Sum"));
+/// });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HandlerId {
     number: u64,
@@ -55,6 +72,26 @@ impl HandlerKind {
 }
 
 /// Why something could not be done with a handler.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{EventManager, HandlerError};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason};
+///
+/// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+/// # use sum::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+///     let sum = takings.add(Sum(u64::MAX)).await.unwrap();
+///     takings.notify(1); // It does not fit: the handler fails, and is removed.
+///     let error = sum.call(|reply| reply).await.unwrap_err();
+///     assert_eq!(error, HandlerError::NotFound { handler: sum.id() });
+///     takings.sys().stop(ExitReason::Normal).await.unwrap();
+///     assert!(matches!(sum.call(|reply| reply).await, Err(HandlerError::Call(error)) if error.is_no_process()));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandlerError {

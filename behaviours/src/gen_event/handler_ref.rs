@@ -16,6 +16,26 @@ use super::{EventHandler, EventMessage, HandlerError, HandlerExit, HandlerId};
 use crate::sys::{Sys, SysError};
 
 /// One handler of a manager, for requests to it; cheap to clone. It stays that handler's: a successor has another.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::EventManager;
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+/// # use sum::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+///     let sum = takings.add(Sum(40)).await.unwrap();
+///     sum.replace(|sum| Sum(sum.0 + 1)).await.unwrap();
+///     assert_eq!(sum.inspect(|sum| sum.0).await, Ok(41));
+///     assert_eq!(sum.call(|reply| reply).await, Ok(41));
+///     assert_eq!(sum.delete().await.unwrap().0, 41); // Here it is, whole.
+///     assert!(sum.delete().await.is_err());
+/// });
+/// ```
 pub struct HandlerRef<H: EventHandler> {
     manager: Address<EventMessage<H::Event>>,
     id: HandlerId,
@@ -41,6 +61,23 @@ impl<H: EventHandler> HandlerRef<H> {
     ///
     /// # Cancel safety
     /// Nothing is sent before the first poll. Dropping the future later leaves the request with the manager.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::EventManager;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     let sum = takings.add(Sum(0)).await.unwrap();
+    ///     takings.notify(42);
+    ///     assert_eq!(sum.call(|reply| reply).await, Ok(42)); // Requests and events come in their order.
+    /// });
+    /// ```
     pub fn call<T: Send + 'static>(
         &self,
         request: impl FnOnce(Reply<T>) -> H::Request,
@@ -52,6 +89,25 @@ impl<H: EventHandler> HandlerRef<H> {
 
     /// Sends the handler a request, at once, and returns its answer to be. A handler that is not there, or fails of the request,
     /// leaves it [unanswered](CallError::Unanswered).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::EventManager;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     let sum = takings.add(Sum(0)).await.unwrap();
+    ///     let before = sum.send_request(|reply| reply);
+    ///     takings.notify(42);
+    ///     let after = sum.send_request(|reply| reply);
+    ///     assert_eq!((before.await, after.await), (Ok(0), Ok(42)));
+    /// });
+    /// ```
     pub fn send_request<T: Send + 'static>(&self, request: impl FnOnce(Reply<T>) -> H::Request) -> Request<T> {
         self.manager
             .send_request(|reply| EventMessage(Order::Call(self.id, Box::new(request(reply)), Verdict::default())))
@@ -65,6 +121,25 @@ impl<H: EventHandler> HandlerRef<H> {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the look with the manager.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{EventManager, HandlerError};
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     let sum = takings.add(Sum(7)).await.unwrap();
+    ///     takings.sys().suspend().await.unwrap();
+    ///     assert_eq!(sum.inspect(|sum| sum.0).await, Ok(7));
+    ///     assert!(matches!(sum.inspect(|_| panic!("a slip")).await, Err::<(), _>(HandlerError::Failed { .. })));
+    ///     assert_eq!(sum.inspect(|sum| sum.0).await, Ok(7)); // The slip was not the handler's.
+    /// });
+    /// ```
     pub async fn inspect<T: Send + 'static>(
         &self,
         look: impl FnOnce(&H) -> T + Send + 'static,
@@ -91,6 +166,25 @@ impl<H: EventHandler> HandlerRef<H> {
     ///
     /// # Cancel safety
     /// Nothing is sent before the first poll. If the future is dropped later, so is the handler.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::EventManager;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     let sum = takings.add(Sum(0)).await.unwrap();
+    ///     takings.notify(42);
+    ///     let Sum(total) = sum.delete().await.unwrap(); // After what was sent before.
+    ///     takings.notify(1);
+    ///     assert_eq!(total, 42);
+    /// });
+    /// ```
     pub async fn delete(&self) -> Result<H, HandlerError> {
         let deleted = self.manager.call(|reply| EventMessage(Order::Delete(self.id, reply)));
         deleted.without_timeout().await?.map(own)
@@ -165,6 +259,26 @@ impl<H: EventHandler> HandlerRef<H> {
     ///
     /// # Cancel safety
     /// As [`swap`](Self::swap).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{EventManager, HandlerExit, Removal};
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+    /// # use sum::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<HandlerExit>| async move {
+    ///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     let old = takings.add(Sum(u64::MAX - 10)).await.unwrap();
+    ///     let new = old.swap_supervised(&mut ctx, |old| old.unwrap_or(Sum(0)), |exit| exit).await.unwrap();
+    ///     takings.notify(11); // It does not fit.
+    ///     let exit = ctx.receive_message().await;
+    ///     assert_eq!(exit.handler, new.id()); // We are its owner.
+    ///     assert!(matches!(exit.why, Removal::Failed(_)));
+    /// });
+    /// ```
     pub async fn swap_supervised<N, M>(
         &self,
         owner: &mut Context<M>,
@@ -210,6 +324,28 @@ impl<H: EventHandler> HandlerRef<H> {
 }
 
 /// A request to a handler under way; made by [`HandlerRef::call`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::EventManager;
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+/// # use sum::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+///     let sum = takings.add(Sum(42)).await.unwrap();
+///     takings.sys().suspend().await.unwrap();
+///     let error = sum.call(|reply| reply).timeout(Duration::from_secs(60)).await.unwrap_err(); // 5 s if not told.
+///     assert!(error.to_string().ends_with("timed out after 60s"));
+///     takings.sys().resume().await.unwrap();
+///     assert_eq!(sum.call(|reply| reply).without_timeout().await, Ok(42));
+/// });
+/// ```
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct HandlerCall<'a, E: Send + Sync + 'static, T: Send + 'static> {
     call: Call<'a, EventMessage<E>, T>,

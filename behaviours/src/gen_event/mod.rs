@@ -92,6 +92,38 @@ pub trait EventHandler: Sized + Send + 'static {
     ///
     /// # Errors
     /// The handler is not added, and who adds it gets the reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{EventHandler, EventManager, HandlerContext, HandlerError};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// struct Audit {
+    ///     file: &'static str,
+    /// }
+    ///
+    /// impl EventHandler for Audit {
+    ///     type Event = u64;
+    ///     type Request = ();
+    ///
+    ///     async fn init(&mut self, _ctx: &mut HandlerContext<'_, Self>) -> Result<(), ExitReason> {
+    ///         if self.file.is_empty() { Err(ExitReason::error("which file?")) } else { Ok(()) }
+    ///     }
+    ///     # async fn handle_event(&mut self, _: &u64, _: &mut HandlerContext<'_, Self>) -> Result<(), ExitReason> {
+    ///     #     Ok(())
+    ///     # }
+    ///     // …
+    /// }
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let events = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     let error = events.add(Audit { file: "" }).await.unwrap_err();
+    ///     assert!(matches!(error, HandlerError::Init { reason, .. } if reason == ExitReason::error("which file?")));
+    ///     assert!(events.add(Audit { file: "audit.log" }).await.is_ok()); // The manager takes no harm.
+    /// });
+    /// ```
     fn init(&mut self, ctx: &mut HandlerContext<'_, Self>) -> impl Future<Output = Result<(), ExitReason>> + Send {
         let _ = ctx;
         async { Ok(()) }
@@ -137,6 +169,40 @@ pub trait EventHandler: Sized + Send + 'static {
     }
 
     /// Cleans up. After a panic the handler may be half changed: `why` tells.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{EventHandler, EventManager, HandlerContext, Removal};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Address, Context, ExitReason};
+    ///
+    /// struct Audit {
+    ///     home: Address<Removal>,
+    /// }
+    ///
+    /// impl EventHandler for Audit {
+    ///     type Event = u64;
+    ///     type Request = ();
+    ///
+    ///     async fn terminate(&mut self, why: &Removal, _ctx: &mut HandlerContext<'_, Self>) {
+    ///         self.home.cast(why.clone()); // Here one would close the file.
+    ///     }
+    ///     # async fn handle_event(&mut self, _: &u64, _: &mut HandlerContext<'_, Self>) -> Result<(), ExitReason> {
+    ///     #     Ok(())
+    ///     # }
+    ///     // …
+    /// }
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<Removal>| async move {
+    ///     let events = EventManager::start().link(&mut ctx).await.unwrap();
+    ///     events.add(Audit { home: ctx.address() }).await.unwrap().delete().await.unwrap();
+    ///     assert_eq!(ctx.receive_message().await, Removal::Deleted);
+    ///     events.add(Audit { home: ctx.address() }).await.unwrap();
+    ///     events.sys().stop(ExitReason::Normal).await.unwrap();
+    ///     assert_eq!(ctx.receive_message().await, Removal::Stopped);
+    /// });
+    /// ```
     fn terminate(&mut self, why: &Removal, ctx: &mut HandlerContext<'_, Self>) -> impl Future<Output = ()> + Send {
         let _ = (why, ctx);
         async {}
@@ -144,6 +210,25 @@ pub trait EventHandler: Sized + Send + 'static {
 }
 
 /// Why a handler is removed.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{EventManager, HandlerExit, Removal};
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+/// # use sum::*;
+/// TestSystem::new(1).run(|mut ctx: Context<HandlerExit>| async move {
+///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+///     let sum = takings.add_supervised(&mut ctx, Sum(0), |exit| exit).await.unwrap();
+///     let next = sum.swap(|_| Sum(7)).await.unwrap();
+///     assert_eq!(ctx.receive_message().await.why, Removal::Swapped { to: next.id() });
+///     next.delete().await.unwrap();
+///     assert_eq!(ctx.receive_message().await.why, Removal::Deleted);
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removal {
@@ -168,6 +253,31 @@ pub enum Removal {
 /// Word to the owner of a handler that it has been removed; OTP's `gen_event_EXIT`.
 ///
 /// Asked for with [`EventManager::add_supervised`].
+///
+/// # Examples
+///
+/// An owner that puts its handler back:
+///
+/// ```
+/// use proscenium_behaviours::{EventManager, HandlerExit, Removal};
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+/// # use sum::*;
+/// TestSystem::new(1).run(|mut ctx: Context<HandlerExit>| async move {
+///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+///     takings.add_supervised(&mut ctx, Sum(u64::MAX), |exit| exit).await.unwrap();
+///     takings.notify(1); // It does not fit.
+///     let exit = ctx.receive_message().await;
+///     assert_eq!(Some(exit.manager), takings.pid());
+///     if let Removal::Failed(_) = exit.why {
+///         takings.add_supervised(&mut ctx, Sum(0), |exit| exit).await.unwrap();
+///     }
+///     takings.notify(1);
+///     assert_eq!(takings.handlers::<Sum>().await.unwrap()[0].call(|reply| reply).await, Ok(1));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandlerExit {

@@ -15,6 +15,26 @@ use crate::behaviour::Behaviour;
 use crate::gen_server::{GenServer, Info, ServerLoop};
 
 /// What an event manager takes.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::{EventManager, EventMessage};
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod sum { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/sum.rs")); }
+/// # use sum::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let takings = EventManager::start().link(&mut ctx).await.unwrap();
+///     let sum = takings.add(Sum(0)).await.unwrap();
+///     ctx.send_after_to(Duration::from_secs(60), takings.address(), EventMessage::notify(42)); // By a timer.
+///     ctx.sleep(Duration::from_secs(61)).await;
+///     assert_eq!(sum.call(|reply| reply).await, Ok(42));
+/// });
+/// ```
 pub struct EventMessage<E>(pub(super) Order<E>);
 
 /// What a manager is told to do.
