@@ -71,6 +71,38 @@ pub trait Feed<M: Send + 'static>: Send + 'static {
     fn handled(&mut self);
 
     /// The server stops, because a callback has failed or panicked, or because it was told to. Not called if a signal ends it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::{Context as TaskContext, Poll};
+    ///
+    /// use proscenium_behaviours::{Feed, Sys};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Address, ExitReason};
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// /// A queue in which jobs wait, and whose clients want to know why they wait in vain.
+    /// struct Queue(Address<String>);
+    ///
+    /// impl Feed<Count> for Queue {
+    ///     # fn started(&mut self, _server: &Address<Count>) {}
+    ///     # fn poll_next(&mut self, _cx: &mut TaskContext<'_>) -> Poll<Count> { Poll::Pending }
+    ///     # fn handled(&mut self) {}
+    ///     // …
+    ///
+    ///     fn stopping(&mut self, reason: &ExitReason) {
+    ///         self.0.cast(format!("no more: {reason}"));
+    ///     }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut client = test.probe();
+    /// let counter = test.block_on(Counter::start(0).feed(Queue(client.address())).spawn(&test)).unwrap();
+    /// test.block_on(Sys::new(&test, &counter).stop(ExitReason::shutdown_with("closing time"))).unwrap();
+    /// client.expect_message("no more: shutdown: closing time".to_owned());
+    /// ```
     fn stopping(&mut self, reason: &ExitReason) {
         let _ = reason;
     }
@@ -78,12 +110,81 @@ pub trait Feed<M: Send + 'static>: Send + 'static {
 
 impl<S: GenServer> Start<ServerLoop<S>> {
     /// The start of the same server, with messages of `feed` beside those of its mailbox.
+    ///
+    /// # Examples
+    ///
+    /// See [`Feed`]. What comes by the mailbox comes first:
+    ///
+    /// ```
+    /// use std::task::{Context as TaskContext, Poll};
+    ///
+    /// use proscenium_behaviours::Feed;
+    /// use proscenium_runtime::Address;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// /// Adds one whenever the server has nothing else to do, ten times.
+    /// struct Ones(u32);
+    ///
+    /// impl Feed<Count> for Ones {
+    ///     fn started(&mut self, _server: &Address<Count>) {}
+    ///
+    ///     fn poll_next(&mut self, _cx: &mut TaskContext<'_>) -> Poll<Count> {
+    ///         match self.0.checked_sub(1) {
+    ///             Some(left) => { self.0 = left; Poll::Ready(Count::Add(1)) }
+    ///             None => Poll::Pending,
+    ///         }
+    ///     }
+    ///
+    ///     fn handled(&mut self) {}
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).feed(Ones(10)).spawn(&test)).unwrap();
+    /// counter.cast(Count::Add(100));
+    /// test.run_until_idle();
+    /// assert_eq!(test.block_on(counter.call(Count::Get)), Ok(110));
+    /// ```
     pub fn feed<F: Feed<S::Message>>(self, feed: F) -> Start<FedLoop<S, F>> {
         self.map(|args| (args, feed))
     }
 }
 
 /// The behaviour that runs a [`GenServer`] with a [`Feed`].
+///
+/// # Examples
+///
+/// A type to be named where a start is kept:
+///
+/// ```
+/// use std::task::{Context as TaskContext, Poll};
+///
+/// use proscenium_behaviours::{FedLoop, Start};
+/// use proscenium_runtime::testing::TestSystem;
+/// # use proscenium_runtime::Address;
+/// # use proscenium_behaviours::Feed;
+///
+/// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+/// # use counter::*;
+/// #[derive(Clone)]
+/// struct Idle;
+/// #
+/// # impl Feed<Count> for Idle {
+/// #     fn started(&mut self, _server: &Address<Count>) {}
+/// #     fn poll_next(&mut self, _cx: &mut TaskContext<'_>) -> Poll<Count> { Poll::Pending }
+/// #     fn handled(&mut self) {}
+/// # }
+///
+/// struct Pool {
+///     worker: Start<FedLoop<Counter, Idle>>,
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let pool = Pool { worker: Counter::start(7).feed(Idle) };
+/// let workers = [(); 2].map(|()| test.block_on(pool.worker.clone().spawn(&test)).unwrap());
+/// assert_eq!(test.block_on(workers[1].call(Count::Get)), Ok(7));
+/// ```
 pub struct FedLoop<S, F>(PhantomData<fn(F) -> S>);
 
 impl<S: GenServer, F: Feed<S::Message>> Behaviour for FedLoop<S, F> {

@@ -125,6 +125,53 @@ pub trait GenServer: Sized + Send + 'static {
     ///
     /// # Errors
     /// As [`handle`](Self::handle).
+    ///
+    /// # Examples
+    ///
+    /// A server that lets its starter go on before it has read what takes long:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::GenServer;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Reply};
+    ///
+    /// struct Cache(Vec<u32>);
+    ///
+    /// enum Ask {
+    ///     Fill,
+    ///     Len(Reply<usize>),
+    /// }
+    ///
+    /// impl GenServer for Cache {
+    ///     type Args = ();
+    ///     type Message = Ask;
+    ///
+    ///     async fn init(_args: (), ctx: &mut Context<Ask>) -> Result<Self, ExitReason> {
+    ///         ctx.continue_with(Ask::Fill);
+    ///         Ok(Cache(Vec::new()))
+    ///     }
+    ///
+    ///     async fn handle_continue(&mut self, _fill: Ask, ctx: &mut Context<Ask>) -> Result<(), ExitReason> {
+    ///         ctx.sleep(Duration::from_secs(3)).await; // It reads.
+    ///         self.0 = vec![1, 2, 3];
+    ///         Ok(())
+    ///     }
+    ///
+    ///     async fn handle(&mut self, ask: Ask, _ctx: &mut Context<Ask>) -> Result<(), ExitReason> {
+    ///         if let Ask::Len(reply) = ask {
+    ///             reply.send(self.0.len());
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let cache = test.block_on(Cache::start(()).spawn(&test)).unwrap();
+    /// assert_eq!(test.elapsed(), Duration::ZERO); // It runs, and nobody has waited.
+    /// assert_eq!(test.block_on(cache.call(Ask::Len)), Ok(3)); // Who asks finds it filled.
+    /// ```
     fn handle_continue(
         &mut self,
         message: Self::Message,
@@ -136,6 +183,46 @@ pub trait GenServer: Sized + Send + 'static {
     /// Cleans up. After a panic the state may be half changed: `reason` tells.
     ///
     /// Not called if a signal ends the server: one that must clean up when its supervisor stops it traps exits in `init`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{GenServer, Sys};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Address, Context, ExitReason};
+    ///
+    /// struct Till {
+    ///     home: Address<String>,
+    /// }
+    ///
+    /// impl GenServer for Till {
+    ///     type Args = Address<String>;
+    ///     type Message = u32;
+    ///
+    ///     async fn init(home: Address<String>, ctx: &mut Context<u32>) -> Result<Self, ExitReason> {
+    ///         ctx.trap_exit(true);
+    ///         Ok(Till { home })
+    ///     }
+    ///
+    ///     async fn handle(&mut self, coin: u32, _ctx: &mut Context<u32>) -> Result<(), ExitReason> {
+    ///         assert!(coin > 0, "a button");
+    ///         Ok(())
+    ///     }
+    ///
+    ///     async fn terminate(&mut self, reason: &ExitReason, _ctx: &mut Context<u32>) {
+    ///         self.home.cast(if reason.is_crash() { "it jammed" } else { "it was closed" }.to_owned());
+    ///     }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut shop = test.probe();
+    /// let till = test.block_on(Till::start(shop.address()).spawn(&test)).unwrap();
+    /// till.cast(0); // A callback panics, and the till still says goodbye.
+    /// shop.expect_message("it jammed".to_owned());
+    /// let till = test.block_on(Till::start(shop.address()).spawn(&test)).unwrap();
+    /// test.block_on(Sys::new(&test, &till).stop(ExitReason::Shutdown)).unwrap();
+    /// shop.expect_message("it was closed".to_owned());
+    /// ```
     fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self::Message>) -> impl Future<Output = ()> + Send {
         let _ = (reason, ctx);
         async {}
@@ -199,6 +286,40 @@ pub trait GenServer: Sized + Send + 'static {
     ///
     /// # Errors
     /// If `f` fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{GenServer, Sys};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// struct Login {
+    ///     user: &'static str,
+    ///     password: &'static str,
+    /// }
+    ///
+    /// impl GenServer for Login {
+    ///     # type Args = &'static str;
+    ///     # type Message = ();
+    ///     # async fn init(user: &'static str, _ctx: &mut Context<()>) -> Result<Self, ExitReason> {
+    ///     #     Ok(Login { user, password: "cheese" })
+    ///     # }
+    ///     # async fn handle(&mut self, (): (), _ctx: &mut Context<()>) -> Result<(), ExitReason> {
+    ///     #     Err(ExitReason::error(self.password.len().to_string()))
+    ///     # }
+    ///     // …
+    ///
+    ///     fn format_status(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ///         write!(f, "user {}", self.user)
+    ///     }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let login = test.block_on(Login::start("Ann").spawn(&test)).unwrap();
+    /// let status = test.block_on(Sys::new(&test, &login).get_status()).unwrap();
+    /// assert_eq!(&*status.state, "user Ann"); // So reports of its crash will say, too.
+    /// ```
     fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(type_name::<Self>())
     }
@@ -208,6 +329,41 @@ pub trait GenServer: Sized + Send + 'static {
     ///
     /// # Errors
     /// If `f` fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{GenServer, Sys};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Report};
+    ///
+    /// struct Till;
+    ///
+    /// impl GenServer for Till {
+    ///     # type Args = ();
+    ///     type Message = u32;
+    ///     # async fn init(_args: (), _ctx: &mut Context<u32>) -> Result<Self, ExitReason> { Ok(Till) }
+    ///     // …
+    ///
+    ///     async fn handle(&mut self, coin: u32, _ctx: &mut Context<u32>) -> Result<(), ExitReason> {
+    ///         if coin == 0 { Err(ExitReason::error("a button")) } else { Ok(()) }
+    ///     }
+    ///
+    ///     fn format_message(coin: &u32, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ///         write!(f, "a coin of {coin} cents")
+    ///     }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let till = test.block_on(Till::start(()).spawn(&test)).unwrap();
+    /// test.block_on(Sys::new(&test, &till).log(10)).unwrap(); // Now it keeps what it handles.
+    /// till.cast(50);
+    /// till.cast(0);
+    /// let report = test.expect_report(|report| matches!(report, Report::Terminate(_)));
+    /// let Report::Terminate(report) = report else { unreachable!("it matches") };
+    /// assert_eq!(report.last_message.as_deref(), Some("a coin of 0 cents"));
+    /// assert!(report.log[0].contains("a coin of 50 cents"));
+    /// ```
     fn format_message(message: &Self::Message, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let _ = message;
         f.write_str(type_name::<Self::Message>())
@@ -277,6 +433,26 @@ pub enum Info {
 }
 
 /// The behaviour that runs a [`GenServer`]; what [`Start`] starts.
+///
+/// # Examples
+///
+/// A type to be named where a start is kept:
+///
+/// ```
+/// use proscenium_behaviours::{ServerLoop, Start};
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+/// # use counter::*;
+/// struct Shop {
+///     visits: Start<ServerLoop<Counter>>,
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let shop = Shop { visits: Counter::start(40).name("visits") };
+/// let visits = test.block_on(shop.visits.clone().spawn(&test)).unwrap(); // And again, after its end.
+/// assert_eq!(test.block_on(visits.call(Count::Get)), Ok(40));
+/// ```
 pub struct ServerLoop<S>(PhantomData<fn() -> S>);
 
 impl<S: GenServer> Behaviour for ServerLoop<S> {

@@ -112,6 +112,24 @@ pub struct Kept<T> {
 }
 
 /// Where a [`Kept`] value comes from.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{Keeper, Origin};
+///
+/// let keeper = Keeper::new();
+/// let is_sound = |coins: &Vec<u32>| !coins.contains(&0);
+/// let mut coins = keeper.claim(is_sound, Vec::new).unwrap();
+/// assert_eq!(coins.origin(), Origin::First);
+/// coins.push(5);
+/// drop(coins);
+/// let mut coins = keeper.claim(is_sound, Vec::new).unwrap();
+/// assert_eq!(coins.origin(), Origin::TakenOver);
+/// coins.push(0); // A button.
+/// drop(coins);
+/// assert_eq!(keeper.claim(is_sound, Vec::new).unwrap().origin(), Origin::Refused);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Nobody had left any: it is new.
@@ -123,6 +141,18 @@ pub enum Origin {
 }
 
 /// Somebody else has the value. Two processes were started with one keeper.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{Keeper, StillLent};
+///
+/// let keeper = Keeper::new();
+/// let mine = keeper.claim(|_| true, || 7).unwrap();
+/// assert_eq!(keeper.claim(|_| true, || 8).unwrap_err(), StillLent); // Two at a time would be two truths.
+/// drop(mine);
+/// assert_eq!(*keeper.claim(|_| true, || 8).unwrap(), 7);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("another process has what this keeper keeps")]
 pub struct StillLent;
@@ -155,6 +185,18 @@ impl<T> Keeper<T> {
     }
 
     /// How many times it was claimed: one more than its process was restarted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Keeper;
+    ///
+    /// let keeper = Keeper::new();
+    /// for incarnation in 1..=3 {
+    ///     let _value = keeper.claim(|_| true, || "kept").unwrap();
+    ///     assert_eq!(keeper.claims(), incarnation);
+    /// }
+    /// ```
     pub fn claims(&self) -> u64 {
         self.lock().claims
     }
@@ -204,6 +246,17 @@ impl<T> Kept<T> {
     }
 
     /// Takes the value for good: a successor finds nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Keeper, Origin};
+    ///
+    /// let keeper = Keeper::new();
+    /// let list = keeper.claim(|_| true, || vec!["tea"]).unwrap();
+    /// assert_eq!(list.into_inner(), ["tea"]); // It is ours now, and goes nowhere.
+    /// assert_eq!(keeper.claim(|_: &Vec<&str>| true, Vec::new).unwrap().origin(), Origin::First);
+    /// ```
     pub fn into_inner(mut self) -> T {
         self.value.take().expect("it is there until this is dropped")
     }
