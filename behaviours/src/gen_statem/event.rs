@@ -44,6 +44,25 @@ pub enum Event<M, T = (), I = Infallible, N = Infallible> {
 }
 
 /// The parameters of an [`Event`]; nothing else implements it.
+///
+/// # Examples
+///
+/// For what is written for machines of any kind:
+///
+/// ```
+/// use std::any::type_name;
+///
+/// use proscenium_behaviours::gen_statem::{Event, EventTypes, GenStatem};
+///
+/// fn takes<S: GenStatem>() -> &'static str {
+///     type_name::<<S::Event as EventTypes>::Message>()
+/// }
+///
+/// # mod lamp { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/lamp.rs")); }
+/// # use lamp::*;
+/// assert!(takes::<Lamp>().ends_with("Tell"));
+/// assert_eq!(type_name::<<Event<u8, u16> as EventTypes>::Timeout>(), "u16");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a machine's events are not `{Self}`",
     note = "they are a `gen_statem::Event`, with the type of the messages: `type Event = Event<Message>`"
