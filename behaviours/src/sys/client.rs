@@ -74,6 +74,24 @@ pub struct Sys {
 }
 
 /// What a process shows of itself; OTP's `sys:get_status`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::Sys;
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+/// # use counter::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let counter = Counter::start(7).name("visits").link(&mut ctx).await.unwrap();
+///     let status = Sys::new(ctx.system(), "visits").get_status().await.unwrap();
+///     assert_eq!((Some(status.pid), status.parent), (counter.pid(), Some(ctx.pid())));
+///     assert_eq!((status.behaviour, status.is_suspended), ("gen_server", false));
+///     assert!(status.state.ends_with("Counter"), "a server shows the name of its type unless it says otherwise");
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SysStatus {
@@ -100,6 +118,22 @@ impl Sys {
     }
 
     /// Waits so long for an answer; 5 s by default, as in OTP.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::Sys;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let patient = Sys::new(&test, &counter).timeout(Duration::from_secs(60)); // Not 5 s.
+    /// assert_eq!(test.block_on(patient.get_state(|counter: &Counter| counter.total)), Ok(0));
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -127,6 +161,21 @@ impl Sys {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Sys;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let sys = Sys::new(&test, &counter);
+    /// test.block_on(sys.suspend()).unwrap();
+    /// assert!(test.block_on(sys.get_status()).unwrap().is_suspended); // It is answered all the same.
+    /// ```
     pub async fn get_status(&self) -> Result<SysStatus, SysError> {
         self.ask(Command::GetStatus).await
     }
@@ -160,6 +209,24 @@ impl Sys {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Sys;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let sys = Sys::new(&test, &counter);
+    /// test.block_on(sys.log(3)).unwrap();
+    /// (0..10).for_each(|n| counter.cast(Count::Add(n)));
+    /// assert_eq!(test.block_on(sys.get_log()).unwrap().len(), 3); // The last.
+    /// test.block_on(sys.log(0)).unwrap();
+    /// assert_eq!(test.block_on(sys.get_log()), Ok(vec![]));
+    /// ```
     pub async fn log(&self, most: usize) -> Result<(), SysError> {
         self.ask(|reply| Command::Log(most, reply)).await
     }
@@ -168,6 +235,23 @@ impl Sys {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Sys, SysEventKind};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let sys = Sys::new(&test, &counter);
+    /// test.block_on(sys.log(10)).unwrap();
+    /// counter.cast(Count::Add(7));
+    /// let log = test.block_on(sys.get_log()).unwrap();
+    /// assert_eq!((log.len(), log[0].kind, Some(log[0].pid)), (1, SysEventKind::In, counter.pid()));
+    /// ```
     pub async fn get_log(&self) -> Result<Vec<SysEvent>, SysError> {
         self.ask(Command::GetLog).await
     }
@@ -176,6 +260,24 @@ impl Sys {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Sys;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let sys = Sys::new(&test, &counter);
+    /// test.block_on(sys.statistics(true)).unwrap();
+    /// (0..3).for_each(|n| counter.cast(Count::Add(n)));
+    /// assert_eq!(test.block_on(sys.get_statistics()).unwrap().unwrap().messages_in, 3);
+    /// test.block_on(sys.statistics(true)).unwrap(); // Anew.
+    /// assert_eq!(test.block_on(sys.get_statistics()).unwrap().unwrap().messages_in, 0);
+    /// ```
     pub async fn statistics(&self, on: bool) -> Result<(), SysError> {
         self.ask(|reply| Command::Statistics(on, reply)).await
     }
@@ -184,6 +286,25 @@ impl Sys {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::Sys;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let sys = Sys::new(&test, &counter);
+    /// assert_eq!(test.block_on(sys.get_statistics()), Ok(None)); // Nobody has asked it to count.
+    /// test.block_on(sys.statistics(true)).unwrap();
+    /// test.advance(Duration::from_secs(60));
+    /// assert_eq!(test.block_on(sys.get_statistics()).unwrap().unwrap().time, Duration::from_secs(60));
+    /// ```
     pub async fn get_statistics(&self) -> Result<Option<SysStatistics>, SysError> {
         self.ask(Command::GetStatistics).await
     }
@@ -193,6 +314,23 @@ impl Sys {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Sys, SysEventKind};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let events = test.block_on(Sys::new(&test, &counter).trace()).unwrap();
+    /// counter.cast(Count::Add(7));
+    /// let event = test.block_on(events.recv()).unwrap();
+    /// assert_eq!((event.kind, event.at), (SysEventKind::In, test.now()));
+    /// drop(events); // It is over.
+    /// ```
     pub async fn trace(&self) -> Result<Receiver<SysEvent>, SysError> {
         let (subscriber, events) = async_channel::unbounded();
         self.ask(|reply| Command::Trace(subscriber, reply)).await?;
@@ -204,6 +342,37 @@ impl Sys {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend).
+    ///
+    /// # Examples
+    ///
+    /// To stop a server when something has happened a third time:
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use proscenium_behaviours::{Sys, SysEvent};
+    /// use proscenium_runtime::ExitReason;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let (system, pid, mut seen) = (counter.system(), counter.pid().unwrap(), 0);
+    /// let third = move |_event: &SysEvent| {
+    ///     seen += 1;
+    ///     if seen < 3 {
+    ///         return ControlFlow::Continue(());
+    ///     }
+    ///     system.exit(pid, ExitReason::error("that was enough"));
+    ///     ControlFlow::Break(()) // It is removed.
+    /// };
+    /// let sys = Sys::new(&test, &counter);
+    /// assert_eq!(test.block_on(sys.install("third", third.clone())), Ok(true));
+    /// assert_eq!(test.block_on(sys.install("third", third)), Ok(false)); // There is one.
+    /// (0..3).for_each(|n| counter.cast(Count::Add(n)));
+    /// assert_eq!(test.block_on(counter.exited()), ExitReason::error("that was enough"));
+    /// ```
     pub async fn install(
         &self,
         id: &str,
@@ -217,6 +386,33 @@ impl Sys {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use proscenium_behaviours::{Sys, SysEventKind};
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let mut watcher = test.probe();
+    /// let home = watcher.address();
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let sys = Sys::new(&test, &counter);
+    /// test.block_on(sys.install("watcher", move |event| {
+    ///     home.cast(event.kind);
+    ///     ControlFlow::Continue(())
+    /// })).unwrap();
+    /// counter.cast(Count::Add(1));
+    /// watcher.expect_message(SysEventKind::In);
+    /// assert_eq!(test.block_on(sys.remove("watcher")), Ok(true));
+    /// counter.cast(Count::Add(1));
+    /// watcher.expect_no_message();
+    /// assert_eq!(test.block_on(sys.remove("watcher")), Ok(false));
+    /// ```
     pub async fn remove(&self, id: &str) -> Result<bool, SysError> {
         let id = Arc::from(id);
         self.ask(|reply| Command::Remove(id, reply)).await
@@ -226,6 +422,28 @@ impl Sys {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Sys;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let sys = Sys::new(&test, &counter);
+    /// test.block_on(sys.log(10)).unwrap();
+    /// test.block_on(sys.statistics(true)).unwrap();
+    /// let events = test.block_on(sys.trace()).unwrap();
+    /// test.block_on(sys.no_debug()).unwrap();
+    /// counter.cast(Count::Add(1));
+    /// test.run_until_idle();
+    /// assert_eq!(test.block_on(sys.get_log()), Ok(vec![]));
+    /// assert_eq!(test.block_on(sys.get_statistics()), Ok(None));
+    /// assert!(events.try_recv().is_err());
+    /// ```
     pub async fn no_debug(&self) -> Result<(), SysError> {
         self.ask(Command::NoDebug).await
     }
@@ -236,6 +454,23 @@ impl Sys {
     /// # Errors
     /// [`StopError::Ended`] if it ended with another reason; [`StopError::Call`] if there is no such process, it is no behaviour,
     /// or it is the process that asks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Sys;
+    /// use proscenium_runtime::ExitReason;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+    /// # use counter::*;
+    /// let test = TestSystem::new(1);
+    /// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+    /// let sys = Sys::new(&test, &counter);
+    /// test.block_on(sys.suspend()).unwrap(); // It stops all the same.
+    /// assert_eq!(test.block_on(sys.stop(ExitReason::shutdown_with("closing time"))), Ok(()));
+    /// assert_eq!(test.block_on(counter.exited()), ExitReason::shutdown_with("closing time"));
+    /// ```
     pub async fn stop(&self, reason: ExitReason) -> Result<(), StopError> {
         self.terminate(reason, None).await
     }
@@ -244,6 +479,37 @@ impl Sys {
     ///
     /// # Errors
     /// As [`stop`](Self::stop), and [`CallError::Timeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::{GenServer, StopError, Sys};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{CallError, Context, ExitReason};
+    ///
+    /// struct Slow;
+    ///
+    /// impl GenServer for Slow {
+    ///     # type Args = ();
+    ///     # type Message = ();
+    ///     # async fn init(_args: (), _ctx: &mut Context<()>) -> Result<Self, ExitReason> { Ok(Slow) }
+    ///     # async fn handle(&mut self, (): (), _ctx: &mut Context<()>) -> Result<(), ExitReason> { Ok(()) }
+    ///     // …
+    ///
+    ///     async fn terminate(&mut self, _reason: &ExitReason, ctx: &mut Context<()>) {
+    ///         ctx.sleep(Duration::from_secs(60)).await;
+    ///     }
+    /// }
+    ///
+    /// let test = TestSystem::new(1);
+    /// let slow = test.block_on(Slow::start(()).spawn(&test)).unwrap();
+    /// let stopped = test.block_on(Sys::new(&test, &slow).stop_within(ExitReason::Normal, Duration::from_secs(5)));
+    /// assert!(matches!(stopped, Err(StopError::Call(CallError::Timeout { .. }))));
+    /// assert_eq!(test.block_on(slow.exited()), ExitReason::Normal); // It goes on stopping.
+    /// assert_eq!(test.elapsed(), Duration::from_secs(60));
+    /// ```
     pub async fn stop_within(&self, reason: ExitReason, timeout: Duration) -> Result<(), StopError> {
         self.terminate(reason, Some(timeout)).await
     }

@@ -9,6 +9,26 @@ use std::time::Instant;
 use proscenium_runtime::{ExitReason, Pid, catch_panic};
 
 /// Something that a behaviour's process has received or done; OTP's system events.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::{Sys, SysEvent};
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+/// # use counter::*;
+/// let test = TestSystem::new(1);
+/// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+/// let events = test.block_on(Sys::new(&test, &counter).trace()).unwrap();
+/// test.advance(Duration::from_secs(60));
+/// counter.cast(Count::Add(7));
+/// let event: SysEvent = test.block_on(events.recv()).unwrap();
+/// assert_eq!((Some(event.pid), event.at), (counter.pid(), test.now()));
+/// assert!(event.text.ends_with("Count"), "what a message says is shown only if `format_message` shows it");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SysEvent {
@@ -35,6 +55,26 @@ impl fmt::Display for SysEvent {
 }
 
 /// The kinds of events that behaviours tell of.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::gen_statem::keep_state;
+/// use proscenium_behaviours::{Sys, SysEventKind};
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod lamp { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/lamp.rs")); }
+/// # use lamp::*;
+/// let test = TestSystem::new(1);
+/// let lamp = lamp(&test);
+/// let events = test.block_on(Sys::new(&test, &lamp).trace()).unwrap();
+/// lamp.cast(go(|| keep_state().state_timeout(Duration::from_secs(60), "it is dark still")));
+/// test.advance(Duration::from_secs(60));
+/// let kinds: Vec<SysEventKind> = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.kind).collect();
+/// assert_eq!(kinds, [SysEventKind::In, SysEventKind::Timeout]);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SysEventKind {

@@ -19,6 +19,48 @@ use super::event::{SysEvent, SysEventKind, shown};
 use super::watch::Watch;
 
 /// A behaviour's process as [`Sys`](super::Sys) finds it.
+///
+/// # Examples
+///
+/// What [`Sys`](super::Sys) shows of a loop of one's own, whose state is a number:
+///
+/// ```
+/// use std::any::{Any, type_name};
+/// use std::fmt;
+///
+/// use proscenium_behaviours::{Subject, Sys, SysState};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, SpawnOptions};
+///
+/// struct Score(u32);
+///
+/// impl Subject for Score {
+///     fn behaviour(&self) -> &'static str {
+///         "game"
+///     }
+///
+///     fn state(&mut self) -> &mut dyn Any {
+///         &mut self.0
+///     }
+///
+///     fn type_name(&self) -> &'static str {
+///         type_name::<u32>()
+///     }
+///
+///     fn format_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         write!(f, "{} points", self.0)
+///     }
+/// }
+///
+/// let test = TestSystem::new(1);
+/// let game = test.spawn_with(SpawnOptions::new().behaviour(), |mut ctx: Context<()>| async move {
+///     SysState::new().receive(&mut ctx, &mut Score(7)).await;
+/// }).unwrap();
+/// let sys = Sys::new(&test, &game);
+/// let status = test.block_on(sys.get_status()).unwrap();
+/// assert_eq!((status.behaviour, status.type_name, &*status.state), ("game", "u32", "7 points"));
+/// assert_eq!(test.block_on(sys.get_state(|points: &u32| *points)), Ok(7));
+/// ```
 pub trait Subject: Send {
     /// What the behaviour is called, such as `gen_server`.
     fn behaviour(&self) -> &'static str;
@@ -107,6 +149,29 @@ struct Inner {
 }
 
 /// What a behaviour's loop receives, system messages apart.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{Received, Sys, SysState};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, SpawnOptions};
+///
+/// # mod tally { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/tally.rs")); }
+/// # use tally::*;
+/// let test = TestSystem::new(1);
+/// let game = test.spawn_with(SpawnOptions::new().behaviour(), |mut ctx: Context<()>| async move {
+///     let (mut tally, mut sys) = (Tally(0), SysState::new());
+///     loop {
+///         match sys.receive(&mut ctx, &mut tally).await {
+///             Received::Event(_) => tally.0 += 1,
+///             Received::Stop(reason) => return Err::<(), _>(reason), // After it has cleaned up.
+///         }
+///     }
+/// }).unwrap();
+/// let sys = Sys::new(&test, &game);
+/// assert_eq!(test.block_on(sys.stop(ExitReason::shutdown_with("bed time"))), Ok(()));
+/// ```
 #[derive(Debug)]
 pub enum Received<M> {
     /// What is to be handled next.
@@ -152,6 +217,39 @@ impl SysState {
     ///
     /// # Cancel safety
     /// As [`receive`](Self::receive).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::{Received, Sys, SysState};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, SpawnOptions};
+    ///
+    /// # mod tally { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/tally.rs")); }
+    /// # use tally::*;
+    /// let test = TestSystem::new(1);
+    /// let game = test.spawn_with(SpawnOptions::new().behaviour(), |mut ctx: Context<()>| async move {
+    ///     let (mut tally, mut sys) = (Tally(0), SysState::new());
+    ///     loop {
+    ///         let deadline = ctx.system().now() + Duration::from_secs(60);
+    ///         match sys.receive_deadline(&mut ctx, &mut tally, deadline).await {
+    ///             Some(Received::Event(_)) => tally.0 += 1,
+    ///             Some(Received::Stop(reason)) => return Err(reason),
+    ///             None => return Err(ExitReason::shutdown_with("nobody plays")),
+    ///         }
+    ///     }
+    ///     # #[allow(unreachable_code)]
+    ///     # Ok(())
+    /// }).unwrap();
+    /// game.cast(());
+    /// test.advance(Duration::from_secs(59));
+    /// let sys = Sys::new(&test, &game);
+    /// assert_eq!(test.block_on(sys.get_state(|tally: &Tally| tally.0)), Ok(1)); // To be asked is not to be played.
+    /// assert_eq!(test.block_on(game.exited()), ExitReason::shutdown_with("nobody plays"));
+    /// assert_eq!(test.elapsed(), Duration::from_secs(60));
+    /// ```
     pub async fn receive_deadline<M: Send + 'static>(
         &mut self,
         ctx: &mut Context<M>,
@@ -208,6 +306,29 @@ impl SysState {
     }
 
     /// Tells whoever watches of an event, what `text` writes of it. If nobody does, it costs next to nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Received, Sys, SysEventKind, SysState};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, SpawnOptions};
+    ///
+    /// # mod tally { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/tally.rs")); }
+    /// # use tally::*;
+    /// let test = TestSystem::new(1);
+    /// let game = test.spawn_with(SpawnOptions::new().behaviour(), |mut ctx: Context<u32>| async move {
+    ///     let (mut tally, mut sys) = (Tally(0), SysState::new());
+    ///     while let Received::Event(event) = sys.receive(&mut ctx, &mut tally).await {
+    ///         let proscenium_runtime::Event::Message(points) = event else { continue };
+    ///         sys.note(&ctx, SysEventKind::In, |f| write!(f, "{points} points"));
+    ///         tally.0 += points;
+    ///     }
+    /// }).unwrap();
+    /// let events = test.block_on(Sys::new(&test, &game).trace()).unwrap();
+    /// game.cast(3);
+    /// assert_eq!(&*test.block_on(events.recv()).unwrap().text, "3 points");
+    /// ```
     #[inline]
     pub fn note<M: Send + 'static>(
         &mut self,
@@ -221,11 +342,53 @@ impl SysState {
     }
 
     /// Keeps what `text` writes of a message that is about to be handled, for [`report`](Self::report).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::SysState;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Report};
+    ///
+    /// # mod tally { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/tally.rs")); }
+    /// # use tally::*;
+    /// let test = TestSystem::new(1);
+    /// test.run(|ctx: Context<()>| async move {
+    ///     let mut sys = SysState::new();
+    ///     sys.keep_message(|f| f.write_str("double points"));
+    ///     // … which it fails of:
+    ///     sys.report(&ctx, &Tally(7), &ExitReason::error("out of chalk"));
+    /// });
+    /// let report = test.expect_report(|report| matches!(report, Report::Terminate(_)));
+    /// let Report::Terminate(report) = report else { unreachable!("it matches") };
+    /// assert_eq!(report.last_message.as_deref(), Some("double points"));
+    /// ```
     pub fn keep_message(&mut self, text: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result) {
         self.0.get_or_insert_default().last_message = Some(shown(text));
     }
 
     /// Reports that the process stops because of a failure; OTP's terminate report. An orderly end is not reported.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::SysState;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Report};
+    ///
+    /// # mod tally { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/tally.rs")); }
+    /// # use tally::*;
+    /// let test = TestSystem::new(1);
+    /// let reports = test.reports();
+    /// test.run(|ctx: Context<()>| async move {
+    ///     let sys = SysState::new();
+    ///     sys.report(&ctx, &Tally(7), &ExitReason::Shutdown); // In order: there is nothing to report.
+    ///     sys.report(&ctx, &Tally(7), &ExitReason::error("out of chalk"));
+    /// });
+    /// let Ok(Report::Terminate(report)) = reports.try_recv() else { unreachable!("it is the first") };
+    /// assert_eq!((report.behaviour, &*report.state), ("tally", "7 strokes"));
+    /// assert_eq!(report.reason, ExitReason::error("out of chalk"));
+    /// ```
     pub fn report<M: Send + 'static>(&self, ctx: &Context<M>, subject: &impl Subject, reason: &ExitReason) {
         if !reason.is_crash() {
             return;

@@ -10,6 +10,24 @@ use async_channel::Sender;
 use super::event::{SysEvent, SysEventKind, caught};
 
 /// How much has come and gone since statistics began; OTP's `sys:statistics`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{Sys, SysStatistics};
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod counter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/counter.rs")); }
+/// # use counter::*;
+/// let test = TestSystem::new(1);
+/// let counter = test.block_on(Counter::start(0).spawn(&test)).unwrap();
+/// let sys = Sys::new(&test, &counter);
+/// test.block_on(sys.statistics(true)).unwrap();
+/// (0..3).for_each(|n| counter.cast(Count::Add(n)));
+/// test.block_on(counter.call(Count::Get)).unwrap();
+/// let statistics: SysStatistics = test.block_on(sys.get_statistics()).unwrap().unwrap();
+/// assert_eq!((statistics.messages_in, statistics.messages_out), (4, 0)); // An answer is no message.
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SysStatistics {
