@@ -47,9 +47,48 @@ type Life = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a task runs, apart from who waits for it: for supervisors of tasks, which start it under themselves. Made by
 /// [`Task::prepare`].
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::{Task, TaskBody, TaskOwner};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Reply, StartOptions};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let (body, owner): (TaskBody, TaskOwner<u32>) = Task::prepare(&ctx, |_ctx| async { 42 });
+///     // The body goes to whoever starts it, here to another process:
+///     let (reply, process) = Reply::pair();
+///     ctx.spawn_link(|ctx: Context<()>| async move {
+///         let started = body.start_link(&ctx.as_parent(), StartOptions::new()).await.unwrap();
+///         reply.send(started);
+///         std::future::pending::<()>().await;
+///     });
+///     let process = process.await.unwrap();
+///     assert_eq!(owner.task(&ctx, process).await, Ok(42)); // It runs from here on.
+/// });
+/// ```
 pub struct TaskBody(Box<dyn FnOnce(Context<()>) -> Life + Send>);
 
 /// The other half of a [`TaskBody`]: the right to its result.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::Task;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, StartOptions};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let (body, owner) = Task::prepare(&ctx, |_ctx| async { 42 });
+///     let process = body.start_link(&ctx.as_parent(), StartOptions::new()).await.unwrap();
+///     ctx.sleep(Duration::from_secs(60)).await; // It waits for its owner.
+///     assert!(ctx.system().is_alive(&process));
+///     assert_eq!(owner.link(&mut ctx, process).await, Ok(42));
+/// });
+/// ```
 pub struct TaskOwner<T> {
     place: Place<T>,
 }
@@ -111,6 +150,21 @@ impl TaskBody {
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready kills the process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, StartOptions};
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let (body, owner) = Task::prepare(&ctx, |ctx| async move { ctx.name() });
+    ///     let options = StartOptions::new().spawn(|spawn| spawn.name("counts the stars"));
+    ///     let process = body.start_link(&ctx.as_parent(), options).await.unwrap();
+    ///     assert_eq!(owner.task(&ctx, process).await.unwrap().as_deref(), Some("counts the stars"));
+    /// });
+    /// ```
     pub async fn start_link(self, parent: &Parent, options: StartOptions) -> Result<Address<()>, StartError> {
         start_link(parent, options, |ctx, ack| {
             ack.ready();
@@ -128,6 +182,27 @@ impl<T: Send + 'static> TaskOwner<T> {
     }
 
     /// Begins the task, which no link ties to its owner.
+    ///
+    /// # Examples
+    ///
+    /// It is linked to who has started it, and not to its owner:
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Task, TaskError};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, StartOptions};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let mut starter = test.probe::<()>();
+    /// let parent = starter.as_parent();
+    /// test.run(|ctx: Context<()>| async move {
+    ///     let (body, owner) = Task::prepare(&ctx, |_ctx| async { panic!("too risky") });
+    ///     let process = body.start_link(&parent, StartOptions::new()).await.unwrap();
+    ///     let failed: Result<(), TaskError> = owner.task(&ctx, process).await;
+    ///     assert!(matches!(failed, Err(TaskError::Exit { .. }))); // We go on.
+    /// });
+    /// starter.expect_exit_matching(|exit| exit.linked);
+    /// ```
     pub fn task<M: Send + 'static>(self, owner: &Context<M>, process: Address<()>) -> Task<T> {
         let place = self.begin(&process);
         Task::new(owner, Some(process), place)

@@ -127,6 +127,22 @@ impl<T: Send + 'static> Task<T> {
     /// Starts a task linked to this process; Elixir's `Task.async`.
     ///
     /// The task's own context takes no messages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// let test = TestSystem::new(1);
+    /// let owner = test.spawn(|mut ctx: Context<()>| async move {
+    ///     let task: Task<u32> = Task::spawn_link(&mut ctx, |_ctx| async { panic!("too risky") });
+    ///     task.await.map(drop).map_err(ExitReason::from)
+    /// });
+    /// let reason = test.block_on(owner.exited()); // The task's failure is its owner's.
+    /// assert!(reason.to_string().ends_with("too risky"));
+    /// ```
     pub fn spawn_link<M, B, F>(ctx: &mut Context<M>, body: B) -> Self
     where
         M: Send + 'static,
@@ -142,6 +158,22 @@ impl<T: Send + 'static> Task<T> {
     ///
     /// # Errors
     /// If the name or the key is taken. Then there is no task, and `body` was not called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, SpawnOptions};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let options = SpawnOptions::new().name("backup");
+    ///     let first = Task::spawn_link_with(&mut ctx, options.clone(), |_ctx| async { "done" }).unwrap();
+    ///     let second = Task::spawn_link_with(&mut ctx, options, |_ctx| async { "done twice" });
+    ///     assert!(second.is_err(), "a name is one process's");
+    ///     assert_eq!(first.await, Ok("done"));
+    /// });
+    /// ```
     pub fn spawn_link_with<M, B, F>(ctx: &mut Context<M>, options: SpawnOptions, body: B) -> Result<Self, RegisterError>
     where
         M: Send + 'static,
@@ -181,6 +213,24 @@ impl<T: Send + 'static> Task<T> {
     }
 
     /// A task that has its result already, and no process; Elixir's `Task.completed`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let cached = Some(42);
+    ///     let answer = match cached {
+    ///         Some(answer) => Task::completed(&ctx, answer),
+    ///         None => Task::spawn_link(&mut ctx, |_ctx| async { 6 * 7 }),
+    ///     };
+    ///     assert_eq!((answer.pid(), answer.owner()), (None, ctx.pid()));
+    ///     assert_eq!(answer.await, Ok(42));
+    /// });
+    /// ```
     pub fn completed<M: Send + 'static>(ctx: &Context<M>, result: T) -> Self {
         Task::new(ctx, None, Place::new(Some(result)))
     }
@@ -201,12 +251,50 @@ impl<T: Send + 'static> Task<T> {
     }
 
     /// Awaiting it waits at most this long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::{Task, TaskError};
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<()>| async move {
+    ///     let slow: Task<()> = Task::spawn_link(&mut ctx, |_ctx| std::future::pending());
+    ///     let pid = slow.pid().unwrap();
+    ///     let error = slow.timeout(Duration::from_secs(60)).await.unwrap_err();
+    ///     assert_eq!(error, TaskError::Timeout { task: pid, timeout: Duration::from_secs(60) });
+    ///     assert!(ctx.system().is_alive(pid), "it goes on");
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(60));
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limit = Some(timeout);
         self
     }
 
     /// Awaiting it waits for as long as it takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let thinker = Task::spawn_link(&mut ctx, |ctx| async move {
+    ///         ctx.sleep(Duration::from_secs(7_500_000)).await;
+    ///         42
+    ///     });
+    ///     assert_eq!(thinker.without_timeout().await, Ok(42));
+    /// });
+    /// ```
     pub fn without_timeout(mut self) -> Self {
         self.limit = None;
         self
@@ -253,6 +341,28 @@ impl<T: Send + 'static> Task<T> {
     ///
     /// # Cancel safety
     /// Nothing is done before the first poll. Dropping the future later leaves the task unlinked and asked to end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Shutdown};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let endless: Task<()> = Task::spawn_link(&mut ctx, |_ctx| std::future::pending());
+    ///     let pid = endless.pid().unwrap();
+    ///     let grace = Shutdown::Timeout(Duration::from_secs(5));
+    ///     assert_eq!(endless.shutdown(&mut ctx, grace).await, None);
+    ///     assert!(!ctx.system().is_alive(pid));
+    ///
+    ///     let quick = Task::spawn_link(&mut ctx, |_ctx| async { 42 });
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     assert_eq!(quick.shutdown(&mut ctx, Shutdown::BrutalKill).await, Some(Ok(42))); // It came first.
+    /// });
+    /// ```
     pub async fn shutdown<M: Send + 'static>(
         self,
         ctx: &mut Context<M>,
@@ -277,6 +387,27 @@ impl<T: Send + 'static> Task<T> {
     ///
     /// # Errors
     /// See [`TaskError`]; never `Timeout`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let task: Task<()> = Task::spawn_link(&mut ctx, |ctx| async move {
+    ///         ctx.sleep(Duration::from_secs(60)).await;
+    ///         panic!("nobody hears this");
+    ///     });
+    ///     let pid = task.pid().unwrap();
+    ///     assert_eq!(task.ignore(&mut ctx), None);
+    ///     ctx.sleep(Duration::from_secs(61)).await;
+    ///     assert!(!ctx.system().is_alive(pid)); // It has failed, and we are here.
+    /// });
+    /// ```
     pub fn ignore<M: Send + 'static>(self, ctx: &mut Context<M>) -> Option<Result<T, TaskError>> {
         if let Err(error) = self.unlink(ctx) {
             return Some(Err(error));

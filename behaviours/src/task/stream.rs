@@ -16,6 +16,32 @@ use super::spawner::{Spawner, Start, Step};
 use super::{DEFAULT_TIMEOUT, Task, TaskBody, TaskError};
 
 /// A stream of tasks that has yet to begin; made by [`Task::stream`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_behaviours::Task;
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// let test = TestSystem::new(1);
+/// let in_order_of_end = test.run(|mut ctx: Context<()>| async move {
+///     let sleep = |ctx: Context<()>, seconds: u64| async move {
+///         ctx.sleep(Duration::from_secs(seconds)).await;
+///         seconds
+///     };
+///     let mut ends = Task::stream([3, 9, 1], sleep).max_concurrency(3).unordered().without_timeout().spawn(&mut ctx);
+///     let mut order = Vec::new();
+///     while let Some(Ok(seconds)) = ends.next().await {
+///         order.push(seconds);
+///     }
+///     order
+/// });
+/// assert_eq!(in_order_of_end, [1, 3, 9]);
+/// assert_eq!(test.elapsed(), Duration::from_secs(9));
+/// ```
 #[must_use = "nothing begins before it is spawned"]
 pub struct StreamTasks<I, B> {
     items: I,
@@ -86,6 +112,26 @@ impl Task<()> {
 
 impl<I, B> StreamTasks<I, B> {
     /// So many tasks run at a time, or have a result that has not been taken; at least one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<()>| async move {
+    ///     let second = |ctx: Context<()>, _item| async move { ctx.sleep(Duration::from_secs(1)).await };
+    ///     let mut all = Task::stream(0..10, second).max_concurrency(5).spawn_link(&mut ctx);
+    ///     while let Some(done) = all.next().await {
+    ///         assert_eq!(done, Ok(()));
+    ///     }
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(2)); // Ten in two fives.
+    /// ```
     pub fn max_concurrency(mut self, tasks: usize) -> Self {
         self.options.max_concurrency = NonZeroUsize::new(tasks).unwrap_or(NonZeroUsize::MIN);
         self
@@ -98,6 +144,29 @@ impl<I, B> StreamTasks<I, B> {
     }
 
     /// Gives each task this long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::{Task, TaskError};
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     ctx.trap_exit(true);
+    ///     let sleep = |ctx: Context<()>, seconds| async move {
+    ///         ctx.sleep(Duration::from_secs(seconds)).await;
+    ///         seconds
+    ///     };
+    ///     let limit = Duration::from_secs(10);
+    ///     let mut ends = Task::stream([1, 60, 2], sleep).max_concurrency(1).timeout(limit).spawn(&mut ctx);
+    ///     assert_eq!(ends.next().await, Some(Ok(1)));
+    ///     assert!(matches!(ends.next().await, Some(Err(TaskError::Timeout { .. }))));
+    ///     assert_eq!(ends.next().await, None); // One that is late is the end of all.
+    /// });
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
         self
@@ -111,6 +180,28 @@ impl<I, B> StreamTasks<I, B> {
 
     /// A task that takes too long is killed, its item gives [`TaskError::Timeout`], and the stream goes on. By default that
     /// error is the last item, and the other tasks are killed, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::{Task, TaskError};
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let sleep = |ctx: Context<()>, seconds| async move {
+    ///         ctx.sleep(Duration::from_secs(seconds)).await;
+    ///         seconds
+    ///     };
+    ///     let limit = Duration::from_secs(10);
+    ///     let mut ends = Task::stream([1, 60, 2], sleep).timeout(limit).kill_late().spawn_link(&mut ctx);
+    ///     assert_eq!(ends.next().await, Some(Ok(1)));
+    ///     assert!(matches!(ends.next().await, Some(Err(TaskError::Timeout { timeout, .. })) if timeout == limit));
+    ///     assert_eq!(ends.next().await, Some(Ok(2))); // The others are not harmed.
+    /// });
+    /// ```
     pub fn kill_late(mut self) -> Self {
         self.options.kill_late = true;
         self
@@ -118,6 +209,33 @@ impl<I, B> StreamTasks<I, B> {
 
     /// Has each task started by `start`, under a parent of its own, and not by the stream itself; for supervisors of tasks. Where
     /// it fails, an error with that reason is the last item, and the owner fails likewise unless it traps exits.
+    ///
+    /// # Examples
+    ///
+    /// Tasks whose parent is another process:
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Task, TaskBody};
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Parent, Reply, StartOptions};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let keeper = ctx.spawn_link(|mut ctx: Context<Reply<Parent>>| async move {
+    ///         ctx.receive_message().await.send(ctx.as_parent());
+    ///         std::future::pending::<()>().await;
+    ///     });
+    ///     let parent = keeper.call(|reply| reply).await.unwrap();
+    ///     let whose_child = |ctx: Context<()>, _item| async move { ctx.parent() };
+    ///     let start = move |task: TaskBody| {
+    ///         let parent = parent.clone();
+    ///         async move { task.start_link(&parent, StartOptions::new()).await.map_err(ExitReason::from) }
+    ///     };
+    ///     let mut parents = Task::stream(0..3, whose_child).start_with(start).spawn(&mut ctx);
+    ///     while let Some(parent) = parents.next().await {
+    ///         assert_eq!(parent.unwrap(), keeper.pid());
+    ///     }
+    /// });
+    /// ```
     pub fn start_with<S, F>(mut self, start: S) -> Self
     where
         S: Fn(TaskBody) -> F + Send + Sync + 'static,
@@ -144,6 +262,22 @@ impl<I, B> StreamTasks<I, B> {
 
     /// As [`spawn_link`](Self::spawn_link), but a task that fails gives its item a [`TaskError`], and the stream goes on; what
     /// Elixir's `async_stream_nolink` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::{Task, TaskError};
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let parse = |_ctx: Context<()>, text: &'static str| async move { text.parse::<u8>().expect("a number") };
+    ///     let mut numbers = Task::stream(["7", "seven", "8"], parse).spawn(&mut ctx);
+    ///     assert_eq!(numbers.next().await, Some(Ok(7)));
+    ///     assert!(matches!(numbers.next().await, Some(Err(TaskError::Exit { .. })))); // It fails alone.
+    ///     assert_eq!(numbers.next().await, Some(Ok(8)));
+    /// });
+    /// ```
     pub fn spawn<M, F, T>(mut self, ctx: &mut Context<M>) -> TaskStream<T>
     where
         M: Send + 'static,
@@ -164,6 +298,26 @@ impl<I, B> fmt::Debug for StreamTasks<I, B> {
 }
 
 /// The results of a stream of tasks. Dropping it kills the tasks that still run.
+///
+/// # Examples
+///
+/// It is a [`Stream`], too:
+///
+/// ```
+/// use futures_lite::{StreamExt, pin};
+/// use proscenium_behaviours::{Task, TaskStream};
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let square = |_ctx: Context<()>, n: u64| async move { n * n };
+///     let squares: TaskStream<u64> = Task::stream(1.., square).spawn_link(&mut ctx);
+///     pin!(squares);
+///     let small = StreamExt::next(&mut squares).await;
+///     assert_eq!(small, Some(Ok(1)));
+///     // Dropped here, the endless rest is never begun.
+/// });
+/// ```
 pub struct TaskStream<T: Send + 'static> {
     spawner: Address<Step>,
     results: Pin<Box<Receiver<Result<T, TaskError>>>>,
@@ -176,6 +330,23 @@ impl<T: Send + 'static> TaskStream<T> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let mut squares = Task::stream(1..=3, |_ctx: Context<()>, n| async move { n * n }).spawn_link(&mut ctx);
+    ///     let mut sum = 0;
+    ///     while let Some(square) = squares.next().await {
+    ///         sum += square.unwrap();
+    ///     }
+    ///     assert_eq!(sum, 14);
+    /// });
+    /// ```
     pub async fn next(&mut self) -> Option<Result<T, TaskError>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
