@@ -7,16 +7,17 @@ use proscenium::prelude::*;
 use smol::net::{TcpListener, TcpStream};
 
 use crate::client::Client;
+use crate::kinds::{Ask, Store};
 use crate::kv::value::Value;
 use crate::visit::{socket, visit};
 use crate::wire::Wire;
 
 // ANCHOR: door
-enum Knock {
+pub(crate) enum Knock {
     Enter(Pid, Reply<bool>),
 }
 
-struct Door {
+pub(crate) struct Door {
     most: usize,
     inside: HashSet<MonitorRef>,
 }
@@ -49,23 +50,29 @@ impl GenServer for Door {
 // ANCHOR_END: door
 
 // ANCHOR: connection
-async fn connection(stream: TcpStream, door: Address<Knock>, ctx: Context<()>) -> Result<(), ExitReason> {
+pub(crate) async fn connection(
+    stream: TcpStream,
+    door: Address<Knock>,
+    store: Address<Ask>,
+    ctx: Context<()>,
+) -> Result<(), ExitReason> {
     let mut client = Wire::new(stream);
     if !door.call(|reply| Knock::Enter(ctx.pid(), reply)).await? {
         client.reply(&Value::Error("ERR the house is full".to_owned())).await?;
         return Ok(());
     }
-    while client.next().await?.is_some() {
-        client.reply(&Value::OK).await?; // The store is not what this step is about.
+    while let Some(operation) = client.next().await? {
+        let reply = store.call(|reply| Ask::Do(operation, reply)).await?;
+        client.reply(&reply).await?;
     }
     Ok(())
 }
 // ANCHOR_END: connection
 
-async fn listen(socket: TcpListener, door: Address<Knock>, mut ctx: Context<()>) {
+async fn listen(socket: TcpListener, door: Address<Knock>, store: Address<Ask>, mut ctx: Context<()>) {
     while let Ok((stream, _peer)) = socket.accept().await {
-        let door = door.clone();
-        ctx.spawn(|ctx| connection(stream, door, ctx));
+        let (door, store) = (door.clone(), store.clone());
+        ctx.spawn(|ctx| connection(stream, door, store, ctx));
     }
 }
 
@@ -73,15 +80,16 @@ async fn listen(socket: TcpListener, door: Address<Knock>, mut ctx: Context<()>)
 pub(crate) fn main() -> Result<(), ExitReason> {
     System::new("kv").run(|mut ctx: Context<()>| async move {
         let (socket, server) = socket().await?;
+        let store = Store::start(()).link(&mut ctx).await?;
         let door = Door::start(1).link(&mut ctx).await?;
-        ctx.spawn(|ctx| listen(socket, door, ctx));
+        ctx.spawn(|ctx| listen(socket, door, store, ctx));
 
         let mut ada = Client::connect(server).await?;
-        visit(&mut ada, &["PING"]).await;
-        visit(&mut Client::connect(server).await?, &["PING"]).await;
+        visit(&mut ada, &["SET tea 3"]).await;
+        visit(&mut Client::connect(server).await?, &["GET tea"]).await;
         visit(&mut ada, &["DEBUG PANIC"]).await;
         let mut grace = Client::connect(server).await?;
-        while grace.ask("PING").await? != "PONG" {
+        while grace.ask("GET tea").await? != "3" {
             grace = Client::connect(server).await?; // The door has not heard of it yet.
         }
         println!("Grace is let in");

@@ -1,5 +1,7 @@
 //! Four shards, each with a table that outlives it.
 
+use std::time::Duration;
+
 use proscenium::prelude::*;
 use proscenium::{Keeper, Kept, TaskSupervisor, TaskSupervisorRef};
 use smol::net::{TcpListener, TcpStream};
@@ -14,6 +16,7 @@ use crate::wire::Wire;
 // ANCHOR: shard
 pub(crate) enum Ask {
     Do(Operation, Reply<Value>),
+    Sweep,
 }
 
 pub(crate) struct Shard {
@@ -24,14 +27,20 @@ impl GenServer for Shard {
     type Args = Keeper<Table>;
     type Message = Ask;
 
-    async fn init(keeper: Keeper<Table>, _ctx: &mut Context<Ask>) -> Result<Self, ExitReason> {
+    async fn init(keeper: Keeper<Table>, ctx: &mut Context<Ask>) -> Result<Self, ExitReason> {
+        ctx.send_interval(Duration::from_secs(1), || Ask::Sweep);
         // An operation that panics leaves the table whole: its methods decide before they write.
         Ok(Shard { table: keeper.claim(|_| true, Table::default)? })
     }
 
     async fn handle(&mut self, message: Ask, ctx: &mut Context<Ask>) -> Result<(), ExitReason> {
-        let Ask::Do(operation, reply) = message;
-        reply.send(operation.apply(&mut self.table, ctx.system().now()));
+        let now = ctx.system().now();
+        match message {
+            Ask::Do(operation, reply) => reply.send(operation.apply(&mut self.table, now)),
+            Ask::Sweep => {
+                self.table.remove_expired(now);
+            }
+        }
         Ok(())
     }
 }

@@ -45,12 +45,12 @@ impl GenServer for Statistics {
 // ANCHOR_END: statistics
 
 // ANCHOR: store
-enum Ask {
+pub(crate) enum Ask {
     Do(Operation, Reply<Value>),
     Sweep,
 }
 
-struct Store {
+pub(crate) struct Store {
     table: Table,
 }
 
@@ -77,24 +77,25 @@ impl GenServer for Store {
 // ANCHOR_END: store
 
 // ANCHOR: connection
-async fn connection(stream: TcpStream, store: Address<Ask>, statistics: Address<Count>) -> Result<(), ExitReason> {
+async fn connection(stream: TcpStream, store: Address<Ask>, count: Address<Count>) -> Result<(), ExitReason> {
     let mut client = Wire::new(stream);
     while let Some(operation) = client.next().await? {
         let reply = store.call(|reply| Ask::Do(operation, reply)).await?;
-        statistics.cast(if matches!(reply, Value::Error(_)) { Count::Refused } else { Count::Served });
+        count.cast(if matches!(reply, Value::Error(_)) { Count::Refused } else { Count::Served });
         client.reply(&reply).await?;
     }
     Ok(())
 }
 // ANCHOR_END: connection
 
-async fn listen(socket: TcpListener, store: Address<Ask>, statistics: Address<Count>, mut ctx: Context<()>) {
+async fn listen(socket: TcpListener, store: Address<Ask>, count: Address<Count>, mut ctx: Context<()>) {
     while let Ok((stream, _peer)) = socket.accept().await {
-        let (store, statistics) = (store.clone(), statistics.clone());
-        ctx.spawn(|_ctx: Context<()>| connection(stream, store, statistics));
+        let (store, count) = (store.clone(), count.clone());
+        ctx.spawn(|_ctx: Context<()>| connection(stream, store, count));
     }
 }
 
+// ANCHOR: main
 pub(crate) fn main() -> Result<(), ExitReason> {
     System::new("kv").run(|mut ctx: Context<()>| async move {
         let (socket, server) = socket().await?;
@@ -110,3 +111,4 @@ pub(crate) fn main() -> Result<(), ExitReason> {
         Ok(())
     })
 }
+// ANCHOR_END: main

@@ -5,9 +5,9 @@ use proscenium::{TaskSupervisor, TaskSupervisorRef};
 use smol::net::{TcpListener, TcpStream};
 
 use crate::client::Client;
+use crate::kinds::{Ask, Store};
 use crate::kv::operation::Operation;
 use crate::kv::value::Value;
-use crate::supervisor::{Ask, Store};
 use crate::visit::{socket, visit};
 use crate::wire::Wire;
 

@@ -20,7 +20,9 @@ struct Connections {
 fn catalog(socket: TcpListener) -> Catalog {
     Catalog::new()
         .start("shard", |name: String| Shard::start(Keeper::new()).name(&name))
-        .start("connections", |wanted: Connections| TaskSupervisor::new().name("connections").max_children(wanted.most))
+        .start("connections", |connections: Connections| {
+            TaskSupervisor::new().name("connections").max_children(connections.most)
+        })
         .start("listener", move |()| {
             let socket = socket.clone();
             process(move |ctx| listen(socket.clone(), ctx)).name("listener")
