@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proscenium_behaviours::GenServer;
 use proscenium_runtime::{Address, Context, Down, Event, EventRef, ExitReason, Reply};
-use proscenium_supervisor::{ChildSpec, Supervisor, SupervisorRef};
+use proscenium_supervisor::{Backoff, ChildSpec, Supervisor, SupervisorRef};
 
-use super::common::{Log, in_any_order, settle};
+use super::common::{Log, crash, in_any_order, settle};
 
 /// Adds up what it is told, and cannot bear zero.
 struct Sum {
@@ -104,4 +104,22 @@ fn a_child_that_asks_its_stopping_supervisor_is_stopped_in_time_all_the_same() {
             assert_eq!((ctx.system().now() - begin, log.take()), (time, log_of_it.to_owned()));
         });
     }
+}
+
+#[test]
+fn a_supervisor_that_is_killed_while_it_puts_a_restart_off_comes_back_with_all_its_children() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let hour = Duration::from_secs(3600);
+        let shop = Supervisor::one_for_one().name("shop").backoff(Backoff::new(hour).longest(hour));
+        let shop = ChildSpec::new("shop", shop.children(["a", "b"].map(|id| log.actor(id).spec())));
+        Supervisor::one_for_one().intensity(1000).child(shop).start_link(&mut ctx).await.unwrap();
+        crash(&ctx, "a").await;
+        assert_eq!(ctx.system().whereis("a"), None, "it would come in an hour");
+
+        ctx.exit(ctx.system().whereis("shop").unwrap(), ExitReason::Kill);
+        settle(&ctx).await;
+        let children = SupervisorRef::named(ctx.system(), "shop").count_children().await.unwrap();
+        assert_eq!((children.specs, children.active), (2, 2));
+    });
 }
