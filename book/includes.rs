@@ -30,9 +30,9 @@ fn mistakes(text: &str, read: impl Fn(&str) -> Option<String>) -> Vec<(usize, St
     let mut mistakes = Vec::new();
     let mut before = "";
     for (number, line) in (1..).zip(text.lines()) {
-        let include = line.strip_prefix("{{#include ").and_then(|rest| rest.strip_suffix("}}"));
+        let include = target(line);
         let is_ignored = before.starts_with("```rust") && before.contains("ignore");
-        if let Some(mistake) = include.and_then(|include| mistake(include, &read)) {
+        if let Some(mistake) = include.and_then(|include| self::text(include, &read).err()) {
             mistakes.push((number, mistake));
         }
         if is_ignored && include.is_none() {
@@ -46,12 +46,23 @@ fn mistakes(text: &str, read: impl Fn(&str) -> Option<String>) -> Vec<(usize, St
     mistakes
 }
 
-fn mistake(include: &str, read: impl Fn(&str) -> Option<String>) -> Option<String> {
+/// What a line includes, if it does: `FILE` or `FILE:ANCHOR`.
+pub(crate) fn target(line: &str) -> Option<&str> {
+    line.strip_prefix("{{#include ")?.strip_suffix("}}")
+}
+
+/// The text that `include` stands for, or why there is none; `read` gives the text of a file.
+pub(crate) fn text(include: &str, read: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let (file, anchor) = include.split_once(':').map_or((include, None), |(file, anchor)| (file, Some(anchor)));
-    let Some(text) = read(file) else { return Some(format!("there is no file {file}")) };
-    let has = |mark: String| text.lines().any(|line| line.trim_start_matches(['/', '#', ' ']) == mark);
-    let anchor = anchor.filter(|name| !has(format!("ANCHOR: {name}")) || !has(format!("ANCHOR_END: {name}")))?;
-    Some(format!("{file} has no anchor {anchor}"))
+    let text = read(file).ok_or_else(|| format!("there is no file {file}"))?;
+    let Some(anchor) = anchor else { return Ok(text) };
+    let place = |mark: String| text.lines().position(|line| line.trim_start_matches(['/', '#', ' ']) == mark);
+    match (place(format!("ANCHOR: {anchor}")), place(format!("ANCHOR_END: {anchor}"))) {
+        (Some(begin), Some(end)) if begin < end => {
+            Ok(text.lines().take(end).skip(begin + 1).map(|line| format!("{line}\n")).collect())
+        }
+        _ => Err(format!("{file} has no anchor {anchor}")),
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod figure;
 pub mod includes;
 pub mod links;
+pub mod pages;
 mod summary;
 
 #[cfg(doctest)]

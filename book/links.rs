@@ -84,6 +84,12 @@ pub fn broken(chapters: &BTreeMap<String, String>, is_file: impl Fn(&str) -> boo
     broken
 }
 
+/// The files of the book to which a text that stands in the chapter `file` links.
+pub(crate) fn of(file: &str, text: &str) -> Vec<String> {
+    let links = Page::read(text).links.into_iter();
+    links.filter_map(|(_line, link)| resolve(file, link.split('#').next().unwrap_or(""))).collect()
+}
+
 /// The text of the file; its name is in the error.
 fn read(file: &Path) -> io::Result<String> {
     fs::read_to_string(file).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
