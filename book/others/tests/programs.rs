@@ -39,3 +39,21 @@ fn erlang_where_it_is_installed() {
     let run = ["-noshell", "-kernel", "logger_level", "none", "-eval", "counter:main(), halt()."];
     assert_eq!(printed(Command::new("erl").arg("-pa").arg(folder).args(run)), "2\nbadarith\n0\n");
 }
+
+#[test]
+fn elixir_where_it_is_installed() {
+    if Command::new("elixir").arg("--version").output().is_err() {
+        return;
+    }
+    // Without the log of the crash, which is on standard output.
+    let silent = ["--erl", "-kernel logger_level none -logger level none"];
+    assert_eq!(printed(Command::new("elixir").args(silent).arg("counter.exs")), "2\nbadarith\n0\n");
+}
+
+#[test]
+fn thespian_where_it_is_installed() {
+    let has = Command::new("python3").args(["-c", "import thespian"]).output();
+    if has.is_ok_and(|output| output.status.success()) {
+        assert_eq!(printed(Command::new("python3").arg("counter.py")), "2\nTrue\n");
+    }
+}
