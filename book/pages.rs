@@ -4,6 +4,7 @@
 //! - A chapter ends with what can still go wrong, and there leads to the next.
 //! - A line of a program has room on a page of a common width, `theme/width.css`.
 //! - A row of a table has as many cells as its head: a `|` within a cell is written `\|`.
+//! - A place in `src/main.rs` that an output names is one where the program above it may panic.
 
 use std::path::Path;
 use std::{fs, io};
@@ -26,8 +27,8 @@ pub fn check(src: &Path) -> io::Result<Vec<String>> {
         let text = fs::read_to_string(&chapter)?;
         let read = |path: &str| fs::read_to_string(chapter.with_file_name(path)).ok();
         let next = chapters.get(number + 1).copied();
-        let told = [wide_lines(&text, read), odd_rows(&text), bad_end(file, &text, next)].into_iter().flatten();
-        wrong.extend(told.map(|what| format!("src/{file}: {what}")));
+        let told = [wide_lines(&text, read), odd_rows(&text), wrong_places(&text), bad_end(file, &text, next)];
+        wrong.extend(told.into_iter().flatten().map(|what| format!("src/{file}: {what}")));
     }
     Ok(wrong)
 }
@@ -35,10 +36,10 @@ pub fn check(src: &Path) -> io::Result<Vec<String>> {
 /// The lines of programs, written here or included, that are too wide; `read` gives the text of a file.
 fn wide_lines(text: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let mut wide = Vec::new();
-    for (language, line) in block_lines(text).filter(|(language, _)| language.starts_with("rust")) {
+    for line in program_lines(text) {
         let shown = match includes::target(line) {
             Some(include) => includes::text(include, &read).unwrap_or_default(),
-            None if line == "#" || line.starts_with("# ") && !language.contains("ignore") => continue,
+            None if is_hidden(line) => continue,
             None => line.to_owned(),
         };
         let lines = shown.lines().filter(|line| line.chars().count() > COLUMNS);
@@ -65,6 +66,38 @@ fn cells(row: &str) -> usize {
     row.replace(r"\|", "").matches('|').count() - 1
 }
 
+/// The places in `src/main.rs` at which nothing panics in the program that was shown last.
+fn wrong_places(text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut program: Vec<&str> = Vec::new();
+    let mut before = None;
+    for (language, line) in lines(text) {
+        if language.is_some_and(|language| language.starts_with("rust")) {
+            if before != language {
+                program.clear();
+            }
+            program.extend((!is_hidden(line)).then_some(line));
+        }
+        before = language;
+        let places = line.split("panicked at src/main.rs:").skip(1).filter(|place| !may_panic(&program, place));
+        wrong.extend(places.map(|place| format!("nothing panics at {place}")));
+    }
+    wrong
+}
+
+/// Whether the program may panic at the place with which a text begins, `ROW:COLUMN:`.
+fn may_panic(program: &[&str], place: &str) -> bool {
+    let mut numbers = place.split(':').map_while(|number| number.parse::<usize>().ok()?.checked_sub(1));
+    let (Some(row), Some(column)) = (numbers.next(), numbers.next()) else { return false };
+    let there = program.get(row).and_then(|line| line.get(column..)).unwrap_or("");
+    ["expect(", "unwrap(", "panic!", "assert"].iter().any(|call| there.starts_with(call))
+}
+
+/// Whether a page hides this line of a program.
+fn is_hidden(line: &str) -> bool {
+    line == "#" || line.starts_with("# ")
+}
+
 /// How the end of the chapter `file` differs from what is said above.
 fn bad_end(file: &str, text: &str, next: Option<&str>) -> Vec<String> {
     let mut sections = prose_lines(text).filter(|line| line.starts_with("## "));
@@ -80,9 +113,9 @@ fn bad_end(file: &str, text: &str, next: Option<&str>) -> Vec<String> {
     bad
 }
 
-/// The lines within blocks of code, each with what its block says of its language.
-fn block_lines(text: &str) -> impl DoubleEndedIterator<Item = (&str, &str)> {
-    lines(text).filter_map(|(language, line)| Some((language?, line)))
+/// The lines of programs in Rust.
+fn program_lines(text: &str) -> impl Iterator<Item = &str> {
+    lines(text).filter_map(|(language, line)| language?.starts_with("rust").then_some(line))
 }
 
 /// The lines outside of blocks of code.
@@ -128,6 +161,16 @@ mod tests {
         let table = |cell: &str| format!("| a | b |\n|---|---|\n| {cell} | d |\n\n| e |\n|---|\n");
         assert_eq!(odd_rows(&table(r"`f(\|c\| c)`")), [""; 0]);
         assert_eq!(odd_rows(&table("`f(|c| c)`")).len(), 1);
+    }
+
+    #[test]
+    fn a_place_at_which_nothing_panics_is_told() {
+        let page = |place: &str| {
+            format!("```rust\n# // Hidden.\nfn main() {{\n    panic!();\n}}\n```\n```text\n{place}\n```\n")
+        };
+        assert_eq!(wrong_places(&page("panicked at src/main.rs:2:5: no")), [""; 0]);
+        assert_eq!(wrong_places(&page("panicked at src/main.rs:3:5: no")).len(), 1);
+        assert_eq!(wrong_places(&page("panicked at src/main.rs:2:50: no")).len(), 1);
     }
 
     #[test]
