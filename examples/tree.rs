@@ -1,7 +1,18 @@
 //! A supervision tree in files, changed while it runs.
 //!
 //! Reads `tree.ron` and what it includes, sells some tea, and lays `tree/weekend.ron` over the running tree: one till is
-//! started anew, with other arguments, and everything else goes on. Run it with `cargo run --example tree`.
+//! started anew, with other arguments, and everything else goes on. Run it with `cargo run --example tree`:
+//!
+//! ```text
+//! sold 1 and 1
+//! plan: stop /front/left, to restart with other arguments
+//! plan: change /front: intensity 3 -> 9
+//! plan: start /front/left
+//! sold 2 and 2
+//! ```
+
+#[cfg(test)]
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -127,14 +138,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_till_starts_anew_and_everything_else_goes_on() {
-        let expected = [
-            "sold 1 and 1",
-            "plan: stop /front/left, to restart with other arguments",
-            "plan: change /front: intensity 3 -> 9",
-            "plan: start /front/left",
-            "sold 2 and 2",
-        ];
-        assert_eq!(TestSystem::new(1).run(show), Ok(expected.map(String::from).to_vec()));
+    fn one_till_starts_anew_and_everything_else_goes_on() -> Result<(), ExitReason> {
+        assert_eq!(TestSystem::new(1).run(show)?, told::told(include_str!("tree.rs")));
+        Ok(())
     }
 }
