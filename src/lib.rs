@@ -6,9 +6,14 @@
 //! |---|---|
 //! | something that runs by itself | a process: [`SystemHandle::spawn`], [`Context::spawn_link`] |
 //! | state that others ask | a [`GenServer`] |
+//! | a callback for each type of message, in place of one enum | an [`Actor`] that [`Handles`] it |
 //! | something that does other things in other states | a [`GenStatem`](gen_statem::GenStatem) |
+//! | to tell of something that many hear, and that none of them can harm | an [`EventManager`] and its [`EventHandler`]s |
+//! | a value, and functions that are called with it | an [`Agent`] |
 //! | to leave alone for a while what fails too often | a [`CircuitBreaker`](circuit_breaker::CircuitBreaker) |
 //! | something that is there again after it failed | a [`Supervisor`] with a [`ChildSpec`] |
+//! | a value that outlives who has it | a [`Keeper`] |
+//! | to look after a server that runs | [`Sys`] |
 //! | servers that come and go: sessions, rooms | a [`DynamicSupervisor`] |
 //! | work on the side, and its result | a [`Task`] |
 //! | no more such work than so much, which ends with its part of the program | a [`TaskSupervisor`] |
