@@ -199,7 +199,7 @@ async fn act(ctx: &mut Context<Act>, other: &Address<Act>, counts: &Counts) -> R
         800..900 => {
             let timer = ctx.send_after(Duration::from_micros(fastrand::u64(..5_000)), Act::Hello);
             if fastrand::bool() {
-                ctx.cancel_timer(timer);
+                ctx.forget_timer(timer);
             }
         }
         900..950 => {

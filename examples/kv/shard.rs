@@ -66,7 +66,7 @@ impl Shard {
             return;
         };
         if let Some((_, too_late)) = self.alarm.take() {
-            ctx.cancel_timer(too_late);
+            ctx.forget_timer(too_late);
         }
         let delay = next.saturating_duration_since(ctx.system().now());
         self.alarm = Some((next, ctx.send_after(delay, Ask::Sweep)));

@@ -81,6 +81,7 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     fn run(mut self: Pin<Box<Self>>) {
+        self.process.rise();
         if self.as_mut().poll().is_pending() {
             let process = self.process.clone();
             process.lay(self);

@@ -51,7 +51,7 @@ fn proscenium(load: Load) -> Outcome {
                     let timer = ctx.send_after(LIMIT, ());
                     server.cast(Message::Add(n));
                     black_box(server.call(Message::Get).await.expect("the server lives"));
-                    ctx.cancel_timer(timer);
+                    ctx.forget_timer(timer);
                 }
                 home.cast(());
             });

@@ -357,13 +357,17 @@ impl<M: Send + 'static> Context<M> {
     /// As [`poll_matching`](Self::poll_matching); a message that comes next is taken without much ado.
     #[inline]
     fn poll_receive_message(&mut self, cx: &mut task::Context<'_>, seen: &mut usize) -> Poll<M> {
-        if self.batch.is_empty() && !self.process.has_urgent() {
+        if *seen == 0 && !self.process.has_urgent() {
             ready!(current::poll_budget(cx));
-            match self.process.take_next(&mut self.batch, cx.waker()) {
-                Some(item) if item.is_message() => return self.poll_deliver(item, Item::into_message),
-                Some(item) => self.batch.push_front(item),
-                None if self.process.has_urgent() => {}
-                None => return Poll::Pending,
+            match self.batch.front() {
+                Some(first) if first.is_message() => return self.poll_take(0, Item::into_message),
+                Some(_) => {}
+                None => match self.process.take_next(&mut self.batch, cx.waker()) {
+                    Some(item) if item.is_message() => return self.poll_deliver(item, Item::into_message),
+                    Some(item) => self.batch.push_front(item),
+                    None if self.process.has_urgent() => {}
+                    None => return Poll::Pending,
+                },
             }
         }
         let is_wanted = &mut |item: &Item<M>| matches!(item.peek(), Some(EventRef::Message(_)));
@@ -416,6 +420,7 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// As [`poll_deliver`](Self::poll_deliver), of an item in the batch.
+    #[inline]
     fn poll_take<T>(&mut self, index: usize, open: impl Open<M, T>) -> Poll<T> {
         self.announce(&self.batch[index]);
         if self.process.is_doomed() { Poll::Pending } else { Poll::Ready(self.take(index, open)) }
@@ -437,8 +442,10 @@ impl<M: Send + 'static> Context<M> {
         self.system.shared.observe(|| Moment::Receives(&*self.process, item.kind()));
     }
 
+    #[inline]
     fn take<T>(&mut self, index: usize, open: impl Open<M, T>) -> T {
-        let item = self.batch.remove(index).expect("the caller found it there");
+        let item = if index == 0 { self.batch.pop_front() } else { self.batch.remove(index) };
+        let item = item.expect("the caller found it there");
         self.urgent -= u32::from(index < self.urgent as usize);
         self.deliver(item, open)
     }

@@ -157,7 +157,30 @@ impl<M: Send + 'static> Context<M> {
     /// Cancels one of this process's timers and returns the time that was left; `None` if it is over. Then its message
     /// may be in the mailbox.
     pub fn cancel_timer(&mut self, timer: TimerRef) -> Option<Duration> {
-        self.system.shared.timers.cancel(&self.process.timers, timer)
+        let timers = &self.system.shared.timers;
+        timers.cancel(&self.process.timers, timer).map(|at| timers.until(at))
+    }
+
+    /// Cancels one of this process's timers as [`cancel_timer`](Self::cancel_timer) does, for who does not care what time was left:
+    /// it looks at no clock. OTP's `cancel_timer` with `{info, false}`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<&str>| async move {
+    ///     let too_late = ctx.send_after(Duration::from_secs(1), "too late");
+    ///     ctx.forget_timer(too_late);
+    ///     assert!(ctx.receive_timeout(Duration::from_secs(2)).await.is_none());
+    /// });
+    /// ```
+    pub fn forget_timer(&mut self, timer: TimerRef) {
+        self.system.shared.timers.cancel(&self.process.timers, timer);
     }
 
     /// The time until a timer expires; `None` if it is over.

@@ -30,6 +30,16 @@ impl<M> Process<M> {
         thread.as_ref().unwrap_or(&self.system.home).begin(life, self.priority());
     }
 
+    /// Its life is about to run. It will see whatever has woken it up to now.
+    #[inline]
+    pub(crate) fn rise(&self) {
+        if self.woken.load(Ordering::Relaxed) {
+            let mut inner = self.inner.lock();
+            inner.berth.rise();
+            self.woken.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// Its life waits, unless it was woken meanwhile.
     #[inline]
     pub(crate) fn lay(&self, life: Runnable) {
@@ -42,22 +52,25 @@ impl<M> Process<M> {
     /// Wakes it, whatever it waits for.
     #[inline]
     pub(super) fn rouse(&self) {
-        let mut inner = self.inner.lock();
-        if let Some(life) = inner.berth.wake() {
-            self.queue(inner, life, false);
+        self.rouse_locked(self.inner.lock());
+    }
+
+    #[inline]
+    fn rouse_locked(&self, mut inner: SpinGuard<'_, Inner<M>>) {
+        match inner.berth.wake() {
+            Some(life) => self.queue(inner, life, false),
+            None => self.woken.store(true, Ordering::Relaxed),
         }
     }
 
     /// Frees the lock, and wakes who waits in this process.
     #[inline]
-    pub(super) fn wake(&self, mut inner: SpinGuard<'_, Inner<M>>, consumer: Consumer) {
+    pub(super) fn wake(&self, inner: SpinGuard<'_, Inner<M>>, consumer: Consumer) {
         match consumer {
             Consumer::Nobody => {}
             Consumer::Task => {
                 self.armed.store(false, Ordering::Release);
-                if let Some(life) = inner.berth.wake() {
-                    self.queue(inner, life, false);
-                }
+                self.rouse_locked(inner);
             }
             Consumer::Other(waker) => {
                 drop(inner);

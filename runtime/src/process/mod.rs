@@ -69,6 +69,8 @@ pub(crate) struct Process<M> {
     priority: AtomicU8,
     /// Whether it runs now.
     running: AtomicBool,
+    /// Set once it is woken while it is not in its berth: what the lock knows, told without the lock.
+    woken: AtomicBool,
     /// Set while something with priority waits: what the lock knows, told without the lock.
     urgent: AtomicBool,
     /// The next push wakes the task: what the lock knows, told without the lock. It may be false for no reason.
@@ -146,6 +148,7 @@ impl<M: Send + 'static> Process<M> {
             busy_nanos: AtomicU64::new(0),
             priority: AtomicU8::new(Priority::Normal as u8),
             running: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
             urgent: AtomicBool::new(false),
             armed: AtomicBool::new(false),
             #[cfg(debug_assertions)]

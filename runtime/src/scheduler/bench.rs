@@ -1,19 +1,27 @@
 //! What one worker has before it: a queue that others may take from, and a slot for the task that was woken last, which runs
 //! next while what it needs is still at hand.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::task::Runnable;
 use crate::any_process::AnyProcess;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{Lock, Slot, SpinLock};
+use crate::sync::{Lock, Slot, SpinLock, per_thread};
 
 /// So often in a row the slot goes before the queue.
 const SLOT_LIMIT: u32 = 16;
 
+per_thread! {
+    /// What the worker that this thread is runs next, if it has no neighbours: then nobody else could take it.
+    static NEXT: Cell<Option<Runnable>> = const { Cell::new(None) };
+}
+
 #[derive(Default)]
 pub(super) struct Bench {
+    /// Whether other workers may take what lies here.
+    has_neighbours: bool,
     slot: Slot<Runnable>,
     /// Whether the bench's own worker, who alone fills the slot, has done so and not emptied it since.
     is_filled: AtomicBool,
@@ -29,16 +37,15 @@ pub(super) struct Bench {
 }
 
 impl Bench {
+    pub(super) fn new(has_neighbours: bool) -> Self {
+        Bench { has_neighbours, ..Bench::default() }
+    }
+
     /// Puts a task where it runs next; what was there goes to the end of the queue. Only for the bench's own worker. Returns whether
     /// there is something now that other workers may take.
     #[inline]
     pub(super) fn put_next(&self, task: Runnable) -> bool {
-        if !self.is_filled.load(Ordering::Relaxed) {
-            self.is_filled.store(true, Ordering::Relaxed);
-            self.slot.fill(task);
-            return false;
-        }
-        let before = self.slot.replace(task);
+        let before = self.fill_slot(task);
         let is_more = before.is_some();
         if let Some(before) = before {
             self.put_last(before);
@@ -68,9 +75,26 @@ impl Bench {
         Some(task)
     }
 
+    /// Returns what was there before.
+    #[inline]
+    fn fill_slot(&self, task: Runnable) -> Option<Runnable> {
+        if !self.has_neighbours {
+            return NEXT.replace(Some(task));
+        }
+        if self.is_filled.load(Ordering::Relaxed) {
+            return self.slot.replace(task);
+        }
+        self.is_filled.store(true, Ordering::Relaxed);
+        self.slot.fill(task);
+        None
+    }
+
     /// Takes what lies in the slot. Only for the bench's own worker.
     #[inline]
     fn empty_slot(&self) -> Option<Runnable> {
+        if !self.has_neighbours {
+            return NEXT.take();
+        }
         if !self.is_filled.load(Ordering::Relaxed) {
             return None;
         }
@@ -145,7 +169,18 @@ impl Bench {
         !waiting.is_empty()
     }
 
-    /// Drops all that is there, and what is put there by that.
+    /// Drops all that is there, and what is put there by that. Only for the bench's own worker, which ends.
+    pub(super) fn end(&self) {
+        loop {
+            self.clear();
+            match self.empty_slot() {
+                Some(next) => drop(next),
+                None => return,
+            }
+        }
+    }
+
+    /// Drops what is in anybody's reach, and what is put there by that.
     pub(super) fn clear(&self) {
         loop {
             let next = self.slot.take();

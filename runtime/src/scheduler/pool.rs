@@ -111,7 +111,7 @@ pub(crate) fn poll_after_turn<P: AnyProcess>(process: &Arc<P>) {
 impl Pool {
     pub(crate) fn new(workers: usize) -> Self {
         Pool {
-            benches: (0..workers).map(|_| Bench::default()).collect(),
+            benches: (0..workers).map(|_| Bench::new(workers > 1)).collect(),
             lanes: Lanes::default(),
             idle: IdleWorkers::default(),
             closed: AtomicBool::new(false),
@@ -169,7 +169,7 @@ impl Pool {
         }
         TURN_BEGAN.set(None);
         // What it has put on its bench since the pool was closed.
-        self.benches[worker].clear();
+        self.benches[worker].end();
     }
 
     fn is_closed(&self) -> bool {

@@ -39,6 +39,12 @@ impl<T> Berth<T> {
         task
     }
 
+    /// The task is about to run, and will see what has woken it up to now.
+    #[inline]
+    pub(crate) fn rise(&mut self) {
+        self.woken = false;
+    }
+
     /// Lays down a task that waits; gives it back, to be queued, if it was woken meanwhile.
     #[inline]
     pub(crate) fn lay(&mut self, task: T) -> Option<T> {
@@ -138,5 +144,9 @@ mod tests {
         assert_eq!(berth.wake(), None, "it runs");
         assert_eq!(berth.lay("task"), Some("task"), "and runs again");
         assert_eq!(berth.lay("task"), None, "once");
+        assert_eq!(berth.wake(), Some("task"));
+        assert_eq!(berth.wake(), None, "it is queued");
+        berth.rise();
+        assert_eq!(berth.lay("task"), None, "it has seen what woke it");
     }
 }

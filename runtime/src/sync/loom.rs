@@ -76,6 +76,13 @@ impl<T> PerThread<Cell<T>> {
     pub(crate) fn replace(&'static self, value: T) -> T {
         self.0.with(|cell| cell.replace(value))
     }
+
+    pub(crate) fn take(&'static self) -> T
+    where
+        T: Default,
+    {
+        self.0.with(Cell::take)
+    }
 }
 
 impl<T> PerThread<RefCell<T>> {

@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::panic::drop_quietly;
 use crate::pid::TimerRef;
 use crate::slot::Owed;
-use crate::sync::{Guard, Lock, per_thread};
+use crate::sync::{SpinGuard, SpinLock, per_thread};
 
 /// A system's timers and its clock.
 pub(crate) struct Timers {
@@ -40,7 +40,7 @@ pub(crate) struct Timers {
     start: Instant,
     /// Several, so that threads do not wait for each other: a process keeps to one, and so does a thread for what no process
     /// owns.
-    stores: Box<[Lock<Store>]>,
+    stores: Box<[SpinLock<Store>]>,
     /// Told when the next expiry moves forward.
     sooner: Event,
 }
@@ -78,7 +78,7 @@ impl Timers {
             // A test has one order of all, whatever threads it is made on.
             Clock::Virtual(_) => 1,
         };
-        let store = |number| Lock::new(Store { wheel: Wheel::new(number as u16), soonest: Nanos::MAX });
+        let store = |number| SpinLock::new(Store { wheel: Wheel::new(number as u16), soonest: Nanos::MAX });
         Timers { start: clock.now(), clock, stores: (0..count).map(store).collect(), sooner: Event::new() }
     }
 
@@ -135,12 +135,12 @@ impl Timers {
         inserted
     }
 
-    /// Makes an end of one of the owner's timers. Returns the time that was left, or `None` if it was over.
-    pub(crate) fn cancel(&self, owner: &TimerOwner, timer: TimerRef) -> Option<Duration> {
+    /// Makes an end of one of the owner's timers. Returns when it would have fired, or `None` if it was over.
+    pub(crate) fn cancel(&self, owner: &TimerOwner, timer: TimerRef) -> Option<Nanos> {
         let mut store = self.store(timer.store);
         let removed = owner.get(timer.store).and_then(|owner| store.wheel.remove(timer, Some(owner)));
         drop(store);
-        removed.map(|(at, _action)| self.until(at))
+        removed.map(|(at, _action)| at)
     }
 
     /// Whether that is pending, and for this waker.
@@ -197,7 +197,7 @@ impl Timers {
         Sleep::new(self.clone(), at)
     }
 
-    fn store(&self, number: u16) -> Guard<'_, Store> {
+    fn store(&self, number: u16) -> SpinGuard<'_, Store> {
         // A timer of another system may have a number that is none here.
         self.stores.get(usize::from(number)).unwrap_or(&self.stores[0]).lock()
     }
@@ -220,7 +220,8 @@ impl Timers {
         self.start + Duration::from_nanos(at)
     }
 
-    fn until(&self, at: Nanos) -> Duration {
+    /// The time from now to then.
+    pub(crate) fn until(&self, at: Nanos) -> Duration {
         self.instant(at).saturating_duration_since(self.now())
     }
 }

@@ -192,7 +192,7 @@ impl<M: Send + 'static> Manager<M> {
             return;
         }
         if let Some((_, timer)) = self.alarm.take() {
-            ctx.cancel_timer(timer);
+            ctx.forget_timer(timer);
         }
         self.alarm = at.map(|at| (at, ctx.send_at(at, Control::Tick)));
     }
