@@ -247,8 +247,7 @@ impl<M: Send + 'static> Address<M> {
             return ExitReason::NoProcess;
         };
         current::consume_budget().await;
-        wait_for_end(&*process).await;
-        process.exit_reason().expect("it has ended")
+        wait_for_end(&*process).await
     }
 
     #[inline]
@@ -290,11 +289,10 @@ impl<M: Send + 'static> Address<M> {
 
     /// The system that its process lives in, or its name or key.
     pub fn system(&self) -> SystemHandle {
-        let shared = match &self.target {
-            Target::Process(process) => &process.system,
-            Target::Via(via) => via.system(),
-        };
-        SystemHandle { shared: shared.clone() }
+        match &self.target {
+            Target::Process(process) => process.system.clone(),
+            Target::Via(via) => SystemHandle { shared: via.system().clone() },
+        }
     }
 
     /// What leads to its process, if that is not always the same or not here.

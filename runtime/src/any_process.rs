@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Poll, Waker};
 
 use crate::ancestors::Ancestors;
 use crate::exit::ExitReason;
@@ -28,6 +28,8 @@ pub(crate) enum Delivery {
 pub(crate) trait AnyProcess: Any + Send + Sync {
     fn pid(&self) -> Pid;
     fn ancestors(&self) -> &Ancestors;
+    /// The ancestors of a child that it spawns now.
+    fn ancestors_of_child(&self) -> Ancestors;
     fn message_type(&self) -> &'static str;
     /// All that can be told of it; `None` if it has ended.
     fn info(&self) -> Option<ProcessInfo>;
@@ -40,6 +42,10 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn has_ended(&self) -> bool;
     /// Why it has ended, once all is released and all are told.
     fn exit_reason(&self) -> Option<ExitReason>;
+    /// Why it has ended, once all is released and all are told; until then, `waker` is woken by that.
+    fn poll_end(&self, place: &mut Option<Place>, waker: &Waker) -> Poll<ExitReason>;
+    /// Who waited in that place for the end gives up.
+    fn leave_waiters(&self, place: Place);
     /// The timers of its system.
     fn timers(&self) -> &Arc<Timers>;
     /// Remembers an answer that it owes, whose wait ends with it. False if it has ended, and would not see to that.
@@ -75,39 +81,23 @@ impl<P: AnyProcess + ?Sized> WithControl for P {
     }
 }
 
-/// Waits until all that `process` had is released and all are told.
-pub(crate) async fn wait_for_end(process: &dyn AnyProcess) {
+/// Waits until all that `process` had is released and all are told, and tells why it has ended.
+pub(crate) async fn wait_for_end<P: AnyProcess + ?Sized>(process: &P) -> ExitReason {
     let mut waiting = Waiting { process, place: None };
-    poll_fn(|cx| waiting.poll(cx)).await;
+    poll_fn(|cx| waiting.process.poll_end(&mut waiting.place, cx.waker())).await
 }
 
-struct Waiting<'a> {
-    process: &'a dyn AnyProcess,
+struct Waiting<'a, P: AnyProcess + ?Sized> {
+    process: &'a P,
     place: Option<Place>,
 }
 
-impl Waiting<'_> {
-    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
-        if self.process.has_ended() {
-            return Poll::Ready(());
-        }
-        // Not under the lock: the waker may be anybody's.
-        let waker = cx.waker().clone();
-        let before = self.process.control(|control| {
-            // Under the lock that is taken to wake those who wait.
-            if self.process.has_ended() { Err(waker) } else { Ok(control.waiters.make().wait(&mut self.place, waker)) }
-        });
-        if before.is_err() { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl Drop for Waiting<'_> {
+impl<P: AnyProcess + ?Sized> Drop for Waiting<'_, P> {
     fn drop(&mut self) {
         if let Some(place) = self.place
             && !self.process.has_ended()
         {
-            let waker = self.process.control(|control| control.waiters.get_mut()?.leave(place));
-            drop(waker);
+            self.process.leave_waiters(place);
         }
     }
 }

@@ -221,7 +221,7 @@ const DEADLOCK_AFTER: Duration = Duration::from_secs(1);
 impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
     /// The process that runs here begins to wait for `server`.
     fn begin_wait(&mut self, server: &Process<M>) {
-        let system = &server.system;
+        let system = &server.system.shared;
         let is_this = |process: &Arc<dyn AnyProcess>| Arc::as_ptr(process).addr() == current::address();
         // A process of another system may have the same pid.
         let Some(caller) = current::pid().filter(|pid| system.table.get(*pid).as_ref().is_some_and(is_this)) else {
@@ -240,7 +240,7 @@ impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
         };
         ready!(Pin::new(sleep).poll(cx));
         self.deadlock_at = None;
-        let table = &server.process().system.table;
+        let table = &server.process().system.shared.table;
         // Who also waits for messages, say with `future::or`, may yet answer.
         let only_waits = |pid: &Pid| table.get(*pid).is_some_and(|process| !process.is_receiving());
         match self.mark.circle() {

@@ -115,7 +115,7 @@ fn run<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>>(
     body: Pin<&mut Body<B, F>>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<ExitReason>> {
-    process.system.observe(|| Moment::Runs(process));
+    process.system.shared.observe(|| Moment::Runs(process));
     if process.is_doomed() {
         return Poll::Ready(None);
     }
@@ -146,7 +146,7 @@ pub(crate) fn within<M: Send + 'static, T>(
     code: impl FnOnce() -> T,
 ) -> T {
     process.begin_poll();
-    let began = process.system.measures_busy_time().then(|| process.system.timers.now());
+    let began = process.system.shared.measures_busy_time().then(|| process.system.shared.timers.now());
     let result = current::within(process.address(), process.pid, waker, began, unanswered, || {
         let result = code();
         process.settle();

@@ -56,7 +56,7 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
             return Poll::Ready(Ok(()));
         };
         match self.process.push_in_turn(message, &mut self.turn, cx.waker()) {
-            Err(Refused::Full(message)) if self.process.mailbox.makes_senders_wait() => {
+            Err(Refused::Full(message)) if self.process.makes_senders_wait => {
                 self.message = Some(message);
                 Poll::Pending
             }

@@ -19,7 +19,7 @@ use crate::pid::{MonitorRef, Pid};
 use crate::process::Process;
 use crate::registry::{Enrol, Enrolment, Registry};
 use crate::running::Running;
-use crate::scheduler::Priority;
+use crate::scheduler::{Home, Priority};
 use crate::signal::{Exit, Signal};
 use crate::system::{Shared, System, SystemHandle};
 
@@ -433,14 +433,15 @@ where
 {
     let ancestors = match tie {
         Tie::StartMonitor(_) => Ancestors::default(),
-        _ => parent.map(of_child).unwrap_or_default(),
+        _ => parent.map(AnyProcess::ancestors_of_child).unwrap_or_default(),
     };
     let SpawnOptions { name, label, mailbox, priority, own_thread, behaviour, restarts, via } = options;
     let mut control = tied_child(tie, parent.map(AnyProcess::pid));
     if label.is_some() {
         control.seldom.make().label = label;
     }
-    let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, system.clone(), mailbox, control)));
+    let handle = SystemHandle { shared: system.clone() };
+    let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, handle, mailbox, control)));
     if behaviour {
         process.become_behaviour();
     }
@@ -464,10 +465,8 @@ where
         drop(life);
         return Ok(Address::of(process));
     }
-    if own_thread {
-        give_thread(system, &process);
-    }
-    process.begin(life);
+    let thread = if own_thread { give_thread(system, &process) } else { None };
+    thread.as_ref().unwrap_or(&system.home).begin(life, priority);
     if system.is_halting() {
         process.doom(ExitReason::Killed);
     }
@@ -498,20 +497,15 @@ fn register(
     Ok(())
 }
 
-fn give_thread<M: Send + 'static>(system: &Shared, process: &Process<M>) {
-    match system.scheduler.thread(&process.pid.to_string()) {
-        Ok(thread) => process.move_to(thread),
-        Err(_) => slog::warn!(system.reports.logger(), "there is no thread for a process"; "pid" => %process.pid),
+/// A thread that runs nothing but this process, if there is one to be had.
+fn give_thread<M: Send + 'static>(system: &Shared, process: &Process<M>) -> Option<Home> {
+    let thread = system.scheduler.thread(&process.pid.to_string());
+    if thread.is_err() {
+        slog::warn!(system.reports.logger(), "there is no thread for a process"; "pid" => %process.pid);
     }
-}
-
-/// The ancestors of a child that `parent` spawns now.
-fn of_child(parent: &dyn AnyProcess) -> Ancestors {
-    parent.control(|control| {
-        let seldom = control.seldom.make();
-        parent.ancestors().update(&mut seldom.of_children, parent.pid(), seldom.held.name.as_ref());
-        seldom.of_children.clone()
-    })
+    let thread = thread.ok()?;
+    process.move_to(thread.clone());
+    Some(thread)
 }
 
 fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {

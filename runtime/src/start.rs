@@ -443,7 +443,7 @@ async fn hand_over(process: &dyn AnyProcess, parent: &dyn AnyProcess, supervised
     });
     let Some(reason) = ended else { return };
     // Its end unlinks it from the parent: not after us.
-    wait_for_end(process).await;
+    let _ = wait_for_end(process).await;
     parent.signal(Signal::Link(process.pid()));
     parent.signal(Signal::Exit(Exit { pid: process.pid(), reason: reason.to_others(), linked: true }));
 }

@@ -32,7 +32,7 @@ impl<M: Send + 'static> Context<M> {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ExitReason> {
-        self.system.blocking(work).await
+        self.process.system.blocking(work).await
     }
 
     /// Runs `work` beside the workers, and sends this process what `make` makes of its result, or of its panic. The process
@@ -63,7 +63,7 @@ impl<M: Send + 'static> Context<M> {
         work: impl FnOnce() -> T + Send + 'static,
         make: impl FnOnce(Result<T, ExitReason>) -> M + Send + 'static,
     ) {
-        let (system, process) = (self.system.clone(), self.process.clone());
+        let (system, process) = (self.process.system.clone(), self.process.clone());
         let task = async move {
             let result = system.blocking(work).await;
             match catch(|| make(result)) {
@@ -71,6 +71,6 @@ impl<M: Send + 'static> Context<M> {
                 Err(panic) => process.crash(ExitReason::Panic(panic)),
             }
         };
-        Service::begin(&self.system.shared.home, Priority::High, task).detach();
+        Service::begin(&self.process.system.shared.home, Priority::High, task).detach();
     }
 }

@@ -7,7 +7,6 @@ mod relations;
 mod timers;
 mod wishes;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use crate::ancestors::Ancestors;
 use crate::any_process::WithControl;
 use crate::failure::OnFailure;
 use crate::logging::Identity;
-use crate::mailbox::Item;
+use crate::mailbox::{Burst, Item};
 use crate::names::RegisterError;
 use crate::pid::Pid;
 use crate::process::Process;
@@ -53,9 +52,8 @@ pub use wishes::{AnswerAtEnd, IdleTimeout, Wishes};
 /// ```
 pub struct Context<M: Send + 'static> {
     process: Arc<Process<M>>,
-    system: SystemHandle,
     /// Taken from the mailbox, not received yet.
-    batch: VecDeque<Item<M>>,
+    batch: Burst<Item<M>>,
     /// How much of the batch, from its front, has priority.
     urgent: u32,
     /// Who wants to hear if the process fails of what it has received last.
@@ -67,15 +65,7 @@ pub struct Context<M: Send + 'static> {
 
 impl<M: Send + 'static> Context<M> {
     pub(crate) fn new(process: Arc<Process<M>>) -> Self {
-        Context {
-            system: SystemHandle { shared: process.system.clone() },
-            process,
-            batch: VecDeque::new(),
-            urgent: 0,
-            on_failure: None,
-            logger: OnceLock::new(),
-            wishes: None,
-        }
+        Context { process, batch: Burst::new(), urgent: 0, on_failure: None, logger: OnceLock::new(), wishes: None }
     }
 
     /// Who this process is.
@@ -105,7 +95,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// The system it lives in.
     pub fn system(&self) -> &SystemHandle {
-        &self.system
+        &self.process.system
     }
 
     /// Who started it; `None` if that was no process.
@@ -149,7 +139,7 @@ impl<M: Send + 'static> Context<M> {
         self.logger.get_or_init(|| {
             let ancestors = self.ancestors().clone();
             let identity = Identity { pid: self.pid(), name: self.name(), label: self.label(), ancestors };
-            Box::new(self.system.logger().new(o!(identity)))
+            Box::new(self.process.system.logger().new(o!(identity)))
         })
     }
 
@@ -173,7 +163,7 @@ impl<M: Send + 'static> Context<M> {
     /// ```
     pub fn register(&mut self, name: &str) -> Result<(), RegisterError> {
         self.logger.take();
-        self.system.register(name, self.pid())
+        self.process.system.register(name, self.pid())
     }
 
     /// Says what this process is, in a few words, for reports and whoever looks at it; OTP's `set_label`.
@@ -243,7 +233,7 @@ impl<M: Send + 'static> Context<M> {
     /// assert_eq!(test.elapsed(), Duration::from_secs(60));
     /// ```
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        self.system.sleep(duration)
+        self.process.system.sleep(duration)
     }
 
     /// Waits until `deadline`, an instant of the system's clock.
@@ -269,7 +259,7 @@ impl<M: Send + 'static> Context<M> {
     /// assert_eq!(test.elapsed(), Duration::from_secs(3));
     /// ```
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
-        self.system.shared.timers.sleep_until(deadline)
+        self.process.system.shared.timers.sleep_until(deadline)
     }
 
     /// For behaviours: from here on a loop runs this process that takes [system messages](Self::receive_incoming).
@@ -327,7 +317,7 @@ impl<M: Send + 'static> Context<M> {
     /// ```
     pub fn callers(&self) -> Vec<Pid> {
         #[cfg(debug_assertions)]
-        return self.system.shared.waits.callers_of(self.pid());
+        return self.process.system.shared.waits.callers_of(self.pid());
         #[cfg(not(debug_assertions))]
         Vec::new()
     }

@@ -19,8 +19,8 @@ impl<M: Send + 'static> Context<M> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
-    pub async fn receive(&mut self) -> Event<M> {
-        poll_fn(|cx| self.poll_receive(cx)).await
+    pub fn receive(&mut self) -> impl Future<Output = Event<M>> {
+        poll_fn(|cx| self.poll_receive(cx))
     }
 
     /// As [`receive`](Self::receive), for the loop that runs a process: system messages too, in their turn. To everybody else
@@ -151,9 +151,9 @@ impl<M: Send + 'static> Context<M> {
     ///     assert!(matches!(ctx.receive().await, Event::Down(_)), "the down has waited");
     /// });
     /// ```
-    pub async fn receive_message(&mut self) -> M {
+    pub fn receive_message(&mut self) -> impl Future<Output = M> {
         let mut seen = 0;
-        poll_fn(|cx| self.poll_receive_message(cx, &mut seen)).await
+        poll_fn(move |cx| self.poll_receive_message(cx, &mut seen))
     }
 
     /// Receives the first that matches; what does not keeps its place. OTP's selective receive.
@@ -231,7 +231,7 @@ impl<M: Send + 'static> Context<M> {
     /// assert_eq!(test.elapsed(), Duration::from_secs(30));
     /// ```
     pub async fn receive_timeout(&mut self, timeout: Duration) -> Option<Event<M>> {
-        self.receive_deadline(self.system.shared.timers.after(timeout)).await
+        self.receive_deadline(self.process.system.shared.timers.after(timeout)).await
     }
 
     /// Receives what comes next, or `None` if nothing has come by `deadline`, an instant of the system's clock. If that has
@@ -320,7 +320,7 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn put_back(&mut self, message: M) {
-        self.batch.insert(self.urgent as usize, message.into());
+        self.batch.make().insert(self.urgent as usize, message.into());
         self.process.unreceived(self.batch.len());
     }
 
@@ -347,7 +347,7 @@ impl<M: Send + 'static> Context<M> {
             }
             match self.process.take_next(&mut self.batch, cx.waker()) {
                 Some(item) if is_there(&item) => return self.poll_deliver(item, open),
-                Some(item) => self.batch.push_front(item),
+                Some(item) => self.batch.make().push_front(item),
                 None if self.process.has_urgent() => {}
                 None => return Poll::Pending,
             }
@@ -364,7 +364,7 @@ impl<M: Send + 'static> Context<M> {
                 Some(_) => {}
                 None => match self.process.take_next(&mut self.batch, cx.waker()) {
                     Some(item) if item.is_message() => return self.poll_deliver(item, Item::into_message),
-                    Some(item) => self.batch.push_front(item),
+                    Some(item) => self.batch.make().push_front(item),
                     None if self.process.has_urgent() => {}
                     None => return Poll::Pending,
                 },
@@ -431,7 +431,7 @@ impl<M: Send + 'static> Context<M> {
     fn poll_deliver<T>(&mut self, item: Item<M>, open: impl Open<M, T>) -> Poll<T> {
         self.announce(&item);
         if self.process.is_doomed() {
-            self.batch.push_front(item);
+            self.batch.make().push_front(item);
             return Poll::Pending;
         }
         Poll::Ready(self.deliver(item, open))
@@ -439,7 +439,7 @@ impl<M: Send + 'static> Context<M> {
 
     #[inline]
     fn announce(&self, item: &Item<M>) {
-        self.system.shared.observe(|| Moment::Receives(&*self.process, item.kind()));
+        self.process.system.shared.observe(|| Moment::Receives(&*self.process, item.kind()));
     }
 
     #[inline]

@@ -60,8 +60,8 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn link(&mut self, to: impl Into<Recipient>) {
-        let pid = self.system.shared.pid_of(&to.into());
-        self.system.shared.link(&*self.process, pid);
+        let pid = self.process.system.shared.pid_of(&to.into());
+        self.process.system.shared.link(&*self.process, pid);
     }
 
     /// As [`link`](Self::link); if this process traps exits, the link's goes before all messages that have no priority. OTP's
@@ -84,9 +84,9 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn link_with_priority(&mut self, to: impl Into<Recipient>) {
-        let pid = self.system.shared.pid_of(&to.into());
+        let pid = self.process.system.shared.pid_of(&to.into());
         self.process.control(|control| control.seldom.make().urgent_links.insert(pid));
-        self.system.shared.link(&*self.process, pid);
+        self.process.system.shared.link(&*self.process, pid);
     }
 
     /// Whether a link to that process stands: false once its exit signal has arrived.
@@ -130,8 +130,8 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn unlink(&mut self, from: impl Into<Recipient>) {
-        let pid = self.system.shared.pid_of(&from.into());
-        self.system.shared.unlink(&*self.process, pid);
+        let pid = self.process.system.shared.pid_of(&from.into());
+        self.process.system.shared.unlink(&*self.process, pid);
         self.discard(|news| matches!(news, NewsRef::Exit(exit) if exit.linked && exit.pid == pid));
     }
 
@@ -160,7 +160,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// As [`monitor`](Self::monitor), with options.
     pub fn monitor_with(&mut self, target: impl Into<Recipient>, options: MonitorOptions<M>) -> MonitorRef {
-        let shared = &self.system.shared;
+        let shared = &self.process.system.shared;
         let monitor = shared.next_monitor();
         let target = target.into();
         let pid = shared.pid_of(&target);
@@ -197,7 +197,7 @@ impl<M: Send + 'static> Context<M> {
     /// ```
     pub fn demonitor(&mut self, monitor: MonitorRef) -> bool {
         if let Some(watching) = self.process.unwatch_process(monitor) {
-            self.system.shared.signal(watching.pid, Signal::Demonitor(monitor));
+            self.process.system.shared.signal(watching.pid, Signal::Demonitor(monitor));
             return true;
         }
         self.discard(|news| matches!(news, NewsRef::Down(down) if down == monitor));
@@ -235,8 +235,8 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn exit(&self, to: impl Into<Recipient>, reason: ExitReason) {
-        let pid = self.system.shared.pid_of(&to.into());
-        self.system.shared.exit(self.pid(), pid, reason);
+        let pid = self.process.system.shared.pid_of(&to.into());
+        self.process.system.shared.exit(self.pid(), pid, reason);
     }
 
     fn discard(&mut self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) {

@@ -58,7 +58,7 @@ impl<M: Send + 'static> Context<M> {
     /// ```
     pub fn send_after_to<N: Send + 'static>(&mut self, delay: Duration, to: &Address<N>, message: N) -> TimerRef {
         let mut letter = Some((to.clone(), message));
-        self.set_timer(self.system.shared.timers.after(delay), move |firing| {
+        self.set_timer(self.process.system.shared.timers.after(delay), move |firing| {
             if let Some((to, message)) = letter.take().filter(|_| firing.finish()) {
                 to.cast(message);
             }
@@ -87,7 +87,7 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn start_timer(&mut self, delay: Duration, make: impl FnOnce(TimerRef) -> M + Send + 'static) -> TimerRef {
-        let at = self.system.shared.timers.after(delay);
+        let at = self.process.system.shared.timers.after(delay);
         self.start_timer_at(at, make)
     }
 
@@ -147,7 +147,7 @@ impl<M: Send + 'static> Context<M> {
     ) -> TimerRef {
         let interval = interval.into();
         let process = self.process.clone();
-        let mut next = self.system.shared.timers.after(interval.period);
+        let mut next = self.process.system.shared.timers.after(interval.period);
         self.set_timer(next, move |firing| {
             next = interval.after(next, firing.now);
             process.push_from_timer(firing, false, &mut make).then_some(next)
@@ -157,7 +157,7 @@ impl<M: Send + 'static> Context<M> {
     /// Cancels one of this process's timers and returns the time that was left; `None` if it is over. Then its message
     /// may be in the mailbox.
     pub fn cancel_timer(&mut self, timer: TimerRef) -> Option<Duration> {
-        let timers = &self.system.shared.timers;
+        let timers = &self.process.system.shared.timers;
         timers.cancel(&self.process.timers, timer).map(|at| timers.until(at))
     }
 
@@ -180,12 +180,12 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn forget_timer(&mut self, timer: TimerRef) {
-        self.system.shared.timers.cancel(&self.process.timers, timer);
+        self.process.system.shared.timers.cancel(&self.process.timers, timer);
     }
 
     /// The time until a timer expires; `None` if it is over.
     pub fn read_timer(&self, timer: TimerRef) -> Option<Duration> {
-        self.system.shared.timers.time_left(timer)
+        self.process.system.shared.timers.time_left(timer)
     }
 
     fn start_timer_at(&mut self, at: Instant, make: impl FnOnce(TimerRef) -> M + Send + 'static) -> TimerRef {
@@ -200,7 +200,7 @@ impl<M: Send + 'static> Context<M> {
     }
 
     fn set_timer(&mut self, at: Instant, fire: impl FnMut(Firing<'_>) -> Option<Instant> + Send + 'static) -> TimerRef {
-        self.system.shared.timers.set(&self.process.timers, at, fire)
+        self.process.system.shared.timers.set(&self.process.timers, at, fire)
     }
 }
 

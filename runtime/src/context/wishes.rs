@@ -54,7 +54,7 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn idle_timeout(&mut self, timeout: Duration, message: M) {
-        let at = (!timeout.is_zero()).then(|| self.system.shared.timers.after(timeout));
+        let at = (!timeout.is_zero()).then(|| self.process.system.shared.timers.after(timeout));
         self.wish().idle_timeout = Some(IdleTimeout { at, message });
     }
 

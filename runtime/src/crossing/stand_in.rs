@@ -43,7 +43,7 @@ impl<M: Send + 'static> Via<M> for Abroad<M> {
     }
 
     fn system(&self) -> &Arc<Shared> {
-        &self.process.system
+        &self.process.system.shared
     }
 
     fn is_same(&self, other: &dyn Any) -> bool {

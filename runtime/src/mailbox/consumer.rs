@@ -9,8 +9,8 @@ pub(crate) enum Consumer {
     Nobody,
     /// The process's task, whose waker the process has.
     Task,
-    /// Something within the task that has a waker of its own.
-    Other(Waker),
+    /// Something within the task that has a waker of its own; boxed, for that is rare.
+    Other(Box<Waker>),
 }
 
 impl Consumer {

@@ -1,20 +1,17 @@
 //! A queue whose first item needs no allocation: most mailboxes never hold more than one.
 
-use std::collections::VecDeque;
-
-/// So many items may an empty queue keep room for; what a burst needed beyond that is given back.
-const KEPT: usize = 8;
+use super::burst::Burst;
 
 #[derive(Debug)]
 pub(crate) struct Fifo<T> {
     /// There is none only if `rest` is empty, too.
     first: Option<T>,
-    rest: VecDeque<T>,
+    rest: Burst<T>,
 }
 
 impl<T> Fifo<T> {
     pub(crate) const fn new() -> Self {
-        Fifo { first: None, rest: VecDeque::new() }
+        Fifo { first: None, rest: Burst::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -30,7 +27,7 @@ impl<T> Fifo<T> {
         if self.first.is_none() {
             self.first = Some(item);
         } else {
-            self.rest.push_back(item);
+            self.rest.make().push_back(item);
         }
     }
 
@@ -42,31 +39,26 @@ impl<T> Fifo<T> {
 
     /// Takes the first item out, and moves the others into `batch`, which is empty.
     #[inline]
-    pub(crate) fn take_all(&mut self, batch: &mut VecDeque<T>) -> Option<T> {
+    pub(crate) fn take_all(&mut self, batch: &mut Burst<T>) -> Option<T> {
         let first = self.first.take();
         if !self.rest.is_empty() {
             std::mem::swap(&mut self.rest, batch);
         } else {
-            shrink(&mut self.rest);
+            self.rest.shrink();
         }
         first
     }
 
     /// Moves all items behind those in `batch`.
-    pub(crate) fn append_to(&mut self, batch: &mut VecDeque<T>) {
-        if self.is_empty() {
-            return;
-        }
-        batch.extend(self.first.take());
-        if batch.is_empty() {
-            std::mem::swap(&mut self.rest, batch);
-        } else {
+    pub(crate) fn append_to(&mut self, batch: &mut Burst<T>) {
+        if let Some(first) = self.first.take() {
+            batch.make().push_back(first);
             batch.append(&mut self.rest);
         }
     }
 
     /// Puts `batch` before all items.
-    pub(crate) fn put_in_front(&mut self, mut batch: VecDeque<T>) {
+    pub(crate) fn put_in_front(&mut self, mut batch: Burst<T>) {
         self.append_to(&mut batch);
         self.first = batch.pop_front();
         self.rest = batch;
@@ -87,16 +79,10 @@ impl<T> Fifo<T> {
     }
 }
 
-/// Gives back what an empty `batch` keeps from a burst.
-#[inline]
-pub(crate) fn shrink<T>(batch: &mut VecDeque<T>) {
-    if batch.capacity() > KEPT && batch.is_empty() {
-        *batch = VecDeque::new();
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use fastrand::Rng;
 
     use super::*;
@@ -110,12 +96,10 @@ mod tests {
                 match rng.u8(..6) {
                     0 => assert_eq!(fifo.pop(), model.pop_front(), "seed {seed}"),
                     1 => {
-                        let mut batch = VecDeque::new();
+                        let mut batch = Burst::new();
                         let first = fifo.take_all(&mut batch);
-                        if let Some(first) = first {
-                            batch.push_front(first);
-                        }
-                        assert_eq!(batch, std::mem::take(&mut model), "seed {seed}");
+                        let all: VecDeque<_> = first.into_iter().chain(batch).collect();
+                        assert_eq!(all, std::mem::take(&mut model), "seed {seed}");
                     }
                     2 => {
                         let odd = |item: &i32| item % 2 == 1;
@@ -123,7 +107,8 @@ mod tests {
                         assert_eq!(fifo.remove_first(odd), expected, "seed {seed}");
                     }
                     3 => {
-                        let mut batch = VecDeque::from([-1, -2]);
+                        let mut batch = Burst::new();
+                        batch.make().extend([-1, -2]);
                         fifo.append_to(&mut batch);
                         fifo.put_in_front(batch);
                         model.push_front(-2);
@@ -148,13 +133,13 @@ mod tests {
 
     #[test]
     fn what_a_burst_needed_is_given_back() {
-        let (mut fifo, mut batch) = (Fifo::new(), VecDeque::new());
+        let (mut fifo, mut batch) = (Fifo::new(), Burst::new());
         (0..1_000_000).for_each(|n| fifo.push(n));
         fifo.take_all(&mut batch);
-        batch.clear();
+        batch.make().clear();
         fifo.push(1);
         fifo.take_all(&mut batch);
-        shrink(&mut batch);
-        assert!(fifo.allocated() <= KEPT && batch.capacity() <= KEPT);
+        batch.shrink();
+        assert_eq!((fifo.allocated(), batch.capacity()), (0, 0));
     }
 }

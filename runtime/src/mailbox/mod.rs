@@ -7,6 +7,7 @@
 //! - The one consumer takes the whole queue at a time, so that it meets the senders at the lock once a batch.
 //! - An idle mailbox keeps no memory that a burst needed.
 
+mod burst;
 mod consumer;
 mod fifo;
 mod item;
@@ -16,8 +17,8 @@ use std::num::NonZeroUsize;
 
 use crate::room::Room;
 
+pub(crate) use burst::Burst;
 pub(crate) use consumer::Consumer;
-pub(crate) use fifo::shrink;
 pub(crate) use item::{Item, NewsRef};
 pub(crate) use queue::{Left, Push, Queue, discard};
 
@@ -124,10 +125,6 @@ impl Mailbox {
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
-    }
-
-    pub(crate) fn bound(self) -> Option<usize> {
-        self.bound.map(NonZeroUsize::get)
     }
 
     pub(crate) fn is_bounded(self) -> bool {

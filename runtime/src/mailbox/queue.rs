@@ -1,13 +1,12 @@
 //! The queue of a mailbox.
 
-use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::burst::Burst;
 use super::consumer::Consumer;
 use super::fifo::Fifo;
 use super::{Item, Mailbox, MailboxOverflow, NewsRef, Overflow};
 use crate::pid::MonitorRef;
-use crate::rare::Rare;
 use crate::room::{Room, Turn};
 use crate::signal::{Notice, Urgency};
 use crate::system_message::SystemMessage;
@@ -15,7 +14,7 @@ use crate::system_message::SystemMessage;
 pub(crate) struct Queue<M> {
     items: Fifo<Item<M>>,
     /// What comes before `items`.
-    urgent: Rare<VecDeque<Item<M>>>,
+    urgent: Burst<Item<M>>,
     /// Of a bounded mailbox; boxed, so that the others are small.
     room: Option<Box<Room>>,
     overflow: Overflow,
@@ -44,7 +43,7 @@ impl<M> Queue<M> {
     pub(crate) fn new(mailbox: Mailbox) -> Self {
         Queue {
             items: Fifo::new(),
-            urgent: Rare::default(),
+            urgent: Burst::new(),
             room: mailbox.room(),
             overflow: mailbox.overflow,
             high_water: 0,
@@ -137,16 +136,16 @@ impl<M> Queue<M> {
 
     /// Whether something waits that comes before all else, also before what was taken already.
     pub(crate) fn has_urgent(&self) -> bool {
-        self.urgent.get().is_some_and(|urgent| !urgent.is_empty())
+        !self.urgent.is_empty()
     }
 
     /// Moves what has priority into `batch`, at `place`, and tells how much that was.
-    pub(crate) fn take_urgent_into(&mut self, batch: &mut VecDeque<Item<M>>, place: usize) -> usize {
-        self.note_high_water(batch.len() + self.urgent.get().map_or(0, VecDeque::len));
-        let Some(urgent) = self.urgent.get_mut() else { return 0 };
-        let count = urgent.len();
-        for item in urgent.drain(..).rev() {
-            batch.insert(place, item);
+    pub(crate) fn take_urgent_into(&mut self, batch: &mut Burst<Item<M>>, place: usize) -> usize {
+        let count = self.urgent.len();
+        self.note_high_water(batch.len() + count);
+        if count > 0 {
+            let batch = batch.make();
+            self.urgent.make().drain(..).rev().for_each(|item| batch.insert(place, item));
         }
         count
     }
@@ -160,14 +159,14 @@ impl<M> Queue<M> {
     /// Takes the first item that waits, and moves the others into `batch`, which is empty. Where the oldest may have to give
     /// way, they stay: what is in the batch is out of reach.
     #[inline]
-    pub(crate) fn take_next(&mut self, batch: &mut VecDeque<Item<M>>) -> Option<Item<M>> {
+    pub(crate) fn take_next(&mut self, batch: &mut Burst<Item<M>>) -> Option<Item<M>> {
         self.note_high_water(0);
         if self.overflow == Overflow::DropOldest { self.items.pop() } else { self.items.take_all(batch) }
     }
 
     /// Moves what waits without priority behind what `batch` holds; returns whether anything waits or was moved. Where
     /// the oldest may have to give way, one item only.
-    pub(crate) fn take_into(&mut self, batch: &mut VecDeque<Item<M>>) -> bool {
+    pub(crate) fn take_into(&mut self, batch: &mut Burst<Item<M>>) -> bool {
         if self.has_urgent() {
             return true;
         }
@@ -176,7 +175,7 @@ impl<M> Queue<M> {
         }
         if self.overflow == Overflow::DropOldest {
             self.note_high_water(batch.len());
-            batch.extend(self.items.pop());
+            batch.make().extend(self.items.pop());
         } else {
             self.take_all_into(batch);
         }
@@ -184,7 +183,7 @@ impl<M> Queue<M> {
     }
 
     /// Moves all that waits without priority behind what `batch` holds, whatever may have to give way.
-    pub(crate) fn take_all_into(&mut self, batch: &mut VecDeque<Item<M>>) {
+    pub(crate) fn take_all_into(&mut self, batch: &mut Burst<Item<M>>) {
         self.note_high_water(batch.len());
         self.items.append_to(batch);
     }
@@ -214,7 +213,7 @@ impl<M> Queue<M> {
     }
 
     /// Puts a batch that was taken but not received back in front.
-    pub(crate) fn put_back(&mut self, batch: VecDeque<Item<M>>) {
+    pub(crate) fn put_back(&mut self, batch: Burst<Item<M>>) {
         self.items.put_in_front(batch);
     }
 
@@ -235,15 +234,13 @@ impl<M> Queue<M> {
         while let Some(item) = self.items.remove_first(|item| item.is_news(unwanted)) {
             removed.push(item);
         }
-        if let Some(urgent) = self.urgent.get_mut() {
-            removed.extend(discard(urgent, unwanted));
-        }
+        removed.extend(discard(&mut self.urgent, unwanted));
         removed
     }
 
     /// Takes out what is left. Nothing may be pushed any more.
     pub(crate) fn close(&mut self) -> Left<M> {
-        let mut items = self.urgent.take().map(|urgent| *urgent).unwrap_or_default();
+        let mut items = std::mem::take(&mut self.urgent);
         self.items.append_to(&mut items);
         Left {
             items,
@@ -252,8 +249,13 @@ impl<M> Queue<M> {
         }
     }
 
+    /// How many messages it has room for; `None` if for any number.
+    pub(crate) fn bound(&self) -> Option<usize> {
+        self.room.as_ref().map(|room| room.capacity())
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.items.len() + self.urgent.get().map_or(0, VecDeque::len)
+        self.items.len() + self.urgent.len()
     }
 
     /// Bytes of what it has room for without asking for more.
@@ -269,13 +271,13 @@ impl<M> Queue<M> {
 
 /// What a queue leaves behind, to be woken or dropped once its lock is free.
 pub(crate) struct Left<M> {
-    pub(crate) items: VecDeque<Item<M>>,
+    pub(crate) items: Burst<Item<M>>,
     /// Senders that waited for room in vain.
     pub(crate) senders: Vec<Waker>,
     pub(crate) _consumer: Consumer,
 }
 
-pub(crate) fn discard<M>(items: &mut VecDeque<Item<M>>, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {
+pub(crate) fn discard<M>(items: &mut Burst<Item<M>>, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {
     let is_unwanted = |item: &Item<M>| item.is_news(unwanted);
     let mut removed = Vec::new();
     while let Some(index) = items.iter().position(is_unwanted) {
@@ -296,7 +298,7 @@ mod tests {
     }
 
     fn receive_all(queue: &mut Queue<u32>) -> Vec<String> {
-        let mut batch = VecDeque::new();
+        let mut batch = Burst::new();
         queue.take_into(&mut batch);
         let text = |item| match item {
             Item::Message(n) => format!("{n}"),
@@ -371,7 +373,7 @@ mod tests {
     fn a_batch_put_back_comes_before_what_arrived_meanwhile() {
         let mut queue = Queue::new(Mailbox::unbounded());
         push(&mut queue, 1);
-        let mut batch = VecDeque::new();
+        let mut batch = Burst::new();
         queue.take_into(&mut batch);
         push(&mut queue, 2);
         queue.put_back(batch);

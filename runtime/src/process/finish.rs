@@ -1,7 +1,6 @@
 //! The end of a process.
 
 use std::any::type_name;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Extras, Process};
@@ -10,7 +9,7 @@ use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
 use crate::failure::Failure;
 use crate::links::{Ending, Held, Starter, Ties};
-use crate::mailbox::{Item, Left};
+use crate::mailbox::{Burst, Item, Left};
 use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
 use crate::report::{CrashReport, Report};
@@ -34,7 +33,7 @@ impl<M: Send + 'static> Process<M> {
         for sender in rest.left.senders {
             sender.wake();
         }
-        self.system.timers.cancel_all(&self.timers);
+        self.system.shared.timers.cancel_all(&self.timers);
         self.settle();
         let crash = ending.crashed.then(|| ending.reason.clone());
         let failed = fault.map(ExitReason::Panic).or_else(|| crash.clone());
@@ -43,16 +42,16 @@ impl<M: Send + 'static> Process<M> {
             self.report_crash(reason, name, unreceived);
         }
         let thread = rest.extras.and_then(|extras| self.see_to(*extras, crash));
-        self.system.observe(|| Moment::Ends(self, &ending.reason));
+        self.system.shared.observe(|| Moment::Ends(self, &ending.reason));
         // Only now, or who finds no such process could find its name taken.
-        let was_last = self.system.table.remove(self.pid, |tally| {
+        let was_last = self.system.shared.table.remove(self.pid, |tally| {
             tally.add(ending.reason.kind(), has_failed, self.work());
         });
         let ties = self.inner.lock().control.close(ending.reason.clone());
         self.tell(&ending.reason, ties);
         self.note_end();
         if was_last {
-            self.system.emptied.notify(usize::MAX);
+            self.system.shared.emptied.notify(usize::MAX);
         }
         if let Some(thread) = thread {
             thread.close();
@@ -86,14 +85,14 @@ impl<M: Send + 'static> Process<M> {
     /// Gives up its places, and what it is called, which is returned.
     fn release(&self, held: Held) -> Option<Arc<str>> {
         if let Some(name) = &held.name {
-            self.system.names.release(name, self.pid);
+            self.system.shared.names.release(name, self.pid);
         }
         held.holders.release(self.pid);
         held.name
     }
 
     /// Drops what was not received, each message a dead letter; a panic in one's drop harms nobody.
-    pub(super) fn bury(&self, items: VecDeque<Item<M>>) -> usize {
+    pub(super) fn bury(&self, items: Burst<Item<M>>) -> usize {
         let mut messages = 0;
         for item in items {
             if item.is_message() {
@@ -131,14 +130,14 @@ impl<M: Send + 'static> Process<M> {
             trap_exit,
             links,
         };
-        self.system.report(Report::Crash(Arc::new(report)));
+        self.system.shared.report(Report::Crash(Arc::new(report)));
     }
 
     /// Tells links and monitors; last, so that who hears of it finds everything else done.
     fn tell(&self, reason: &ExitReason, ties: Ties) {
         let reason = reason.to_others();
         for (monitor, watching) in ties.watching {
-            self.system.signal(watching.pid, Signal::Demonitor(monitor));
+            self.system.shared.signal(watching.pid, Signal::Demonitor(monitor));
         }
         for (link, ()) in ties.links {
             let signal = if ties.starter == Starter::Waits(link) {
@@ -146,11 +145,11 @@ impl<M: Send + 'static> Process<M> {
             } else {
                 Signal::Exit(Exit { pid: self.pid, reason: reason.clone(), linked: true })
             };
-            self.system.signal(link, signal);
+            self.system.shared.signal(link, signal);
         }
         for (monitor, watcher) in ties.watchers {
             let down = Down { monitor, pid: self.pid, name: None, reason: reason.clone() };
-            self.system.signal(watcher, Signal::Down(down));
+            self.system.shared.signal(watcher, Signal::Down(down));
         }
     }
 }

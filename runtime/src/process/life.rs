@@ -24,12 +24,6 @@ impl<M> Process<M> {
         self.inner.lock().extras.make().thread = Some(thread);
     }
 
-    /// Queues its life for the first time. What nobody will run ends here and now.
-    pub(crate) fn begin(&self, life: Runnable) {
-        let thread = self.inner.lock().thread().cloned();
-        thread.as_ref().unwrap_or(&self.system.home).begin(life, self.priority());
-    }
-
     /// Its life is about to run. It will see whatever has woken it up to now.
     #[inline]
     pub(crate) fn rise(&self) {
@@ -84,7 +78,7 @@ impl<M> Process<M> {
     fn queue(&self, inner: SpinGuard<'_, Inner<M>>, life: Runnable, woken_while_running: bool) {
         let thread = inner.thread().cloned();
         drop(inner);
-        thread.as_ref().unwrap_or(&self.system.home).queue(life, self.priority(), woken_while_running);
+        thread.as_ref().unwrap_or(&self.system.shared.home).queue(life, self.priority(), woken_while_running);
     }
 }
 

@@ -14,11 +14,11 @@ mod signals;
 mod vitals;
 
 use std::any::type_name;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use crate::ancestors::Ancestors;
 use crate::any_process::{AnyProcess, Delivery};
@@ -29,7 +29,7 @@ use crate::exit::ExitReason;
 use crate::failure::OnFailure;
 use crate::info::ProcessInfo;
 use crate::links::{Control, Life};
-use crate::mailbox::{Consumer, Item, Mailbox, NewsRef, Queue, shrink};
+use crate::mailbox::{Burst, Consumer, Item, Mailbox, NewsRef, Queue};
 use crate::panic::drop_quietly;
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::rare::Rare;
@@ -38,17 +38,17 @@ use crate::signal::{Down, Signal};
 use crate::slot::Owed;
 use crate::sync::SpinLock;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::system::Shared;
+use crate::system::{Shared, SystemHandle};
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::{TimerOwner, Timers};
 use crate::vitals::Vitals;
+use crate::waiters::Place;
 
 /// A process as its senders and its own body know it.
 pub(crate) struct Process<M> {
     pub(crate) pid: Pid,
     pub(crate) ancestors: Ancestors,
-    pub(crate) system: Arc<Shared>,
-    pub(crate) mailbox: Mailbox,
+    pub(crate) system: SystemHandle,
     inner: SpinLock<Inner<M>>,
     pub(crate) timers: TimerOwner,
     /// How much its body has taken out of the queue and not received yet.
@@ -67,6 +67,9 @@ pub(crate) struct Process<M> {
     busy_nanos: AtomicU64,
     /// How urgent its work is, as a number.
     priority: AtomicU8,
+    is_bounded: bool,
+    /// Whether who has no room in its mailbox waits for some.
+    pub(crate) makes_senders_wait: bool,
     /// Whether it runs now.
     running: AtomicBool,
     /// Set once it is woken while it is not in its berth: what the lock knows, told without the lock.
@@ -125,12 +128,17 @@ pub(crate) enum Refused<T> {
 }
 
 impl<M: Send + 'static> Process<M> {
-    pub(crate) fn new(pid: Pid, ancestors: Ancestors, system: Arc<Shared>, mailbox: Mailbox, control: Control) -> Self {
+    pub(crate) fn new(
+        pid: Pid,
+        ancestors: Ancestors,
+        system: SystemHandle,
+        mailbox: Mailbox,
+        control: Control,
+    ) -> Self {
         Process {
             pid,
             ancestors,
-            mailbox,
-            born_nanos: vitals::nanos(system.recent_age()),
+            born_nanos: vitals::nanos(system.shared.recent_age()),
             system,
             inner: SpinLock::new(Inner {
                 berth: Berth::default(),
@@ -147,6 +155,8 @@ impl<M: Send + 'static> Process<M> {
             sent: AtomicU64::new(0),
             busy_nanos: AtomicU64::new(0),
             priority: AtomicU8::new(Priority::Normal as u8),
+            is_bounded: mailbox.is_bounded(),
+            makes_senders_wait: mailbox.makes_senders_wait(),
             running: AtomicBool::new(false),
             woken: AtomicBool::new(false),
             urgent: AtomicBool::new(false),
@@ -164,16 +174,16 @@ impl<M: Send + 'static> Process<M> {
     /// Takes the next item, and moves the others into `batch`, which is empty. If nothing waits, `waker` is woken when something
     /// comes. Nothing is given while something urgent waits.
     #[inline]
-    pub(crate) fn take_next(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> Option<Item<M>> {
+    pub(crate) fn take_next(&self, batch: &mut Burst<Item<M>>, waker: &Waker) -> Option<Item<M>> {
         let is_task = self.is_woken_by(waker);
         if is_task && self.armed.load(Ordering::Acquire) {
             // Nothing has come since the last look.
             self.note_receiving(true);
-            shrink(batch);
+            batch.shrink();
             return None;
         }
         // Not under the lock: the waker may be anybody's.
-        let other = (!is_task).then(|| waker.clone());
+        let other = (!is_task).then(|| Box::new(waker.clone()));
         let mut inner = self.inner.lock();
         if inner.queue.has_urgent() {
             return None;
@@ -183,7 +193,7 @@ impl<M: Send + 'static> Process<M> {
             self.hold(batch.len() + 1);
         } else {
             self.note_receiving(true);
-            shrink(batch);
+            batch.shrink();
         }
         let before = match other {
             // If it was the only one, and no other has come when the body asks again, it need not look here then.
@@ -197,8 +207,8 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Moves what waits without priority into `batch`; if nothing at all waits, `waker` is woken when something comes.
-    pub(crate) fn take_into(&self, batch: &mut VecDeque<Item<M>>, waker: &Waker) -> bool {
-        let consumer = if self.is_woken_by(waker) { Consumer::Task } else { Consumer::Other(waker.clone()) };
+    pub(crate) fn take_into(&self, batch: &mut Burst<Item<M>>, waker: &Waker) -> bool {
+        let consumer = if self.is_woken_by(waker) { Consumer::Task } else { Consumer::Other(Box::new(waker.clone())) };
         let mut inner = self.inner.lock();
         let taken = inner.queue.take_into(batch);
         self.hold(batch.len());
@@ -234,7 +244,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Moves what has priority into `batch`, at `place`, and tells how much that was.
     #[inline]
-    pub(crate) fn take_urgent_into(&self, batch: &mut VecDeque<Item<M>>, place: usize) -> usize {
+    pub(crate) fn take_urgent_into(&self, batch: &mut Burst<Item<M>>, place: usize) -> usize {
         if self.has_urgent() { self.take_what_is_urgent(batch, place) } else { 0 }
     }
 
@@ -244,7 +254,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     #[cold]
-    fn take_what_is_urgent(&self, batch: &mut VecDeque<Item<M>>, place: usize) -> usize {
+    fn take_what_is_urgent(&self, batch: &mut Burst<Item<M>>, place: usize) -> usize {
         let mut inner = self.inner.lock();
         self.urgent.store(false, Ordering::Release);
         let count = inner.queue.take_urgent_into(batch, place);
@@ -253,7 +263,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Moves all that waits without priority into `batch`.
-    pub(crate) fn take_all_into(&self, batch: &mut VecDeque<Item<M>>) {
+    pub(crate) fn take_all_into(&self, batch: &mut Burst<Item<M>>) {
         let mut inner = self.inner.lock();
         inner.queue.take_all_into(batch);
         self.hold(batch.len());
@@ -266,7 +276,7 @@ impl<M: Send + 'static> Process<M> {
             self.count_received();
         }
         self.hold(held);
-        if was_message && self.mailbox.is_bounded() {
+        if was_message && self.is_bounded {
             let next = self.inner.lock().queue.received();
             wake(next);
         }
@@ -275,14 +285,14 @@ impl<M: Send + 'static> Process<M> {
     /// The body has given a message back, and holds `held` items again. It takes its room again, whether there is any or not.
     pub(crate) fn unreceived(&self, held: usize) {
         self.hold(held);
-        if self.mailbox.is_bounded() {
+        if self.is_bounded {
             self.inner.lock().queue.unreceived();
         }
     }
 
     /// Takes back what the body held when its context was dropped. If the context has outlived the process, it is too
     /// late for that.
-    pub(crate) fn put_back(&self, batch: VecDeque<Item<M>>, on_failure: Option<OnFailure>) {
+    pub(crate) fn put_back(&self, batch: Burst<Item<M>>, on_failure: Option<OnFailure>) {
         let mut inner = self.inner.lock();
         self.hold(0);
         if inner.control.stopped {
@@ -342,7 +352,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     pub(crate) fn dead_letter(&self, reason: DeadReason, sender: Option<Pid>) {
-        dead_letter::<M>(&self.system, Recipient::Process(self.pid), reason, sender);
+        dead_letter::<M>(&self.system.shared, Recipient::Process(self.pid), reason, sender);
     }
 }
 
@@ -372,6 +382,13 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn ancestors(&self) -> &Ancestors {
         &self.ancestors
+    }
+
+    fn ancestors_of_child(&self) -> Ancestors {
+        let mut inner = self.inner.lock();
+        let seldom = inner.control.seldom.make();
+        self.ancestors.update(&mut seldom.of_children, self.pid, seldom.held.name.as_ref());
+        seldom.of_children.clone()
     }
 
     fn message_type(&self) -> &'static str {
@@ -405,8 +422,31 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         }
     }
 
+    fn poll_end(&self, place: &mut Option<Place>, waker: &Waker) -> Poll<ExitReason> {
+        if let Some(reason) = self.exit_reason() {
+            return Poll::Ready(reason);
+        }
+        // Not under the lock: the waker may be anybody's.
+        let waker = waker.clone();
+        let mut inner = self.inner.lock();
+        // The lock is taken to wake those who wait: either that finds this one, or it is done.
+        if self.has_ended() {
+            drop(inner);
+            return self.exit_reason().map_or(Poll::Pending, Poll::Ready);
+        }
+        let before = inner.control.waiters.make().wait(place, waker);
+        drop(inner);
+        drop(before);
+        Poll::Pending
+    }
+
+    fn leave_waiters(&self, place: Place) {
+        let waker = self.inner.lock().control.waiters.get_mut().and_then(|waiters| waiters.leave(place));
+        drop(waker);
+    }
+
     fn timers(&self) -> &Arc<Timers> {
-        &self.system.timers
+        &self.system.shared.timers
     }
 
     fn owe(&self, answer: Owed) -> bool {

@@ -49,7 +49,7 @@ impl<M: Send + 'static> Process<M> {
             add(&self.sent, sent);
         }
         if let Some(began) = current::take_began() {
-            let now = self.system.timers.now();
+            let now = self.system.shared.timers.now();
             add(&self.busy_nanos, nanos(now.saturating_duration_since(began)));
             current::set_began(now);
         }
@@ -70,8 +70,8 @@ impl<M: Send + 'static> Process<M> {
 
     pub(super) fn read_info(&self) -> Option<ProcessInfo> {
         self.settle_if_current();
-        let system_age = self.system.age();
-        let timers = self.system.timers.count(&self.timers);
+        let system_age = self.system.shared.age();
+        let timers = self.system.shared.timers.count(&self.timers);
         let inner = self.inner.lock();
         let control = &inner.control;
         if let Life::Closed(_) = control.life {
@@ -90,7 +90,7 @@ impl<M: Send + 'static> Process<M> {
             message_type: type_name::<M>().into(),
             queue_len: vitals.queue_len,
             queue_high_water: vitals.queue_high_water,
-            queue_bound: self.mailbox.bound(),
+            queue_bound: inner.queue.bound(),
             received: vitals.work.received,
             sent: vitals.work.sent,
             busy: vitals.work.busy,
@@ -105,7 +105,7 @@ impl<M: Send + 'static> Process<M> {
         };
         drop(inner);
         // Not under the process's lock: whoever joins a group takes the groups' first.
-        Some(ProcessInfo { groups: self.system.groups.of(self.pid), ..info })
+        Some(ProcessInfo { groups: self.system.shared.groups.of(self.pid), ..info })
     }
 
     fn settle_if_current(&self) {

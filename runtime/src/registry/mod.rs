@@ -440,7 +440,7 @@ impl<K: RegistryKey, M: Send + 'static, V: Send + Sync + 'static, Keys> Registry
     }
 
     fn entry(&self, process: &Arc<Process<M>>, key: K, value: V) -> Result<RegistryEntry<K, M, V>, KeyError> {
-        if !Arc::ptr_eq(&process.system, &self.store.system.shared) {
+        if !Arc::ptr_eq(&process.system.shared, &self.store.system.shared) {
             return Err(KeyError::OtherSystem { pid: process.pid, key: text_of(&key) });
         }
         Ok(RegistryEntry::new(key, process.pid, Address::of(process.clone()), value))

@@ -135,7 +135,7 @@ impl System {
             };
             while let Some(process) = roots.pop() {
                 shared.exit(Pid::SYSTEM, process.pid(), ExitReason::Shutdown);
-                wait_for_end(&*process).await;
+                let _ = wait_for_end(&*process).await;
                 // What it leaves behind are orphans now, and younger than all roots that are left.
                 roots.extend(families.remove(&Some(process.pid())).unwrap_or_default());
             }
