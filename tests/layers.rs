@@ -10,6 +10,7 @@ const RUNTIME: &[&str] = &[
     "sync",
     "slot",
     "rare",
+    "sorted",
     "few",
     "clock",
     "exit",

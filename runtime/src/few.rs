@@ -1,7 +1,9 @@
 //! A map that rarely has more than one entry: that one takes no allocation.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::vec_deque;
 use std::iter::FusedIterator;
+
+use crate::sorted::Sorted;
 
 /// A map in the order of its keys.
 #[derive(Debug, Default)]
@@ -10,8 +12,7 @@ pub(crate) enum Few<K, V = ()> {
     None,
     One(K, V),
     // Never empty when it is left.
-    #[expect(clippy::box_collection, reason = "the others are to be small")]
-    Many(Box<BTreeMap<K, V>>),
+    Many(Box<Sorted<K, V>>),
 }
 
 impl<K: Ord, V> Few<K, V> {
@@ -25,7 +26,7 @@ impl<K: Ord, V> Few<K, V> {
             Few::One(known, before) if *known == key => Some(std::mem::replace(before, value)),
             Few::One(..) => {
                 if let Few::One(first, its) = std::mem::take(self) {
-                    *self = Few::Many(Box::new(BTreeMap::from([(first, its), (key, value)])));
+                    *self = Few::Many(Box::new(Sorted::from_iter([(first, its), (key, value)])));
                 }
                 None
             }
@@ -90,7 +91,7 @@ impl<K, V> IntoIterator for Few<K, V> {
         match self {
             Few::None => IntoIter::One(None),
             Few::One(key, value) => IntoIter::One(Some((key, value))),
-            Few::Many(entries) => IntoIter::Many(entries.into_iter()),
+            Few::Many(entries) => IntoIter::Many(entries.into_places()),
         }
     }
 }
@@ -98,7 +99,7 @@ impl<K, V> IntoIterator for Few<K, V> {
 /// What was in a map, in the order of the keys.
 pub(crate) enum IntoIter<K, V> {
     One(Option<(K, V)>),
-    Many(btree_map::IntoIter<K, V>),
+    Many(vec_deque::IntoIter<(K, Option<V>)>),
 }
 
 impl<K, V> Iterator for IntoIter<K, V> {
@@ -107,7 +108,7 @@ impl<K, V> Iterator for IntoIter<K, V> {
     fn next(&mut self) -> Option<(K, V)> {
         match self {
             IntoIter::One(entry) => entry.take(),
-            IntoIter::Many(entries) => entries.next(),
+            IntoIter::Many(places) => places.find_map(|(key, entry)| Some((key, entry?))),
         }
     }
 }
@@ -116,6 +117,8 @@ impl<K, V> FusedIterator for IntoIter<K, V> {}
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use fastrand::Rng;
 
     use super::*;

@@ -51,6 +51,7 @@ mod failure;
 mod few;
 mod panic;
 mod pid;
+mod sorted;
 
 mod ancestors;
 mod answer;

@@ -268,18 +268,18 @@ impl Control {
         Ending { reason, crashed, held, overruled: before }
     }
 
-    /// Ends the process for good and hands out who must be told.
-    pub(crate) fn close(&mut self, reason: ExitReason) -> Ties {
+    /// Ends the process for good and hands out who must be told, if there is anybody.
+    pub(crate) fn close(&mut self, reason: ExitReason) -> Option<Ties> {
         self.life = Life::Closed(reason);
         if let Starter::Supervises(pid) = self.starter {
             self.links.insert(pid, ());
         }
-        Ties {
-            starter: take(&mut self.starter),
-            links: take(&mut self.links),
-            watchers: take(&mut self.watchers),
-            watching: self.seldom.get_mut().map(|seldom| take(&mut seldom.watching)).unwrap_or_default(),
+        let watching = self.seldom.get_mut().map(|seldom| take(&mut seldom.watching)).unwrap_or_default();
+        if let (Few::None, Few::None, Few::None) = (&self.links, &self.watchers, &watching) {
+            return None;
         }
+        let (links, watchers) = (take(&mut self.links), take(&mut self.watchers));
+        Some(Ties { starter: take(&mut self.starter), links, watchers, watching })
     }
 }
 

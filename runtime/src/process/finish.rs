@@ -3,7 +3,7 @@
 use std::any::type_name;
 use std::sync::Arc;
 
-use super::{Extras, Process};
+use super::{Extras, Inner, Process};
 use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
@@ -15,6 +15,7 @@ use crate::panic::{catch, drop_quietly};
 use crate::report::{CrashReport, Report};
 use crate::scheduler::Home;
 use crate::signal::{Down, Exit, Signal};
+use crate::sync::SpinGuard;
 use crate::sync::atomic::Ordering;
 
 /// What a process leaves behind, to be seen to once its lock is free; it has hardly ever anything.
@@ -47,9 +48,13 @@ impl<M: Send + 'static> Process<M> {
         let was_last = self.system.shared.table.remove(self.pid, |tally| {
             tally.add(ending.reason.kind(), has_failed, self.work());
         });
-        let ties = self.inner.lock().control.close(ending.reason.clone());
-        self.tell(&ending.reason, ties);
-        self.note_end();
+        let mut inner = self.inner.lock();
+        if let Some(ties) = inner.control.close(ending.reason.clone()) {
+            drop(inner);
+            self.tell(&ending.reason, ties);
+            inner = self.inner.lock();
+        }
+        self.note_end(inner);
         if was_last {
             self.system.shared.emptied.notify(usize::MAX);
         }
@@ -60,8 +65,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Whoever waits for the end, or for an answer, goes on.
-    fn note_end(&self) {
-        let mut inner = self.inner.lock();
+    fn note_end(&self, mut inner: SpinGuard<'_, Inner<M>>) {
         self.ended.store(true, Ordering::Release);
         let (waiters, debts) = (inner.control.waiters.take(), inner.debts.take());
         drop(inner);
@@ -94,6 +98,9 @@ impl<M: Send + 'static> Process<M> {
     /// Drops what was not received, each message a dead letter; a panic in one's drop harms nobody.
     pub(super) fn bury(&self, items: Burst<Item<M>>) -> usize {
         let mut messages = 0;
+        if items.is_empty() {
+            return messages;
+        }
         for item in items {
             if item.is_message() {
                 messages += 1;
