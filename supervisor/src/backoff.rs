@@ -20,6 +20,29 @@ use std::time::Duration;
 /// let backoff = Backoff::new(Duration::from_millis(100)).longest(Duration::from_secs(10)).jitter(0.5, 17);
 /// let supervisor = Supervisor::one_for_one().intensity(20).period(Duration::from_secs(60)).backoff(backoff);
 /// ```
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{Backoff, Supervisor};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// let minute = Duration::from_secs(60);
+/// let backoff = Backoff::new(Duration::from_secs(1));
+/// let db = Supervisor::one_for_one().intensity(5).period(minute).backoff(backoff).child(worker("db"));
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     db.start_link(&mut ctx).await.unwrap();
+///     for pause in [1, 2, 4] {
+///         let before = ctx.system().now();
+///         fail(ctx.system(), "db").await;
+///         ctx.system().when_registered("db").await; // It is there again.
+///         assert_eq!(ctx.system().now() - before, Duration::from_secs(pause));
+///     }
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
     first: Duration,
@@ -35,6 +58,31 @@ impl Backoff {
     }
 
     /// The longest pause; by default a minute, or the first if that is longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{Backoff, Supervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// let minute = Duration::from_secs(60);
+    /// let backoff = Backoff::new(Duration::from_secs(1)).longest(Duration::from_secs(2));
+    /// let db = Supervisor::one_for_one().intensity(5).period(minute).backoff(backoff).child(worker("db"));
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<()>| async move {
+    ///     db.start_link(&mut ctx).await.unwrap();
+    ///     for _ in 0..4 {
+    ///         fail(ctx.system(), "db").await;
+    ///         ctx.system().when_registered("db").await;
+    ///     }
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(1 + 2 + 2 + 2));
+    /// ```
     #[must_use]
     pub fn longest(mut self, longest: Duration) -> Self {
         self.longest = longest;
@@ -43,6 +91,31 @@ impl Backoff {
 
     /// Shortens each pause by chance, by up to this share of it, between 0 and 1: machines that have failed together do not
     /// come back together. `seed` is where chance comes from: one of each machine's own, or a fixed one for a test.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{Backoff, Supervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// let pause = |seed| {
+    ///     let backoff = Backoff::new(Duration::from_secs(10)).jitter(0.5, seed);
+    ///     let test = TestSystem::new(1);
+    ///     test.run(move |mut ctx: Context<()>| async move {
+    ///         Supervisor::one_for_one().backoff(backoff).child(worker("db")).start_link(&mut ctx).await.unwrap();
+    ///         fail(ctx.system(), "db").await;
+    ///         ctx.system().when_registered("db").await;
+    ///     });
+    ///     test.elapsed()
+    /// };
+    /// assert!(pause(1) >= Duration::from_secs(5) && pause(1) <= Duration::from_secs(10));
+    /// assert_ne!(pause(1), pause(2)); // Two machines do not come back together.
+    /// ```
     #[must_use]
     pub fn jitter(mut self, share: f64, seed: u64) -> Self {
         self.jitter = if share > 0.0 { share.min(1.0) } else { 0.0 };

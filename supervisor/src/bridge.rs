@@ -95,6 +95,47 @@ pub trait Bridge: Sized + Send + 'static {
 }
 
 /// The start of a bridge; made by [`Bridge::start`].
+///
+/// # Examples
+///
+/// A bridge to whoever holds the other end of a channel, with a process that has a name:
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Event, ExitReason, Restart};
+/// use proscenium_supervisor::{Bridge, ChildSpec, Supervisor};
+///
+/// struct Line(async_channel::Receiver<()>);
+///
+/// impl Bridge for Line {
+///     type Args = async_channel::Receiver<()>;
+///
+///     async fn init(line: async_channel::Receiver<()>) -> Result<Self, ExitReason> {
+///         Ok(Line(line))
+///     }
+///
+///     async fn ended(&mut self) -> ExitReason {
+///         let _ = self.0.recv().await;
+///         ExitReason::shutdown_with("they hung up")
+///     }
+///
+///     async fn terminate(&mut self, _reason: &ExitReason) {
+///         self.0.close();
+///     }
+/// }
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let (theirs, ours) = async_channel::bounded(1);
+///     let start = Line::start(ours).options(|options| options.name("line"));
+///     let spec = ChildSpec::new("line", start).restart(Restart::Transient);
+///     Supervisor::one_for_one().child(spec).start_link(&mut ctx).await.unwrap();
+///     let line = ctx.system().whereis("line").unwrap();
+///     ctx.monitor(line);
+///     drop(theirs);
+///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+///     assert_eq!(down.reason, ExitReason::shutdown_with("they hung up"));
+/// });
+/// ```
 pub struct BridgeStart<B: Bridge> {
     args: B::Args,
     options: StartOptions,

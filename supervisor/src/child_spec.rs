@@ -51,6 +51,23 @@ impl ChildSpec {
     }
 
     /// Sets when it is restarted; always by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Restart};
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let job = worker("job").restart(Restart::Temporary);
+    ///     let shop = Supervisor::one_for_one().child(job).start_link(&mut ctx).await.unwrap();
+    ///     fail(ctx.system(), "job").await;
+    ///     assert_eq!(shop.count_children().await.unwrap().specs, 0); // It is not started again, and forgotten.
+    /// });
+    /// ```
     #[must_use]
     pub fn restart(mut self, restart: Restart) -> Self {
         self.restart = restart;
@@ -58,6 +75,30 @@ impl ChildSpec {
     }
 
     /// Sets how it is stopped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Shutdown};
+    /// use proscenium_supervisor::{ChildSpec, Supervisor, process};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<()>| async move {
+    ///     let deaf = process(|mut ctx: Context<()>| async move {
+    ///         ctx.trap_exit(true);
+    ///         std::future::pending::<()>().await;
+    ///     });
+    ///     let patience = Shutdown::Timeout(Duration::from_secs(60)); // Workers have 5 s otherwise.
+    ///     let spec = ChildSpec::new("deaf", deaf).shutdown(patience);
+    ///     let shop = Supervisor::one_for_one().child(spec).start_link(&mut ctx).await.unwrap();
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     shop.terminate_child("deaf").await.unwrap();
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(61));
+    /// ```
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
@@ -66,6 +107,22 @@ impl ChildSpec {
 
     /// Sets whether its end counts for [`Supervisor::auto_shutdown`](crate::Supervisor::auto_shutdown); it does not by
     /// default, and cannot for a permanent child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Restart;
+    /// use proscenium_supervisor::{AutoShutdown, SpecError, Supervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// let permanent = worker("import").significant(true); // Its end could mean nothing, as it is always restarted.
+    /// let error = Supervisor::one_for_one().auto_shutdown(AutoShutdown::AnySignificant).child(permanent).check();
+    /// assert_eq!(error, Err(SpecError::SignificantPermanent { id: "import".into() }));
+    /// let transient = worker("import").restart(Restart::Transient).significant(true);
+    /// let checked = Supervisor::one_for_one().auto_shutdown(AutoShutdown::AnySignificant).child(transient).check();
+    /// assert_eq!(checked, Ok(()));
+    /// ```
     #[must_use]
     pub fn significant(mut self, significant: bool) -> Self {
         self.significant = significant;
@@ -73,6 +130,24 @@ impl ChildSpec {
     }
 
     /// Its id, unique among its siblings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::{ChildKind, Restart, Shutdown};
+    /// use proscenium_supervisor::{ChildSpec, Supervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// let spec = worker("db");
+    /// assert_eq!((spec.id(), spec.kind()), ("db", ChildKind::Worker));
+    /// assert_eq!((spec.restart_type(), spec.is_significant()), (Restart::Permanent, false));
+    /// assert_eq!(spec.shutdown_type(), Shutdown::Timeout(Duration::from_secs(5)));
+    /// let above = ChildSpec::new("dbs", Supervisor::one_for_one().child(spec));
+    /// assert_eq!((above.kind(), above.shutdown_type()), (ChildKind::Supervisor, Shutdown::Infinity));
+    /// ```
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -119,9 +194,71 @@ impl fmt::Debug for ChildSpec {
 }
 
 /// A start under way.
+///
+/// # Examples
+///
+/// What a [`StartChild`] of one's own returns; here one that looks first whether there is anything to be started:
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Parent, StartError};
+/// use proscenium_supervisor::{ChildSpec, ChildState, StartChild, Starting, Supervisor};
+///
+/// #[derive(Clone)]
+/// struct Optional<S>(Option<S>);
+///
+/// impl<S: StartChild> StartChild for Optional<S> {
+///     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+///         match &self.0 {
+///             Some(start) => start.start_child(parent),
+///             None => Box::pin(async { Err(StartError::Ignored) }),
+///         }
+///     }
+/// }
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let nothing: Optional<Supervisor> = Optional(None);
+///     let top = Supervisor::one_for_one().child(ChildSpec::new("extra", nothing)).start_link(&mut ctx).await.unwrap();
+///     assert_eq!(top.which_child("extra").await.unwrap().state, ChildState::Stopped);
+/// });
+/// ```
 pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Pid, StartError>> + Send + 'a>>;
 
 /// How a child is started, any number of times.
+///
+/// # Examples
+///
+/// A child that is started with what its parent's system has, and counts its starts:
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Parent};
+/// use proscenium_supervisor::{ChildSpec, StartChild, Starting, Supervisor, process};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// struct Counted(Arc<AtomicU32>);
+///
+/// impl StartChild for Counted {
+///     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///         let start = process(|mut ctx: Context<()>| async move { ctx.receive_message().await; panic!("again") });
+///         Box::pin(async move { start.name("counted").start_child(parent).await })
+///     }
+/// }
+///
+/// let starts = Arc::new(AtomicU32::new(0));
+/// let counted = ChildSpec::new("counted", Counted(starts.clone()));
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let top = Supervisor::one_for_one().child(counted).start_link(&mut ctx).await.unwrap();
+///     fail(ctx.system(), "counted").await;
+///     assert_eq!(top.count_children().await.unwrap().active, 1);
+/// });
+/// assert_eq!(starts.load(Ordering::Relaxed), 2);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a supervisor cannot start `{Self}`",
     note = "give it `Server::start(args)` with args that are `Clone + Sync`, a closure that returns that, a `Supervisor`, \
@@ -161,6 +298,26 @@ fn link<B: Behaviour>(start: Start<B>, parent: &Parent) -> Starting<'_> {
 }
 
 /// A plain process as a child: it counts as started as soon as it runs.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{ChildSpec, ChildState, Supervisor, process};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let clock = process(|ctx: Context<()>| async move {
+///         loop {
+///             ctx.sleep(Duration::from_secs(1)).await;
+///         }
+///     });
+///     let top = Supervisor::one_for_one().child(ChildSpec::new("clock", clock)).start_link(&mut ctx).await.unwrap();
+///     assert!(matches!(top.which_child("clock").await.unwrap().state, ChildState::Running(_)));
+/// });
+/// ```
 pub fn process<M, B, F>(body: B) -> Process<M, B>
 where
     M: Send + 'static,
@@ -206,6 +363,25 @@ impl<M, B> Process<M, B> {
     }
 
     /// Registers the process under a key before its body begins, as [`Registry::register`] does; OTP's `via`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Registry};
+    /// use proscenium_supervisor::{ChildSpec, Supervisor, process};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tills: Registry<u32, ()> = Registry::unique(ctx.system());
+    ///     let till = process(|mut ctx: Context<()>| async move { ctx.receive_message().await }).via(&tills, 7, ());
+    ///     Supervisor::one_for_one().child(ChildSpec::new("till", till)).start_link(&mut ctx).await.unwrap();
+    ///     let first = tills.whereis(&7).unwrap();
+    ///     tills.via(7).cast(()); // It ends, and is started again under its key.
+    ///     ctx.monitor(first);
+    ///     ctx.receive().await;
+    ///     assert_ne!(tills.when_registered(&7).await.pid(), first);
+    /// });
+    /// ```
     #[must_use]
     pub fn via<K, V>(mut self, registry: &Registry<K, M, V>, key: K, value: V) -> Self
     where
@@ -225,6 +401,23 @@ impl<M, B> Process<M, B> {
     }
 
     /// Sets the mailbox; unbounded by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Mailbox};
+    /// use proscenium_supervisor::{ChildSpec, Supervisor, process};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let slow = process(|_ctx: Context<u32>| std::future::pending::<()>());
+    ///     let spec = ChildSpec::new("slow", slow.name("slow").mailbox(Mailbox::bounded(1)));
+    ///     Supervisor::one_for_one().child(spec).start_link(&mut ctx).await.unwrap();
+    ///     let slow = ctx.system().lookup::<u32>("slow").unwrap();
+    ///     assert_eq!(slow.try_send(1), Ok(()));
+    ///     assert!(slow.try_send(2).is_err());
+    /// });
+    /// ```
     #[must_use]
     pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
         self.options = self.options.spawn(|options| options.mailbox(mailbox));
@@ -232,6 +425,21 @@ impl<M, B> Process<M, B> {
     }
 
     /// Sets what else a process may be given at its birth: a priority, or a thread of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Priority};
+    /// use proscenium_supervisor::{ChildSpec, Supervisor, process};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let pump = process(|_ctx: Context<()>| std::future::pending::<()>());
+    ///     let urgent = pump.options(|options| options.priority(Priority::High).name("pump"));
+    ///     Supervisor::one_for_one().child(ChildSpec::new("pump", urgent)).start_link(&mut ctx).await.unwrap();
+    ///     assert!(ctx.system().whereis("pump").is_some());
+    /// });
+    /// ```
     #[must_use]
     pub fn options(mut self, change: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
         self.options = self.options.spawn(change);

@@ -22,6 +22,29 @@ pub(crate) struct Child {
 }
 
 /// Where a child is in its life.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{Backoff, ChildState, Supervisor};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let pause = Backoff::new(Duration::from_secs(10));
+///     let top = Supervisor::one_for_one().backoff(pause).child(worker("db")).start_link(&mut ctx).await.unwrap();
+///     let pid = ctx.system().whereis("db").unwrap();
+///     assert_eq!(top.which_child("db").await.unwrap().state, ChildState::Running(pid));
+///     fail(ctx.system(), "db").await;
+///     assert_eq!(top.which_child("db").await.unwrap().state, ChildState::Restarting); // In ten seconds.
+///     top.terminate_child("db").await.unwrap();
+///     assert_eq!(top.which_child("db").await.unwrap().state, ChildState::Stopped);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildState {
     /// It lives.
@@ -33,6 +56,24 @@ pub enum ChildState {
 }
 
 /// A child as its supervisor lists it.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{ChildKind, Context};
+/// use proscenium_supervisor::{ChildInfo, ChildSpec, Supervisor};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let cache = ChildSpec::new("cache", Supervisor::one_for_one());
+///     let top = Supervisor::one_for_one().child(worker("db")).child(cache).start_link(&mut ctx).await.unwrap();
+///     let children: Vec<ChildInfo> = top.which_children().await.unwrap();
+///     assert_eq!((&*children[0].id, children[0].kind), ("cache", ChildKind::Supervisor)); // The youngest first.
+///     assert_eq!((&*children[1].id, children[1].kind), ("db", ChildKind::Worker));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChildInfo {
@@ -45,6 +86,24 @@ pub struct ChildInfo {
 }
 
 /// How many children a supervisor has.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{ChildCount, ChildSpec, Supervisor};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let cache = ChildSpec::new("cache", Supervisor::one_for_one());
+///     let top = Supervisor::one_for_one().child(worker("db")).child(cache).start_link(&mut ctx).await.unwrap();
+///     top.terminate_child("db").await.unwrap();
+///     let count: ChildCount = top.count_children().await.unwrap();
+///     assert_eq!((count.specs, count.active, count.supervisors, count.workers), (2, 1, 1, 1));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChildCount {

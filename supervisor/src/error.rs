@@ -5,6 +5,24 @@ use std::sync::Arc;
 use proscenium_runtime::{CallError, Pid, StartError};
 
 /// A child did not start; OTP's `failed_to_start_child`.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, StartError};
+/// use proscenium_supervisor::{ChildSpec, FailedToStart, Supervisor, process};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     ctx.register("db").unwrap(); // Its name is taken.
+///     let db = ChildSpec::new("db", process(|_ctx: Context<()>| async {}).name("db"));
+///     let error = Supervisor::one_for_one().child(db).start_link(&mut ctx).await.unwrap_err();
+///     let StartError::Init(reason) = error else { unreachable!("the supervisor's own name is free") };
+///     let failed: &FailedToStart = reason.downcast_ref().expect("a child is the cause");
+///     assert_eq!(&*failed.id, "db");
+///     assert!(matches!(failed.error, StartError::Name(_)));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("child {id:?} did not start: {error}")]
 pub struct FailedToStart {
@@ -15,6 +33,21 @@ pub struct FailedToStart {
 }
 
 /// A supervisor cannot be what it was asked to be.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_supervisor::{SpecError, Supervisor};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// let twice = Supervisor::one_for_one().child(worker("db")).child(worker("db"));
+/// assert_eq!(twice.check(), Err(SpecError::DuplicateId { id: "db".into() }));
+/// let timeless = Supervisor::one_for_one().period(Duration::ZERO).check().unwrap_err();
+/// assert_eq!(timeless.to_string(), "the period of the restart intensity is zero");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
@@ -42,6 +75,26 @@ pub enum SpecError {
 }
 
 /// A supervisor did not do what it was asked.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{ChildError, Supervisor};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let top = Supervisor::one_for_one().child(worker("db")).start_link(&mut ctx).await.unwrap();
+///     let error = top.terminate_child("bd").await.unwrap_err();
+///     assert_eq!(error, ChildError::NotFound { id: "bd".into() });
+///     let error = top.start_child(worker("db")).await.unwrap_err();
+///     assert!(matches!(error, ChildError::AlreadyStarted { pid, .. } if Some(pid) == ctx.system().whereis("db")));
+///     let error = top.delete_child("db").await.unwrap_err();
+///     assert!(matches!(error, ChildError::Running { .. })); // It has to be terminated first.
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChildError {

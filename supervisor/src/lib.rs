@@ -53,6 +53,10 @@
 //! })?;
 //! # Ok::<(), ExitReason>(())
 //! ```
+//!
+//! In the examples of other items a `worker` is a child that fails when it is told to ([`ChildSpec`]), `bakers` are a [`Troupe`] whose
+//! jobs take as many seconds as they say, a `part` is an [application](application::Application) that does nothing but run, and
+//! `plant` makes a [tree](tree::Tree) of a text.
 
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 

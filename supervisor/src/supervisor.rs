@@ -77,16 +77,73 @@ pub struct Supervisor {
 impl Supervisor {
     /// A supervisor that restarts the child that ended, and only that one. OTP's `simple_one_for_one` is a
     /// [`DynamicSupervisor`](crate::DynamicSupervisor).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     Supervisor::one_for_one().child(worker("db")).child(worker("web")).start_link(&mut ctx).await.unwrap();
+    ///     let before = ctx.system().whereis("web");
+    ///     fail(ctx.system(), "db").await;
+    ///     ctx.system().when_registered("db").await;
+    ///     assert_eq!(ctx.system().whereis("web"), before); // What has not failed works on.
+    /// });
+    /// ```
     pub fn one_for_one() -> Self {
         Supervisor::new(Strategy::OneForOne)
     }
 
     /// A supervisor that stops all its children when one must be restarted, and starts all of them again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let pair = Supervisor::one_for_all().child(worker("reader")).child(worker("writer"));
+    ///     let pair = pair.start_link(&mut ctx).await.unwrap();
+    ///     let before = ctx.system().whereis("reader");
+    ///     fail(ctx.system(), "writer").await;
+    ///     assert_eq!(pair.count_children().await.unwrap().active, 2);
+    ///     assert_ne!(ctx.system().whereis("reader"), before); // The one is of no use without the other.
+    /// });
+    /// ```
     pub fn one_for_all() -> Self {
         Supervisor::new(Strategy::OneForAll)
     }
 
     /// A supervisor that does so with the child that must be restarted and those that started after it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let line = Supervisor::rest_for_one().children(["db", "cache", "web"].map(worker));
+    ///     let line = line.start_link(&mut ctx).await.unwrap();
+    ///     let before = ["db", "cache", "web"].map(|name| ctx.system().whereis(name));
+    ///     fail(ctx.system(), "cache").await;
+    ///     assert_eq!(line.count_children().await.unwrap().active, 3);
+    ///     let after = ["db", "cache", "web"].map(|name| ctx.system().whereis(name));
+    ///     assert_eq!([0, 1, 2].map(|child| before[child] == after[child]), [true, false, false]);
+    /// });
+    /// ```
     pub fn rest_for_one() -> Self {
         Supervisor::new(Strategy::RestForOne)
     }
@@ -100,6 +157,27 @@ impl Supervisor {
     }
 
     /// How many restarts within the period it bears; 1 by default. With 0 the first one ends it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, ExitReason};
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     ctx.trap_exit(true);
+    ///     Supervisor::one_for_one().intensity(2).child(worker("db")).start_link(&mut ctx).await.unwrap();
+    ///     for _ in 0..3 {
+    ///         ctx.system().when_registered("db").await;
+    ///         fail(ctx.system(), "db").await; // Twice it is borne; the third time it is not.
+    ///     }
+    ///     let Event::Exit(exit) = ctx.receive().await else { unreachable!("nobody sends a message") };
+    ///     assert_eq!(exit.reason, ExitReason::Shutdown); // Whoever is above decides.
+    /// });
+    /// ```
     #[must_use]
     pub fn intensity(mut self, restarts: u32) -> Self {
         self.blueprint.flags.intensity = restarts;
@@ -108,6 +186,28 @@ impl Supervisor {
 
     /// The period in which restarts are counted; 5 s by default. As in OTP it is in whole seconds, and a fraction counts as
     /// one: a restart counts for at least the period, and for up to a second longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let db = Supervisor::one_for_one().intensity(1).period(Duration::from_secs(60)).child(worker("db"));
+    ///     let db = db.start_link(&mut ctx).await.unwrap();
+    ///     for _ in 0..5 {
+    ///         fail(ctx.system(), "db").await; // Once in so long is borne, for ever.
+    ///         ctx.sleep(Duration::from_secs(62)).await;
+    ///     }
+    ///     assert_eq!(db.count_children().await.unwrap().active, 1);
+    /// });
+    /// ```
     #[must_use]
     pub fn period(mut self, period: Duration) -> Self {
         self.blueprint.flags.period = period;
@@ -129,6 +229,22 @@ impl Supervisor {
     }
 
     /// Registers the supervisor under `name`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{Supervisor, SupervisorRef};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     Supervisor::one_for_one().name("shop").child(worker("till")).start_link(&mut ctx).await.unwrap();
+    ///     let shop = SupervisorRef::named(ctx.system(), "shop"); // Anywhere in the system.
+    ///     assert_eq!(shop.count_children().await.unwrap().active, 1);
+    /// });
+    /// ```
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.blueprint.name = Some(name.into());
@@ -143,6 +259,24 @@ impl Supervisor {
     }
 
     /// Adds children, which start in their order after those added before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tills = (1..=3).map(|number| worker(&format!("till {number}")));
+    ///     let shop = Supervisor::one_for_one().child(worker("door")).children(tills);
+    ///     let shop = shop.start_link(&mut ctx).await.unwrap();
+    ///     let youngest = &shop.which_children().await.unwrap()[0];
+    ///     assert_eq!(&*youngest.id, "till 3");
+    /// });
+    /// ```
     #[must_use]
     pub fn children(mut self, specs: impl IntoIterator<Item = ChildSpec>) -> Self {
         self.blueprint.children.extend(specs);
@@ -157,6 +291,26 @@ impl Supervisor {
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready kills the supervisor, and its children with it.
+    ///
+    /// # Examples
+    ///
+    /// If a child does not start, nothing is left:
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{ChildSpec, Supervisor, process};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shy = process(|_ctx: Context<()>| async {}).name("db"); // That name is taken.
+    ///     let shop = Supervisor::one_for_one().child(worker("db")).child(ChildSpec::new("shy", shy));
+    ///     let error = shop.start_link(&mut ctx).await.unwrap_err();
+    ///     assert!(error.to_string().contains(r#"child "shy" did not start"#));
+    ///     assert_eq!(ctx.system().whereis("db"), None);
+    /// });
+    /// ```
     pub async fn start_link<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<SupervisorRef, StartError> {
         self.into_start().link(ctx).await.map(SupervisorRef::new)
     }
@@ -168,6 +322,21 @@ impl Supervisor {
     ///
     /// # Cancel safety
     /// As [`start_link`](Self::start_link).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// let test = TestSystem::new(1);
+    /// test.block_on(Supervisor::one_for_one().child(worker("db")).spawn(&test)).unwrap();
+    /// assert!(test.whereis("db").is_some());
+    /// test.shutdown(); // It stops its children before it ends.
+    /// assert_eq!(test.process_count(), 0);
+    /// ```
     pub async fn spawn(self, system: &SystemHandle) -> Result<SupervisorRef, StartError> {
         self.into_start().spawn(system).await.map(SupervisorRef::new)
     }
@@ -176,6 +345,19 @@ impl Supervisor {
     ///
     /// # Errors
     /// The first thing that is wrong, with the child that it is about.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Restart;
+    /// use proscenium_supervisor::{SpecError, Supervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// let shop = Supervisor::one_for_one().child(worker("db").restart(Restart::Transient).significant(true));
+    /// let error = shop.check().unwrap_err(); // Found in a test, before anything runs.
+    /// assert_eq!(error, SpecError::SignificantInVain { id: "db".into() });
+    /// ```
     pub fn check(&self) -> Result<(), SpecError> {
         self.blueprint.clone().check().map(drop)
     }

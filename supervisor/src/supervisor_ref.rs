@@ -64,6 +64,24 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// If a child has that id, it is significant where it cannot be, or it does not start; then its spec is forgotten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shop = Supervisor::one_for_one().start_link(&mut ctx).await.unwrap();
+    ///     let pid = shop.start_child(worker("till")).await.unwrap();
+    ///     assert_eq!(pid, ctx.system().whereis("till"));
+    ///     fail(ctx.system(), "till").await;
+    ///     ctx.system().when_registered("till").await; // It is a child as any other.
+    /// });
+    /// ```
     pub async fn start_child(&self, spec: ChildSpec) -> Result<Option<Pid>, ChildError> {
         self.request(Request::Start(spec)).await
     }
@@ -72,6 +90,24 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// If there is no such child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shop = Supervisor::one_for_one().child(worker("till")).start_link(&mut ctx).await.unwrap();
+    ///     shop.terminate_child("till").await.unwrap();
+    ///     assert_eq!(ctx.system().whereis("till"), None);
+    ///     shop.terminate_child("till").await.unwrap(); // It does not run: that is what was wanted.
+    ///     assert_eq!(shop.count_children().await.unwrap().specs, 1);
+    /// });
+    /// ```
     pub async fn terminate_child(&self, id: &str) -> Result<(), ChildError> {
         self.request(Request::Terminate(id.into())).await.map(drop)
     }
@@ -80,6 +116,23 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// If there is no such child, it runs or is being restarted, or it does not start.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{ChildError, Supervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shop = Supervisor::one_for_one().child(worker("till")).start_link(&mut ctx).await.unwrap();
+    ///     assert!(matches!(shop.restart_child("till").await, Err(ChildError::Running { .. })));
+    ///     shop.terminate_child("till").await.unwrap();
+    ///     assert_eq!(shop.restart_child("till").await.unwrap(), ctx.system().whereis("till"));
+    /// });
+    /// ```
     pub async fn restart_child(&self, id: &str) -> Result<Option<Pid>, ChildError> {
         self.request(Request::Restart(id.into())).await
     }
@@ -88,6 +141,23 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// If there is no such child, or it runs or is being restarted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{ChildError, Supervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shop = Supervisor::one_for_one().child(worker("till")).start_link(&mut ctx).await.unwrap();
+    ///     shop.terminate_child("till").await.unwrap();
+    ///     shop.delete_child("till").await.unwrap();
+    ///     assert_eq!(shop.restart_child("till").await, Err(ChildError::NotFound { id: "till".into() }));
+    /// });
+    /// ```
     pub async fn delete_child(&self, id: &str) -> Result<(), ChildError> {
         self.request(Request::Delete(id.into())).await.map(drop)
     }
@@ -96,6 +166,23 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// If the supervisor does not live.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shop = Supervisor::one_for_one().children(["door", "till"].map(worker));
+    ///     let shop = shop.start_link(&mut ctx).await.unwrap();
+    ///     let children = shop.which_children().await.unwrap();
+    ///     assert_eq!([0, 1].map(|child| &*children[child].id), ["till", "door"]);
+    /// });
+    /// ```
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
         Ok(self.address.call(Ask::Which).without_timeout().await?)
     }
@@ -120,6 +207,26 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// If there is no such child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Restart};
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let till = worker("till").restart(Restart::Transient);
+    ///     let shop = Supervisor::one_for_one().child(till).start_link(&mut ctx).await.unwrap();
+    ///     let spec = shop.child_spec("till").await.unwrap();
+    ///     assert_eq!(spec.restart_type(), Restart::Transient);
+    ///     shop.terminate_child("till").await.unwrap();
+    ///     shop.delete_child("till").await.unwrap();
+    ///     assert!(shop.start_child(spec).await.is_ok()); // It is whole: it can be started from.
+    /// });
+    /// ```
     pub async fn child_spec(&self, id: &str) -> Result<ChildSpec, ChildError> {
         self.address.call(|reply| Ask::Spec(id.into(), reply)).without_timeout().await?
     }
@@ -130,6 +237,27 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// If it does not live, or has not ended in time. Then it goes on to end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, ExitReason};
+    /// use proscenium_supervisor::Supervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shop = Supervisor::one_for_one().child(worker("till")).spawn(ctx.system()).await.unwrap();
+    ///     let monitor = ctx.monitor(shop.pid().unwrap());
+    ///     shop.stop(ExitReason::shutdown_with("closing time"), Some(Duration::from_secs(30))).await.unwrap();
+    ///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+    ///     assert_eq!((down.monitor, down.reason), (monitor, ExitReason::shutdown_with("closing time")));
+    ///     assert_eq!(ctx.system().whereis("till"), None);
+    /// });
+    /// ```
     pub async fn stop(&self, reason: ExitReason, within: Option<Duration>) -> Result<(), CallError> {
         shutdown::await_end(self.address.call(|farewell| Ask::Stop(reason, farewell)), within).await
     }

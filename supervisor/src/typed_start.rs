@@ -10,9 +10,53 @@ use proscenium_runtime::{Address, Context, Outcome, Parent, Pid, StartError};
 use crate::child_spec::{Process, StartChild, Starting};
 
 /// A typed start under way.
+///
+/// # Examples
+///
+/// Boxed, so that starts of several kinds may be under way in one place:
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Address, Context};
+/// use proscenium_supervisor::{TypedStart, TypedStarting};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     let (start, parent) = (guest(), ctx.as_parent());
+///     let under_way: TypedStarting<'_, Address<()>> = TypedStart::start_typed(&start, &parent);
+///     let (pid, address) = under_way.await.unwrap();
+///     assert_eq!(Some(pid), address.pid());
+/// });
+/// ```
 pub type TypedStarting<'a, H> = Pin<Box<dyn Future<Output = Result<(Pid, H), StartError>> + Send + 'a>>;
 
 /// How a child is started, any number of times, and how it is reached then.
+///
+/// # Examples
+///
+/// For starts that one keeps without knowing what they start:
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Parent};
+/// use proscenium_supervisor::TypedStart;
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// async fn start_twice<S: TypedStart>(parent: &Parent, start: S) -> [S::Handle; 2] {
+///     assert!(start.can_repeat());
+///     let (_, first) = start.start_typed(parent).await.unwrap();
+///     let (_, second) = start.start_typed(parent).await.unwrap();
+///     [first, second]
+/// }
+///
+/// TestSystem::new(1).run(|ctx: Context<()>| async move {
+///     let [first, second] = start_twice(&ctx.as_parent(), guest()).await;
+///     assert_ne!(first.pid(), second.pid());
+///     assert!(guest().what().contains("body"));
+/// });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell how what it starts is reached",
     note = "it is `Server::start(args)` with args that are `Clone + Sync`, a closure that returns that, a supervisor, or \
