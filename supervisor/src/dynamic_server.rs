@@ -37,6 +37,25 @@ pub(crate) enum DynamicAsk {
 }
 
 /// A child of a [`DynamicSupervisor`](crate::DynamicSupervisor), as it lists them.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{ChildKind, Context};
+/// use proscenium_supervisor::{ChildState, DynamicSupervisor};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let hotel = DynamicSupervisor::new().start_link(&mut ctx).await.unwrap();
+///     let guest = hotel.start_child(guest()).await.unwrap().expect("it runs");
+///     let [info] = &hotel.which_children().await.unwrap()[..] else { unreachable!("there is one") };
+///     assert_eq!(info.state, ChildState::Running(guest.pid().unwrap()));
+///     assert_eq!(info.kind, ChildKind::Worker);
+///     assert!(info.what.contains("body")); // It has no id; the type of its body must do.
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DynamicChildInfo {
@@ -49,6 +68,29 @@ pub struct DynamicChildInfo {
 }
 
 /// How many children a [`DynamicSupervisor`](crate::DynamicSupervisor) has.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{Backoff, DynamicCount, DynamicSupervisor};
+///
+/// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+/// # use worker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let hotel = DynamicSupervisor::new().backoff(Backoff::new(Duration::from_secs(10)));
+///     let hotel = hotel.start_link(&mut ctx).await.unwrap();
+///     let ann = hotel.start_child(guest()).await.unwrap().expect("it runs");
+///     hotel.start_child(guest()).await.unwrap();
+///     ann.cast(()); // She fails, and waits for her restart.
+///     ann.exited().await;
+///     let count: DynamicCount = hotel.count_children().await.unwrap();
+///     assert_eq!((count.active, count.restarting, count.workers), (1, 1, 2));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DynamicCount {

@@ -85,6 +85,23 @@ impl DynamicSupervisor {
     }
 
     /// How many children it may have, those that are restarted included; any number by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{ChildError, DynamicSupervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().max_children(1).start_link(&mut ctx).await.unwrap();
+    ///     assert!(hotel.start_child(guest()).await.is_ok());
+    ///     let full = hotel.start_child(guest()).await.unwrap_err();
+    ///     assert_eq!(full, ChildError::MaxChildren { max_children: 1 });
+    /// });
+    /// ```
     #[must_use]
     pub fn max_children(mut self, count: usize) -> Self {
         self.blueprint.terms.max_children = count;
@@ -92,6 +109,24 @@ impl DynamicSupervisor {
     }
 
     /// When its children are restarted; always by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Restart};
+    /// use proscenium_supervisor::{DynamicCount, DynamicSupervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().restart(Restart::Temporary).start_link(&mut ctx).await.unwrap();
+    ///     let ann = hotel.start_child(guest()).await.unwrap().expect("it runs");
+    ///     ann.cast(()); // She fails.
+    ///     ann.exited().await;
+    ///     assert_eq!(hotel.count_children().await.unwrap(), DynamicCount::default()); // And is not started again.
+    /// });
+    /// ```
     #[must_use]
     pub fn restart(mut self, restart: Restart) -> Self {
         self.blueprint.terms.restart = restart;
@@ -99,6 +134,23 @@ impl DynamicSupervisor {
     }
 
     /// How its children are stopped. By default workers have 5 s, and supervisors as long as it takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Shutdown};
+    /// use proscenium_supervisor::DynamicSupervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().shutdown(Shutdown::BrutalKill).start_link(&mut ctx).await.unwrap();
+    ///     let ann = hotel.start_child(guest()).await.unwrap().expect("it runs");
+    ///     hotel.terminate_child(ann.pid().unwrap()).await.unwrap();
+    ///     assert_eq!(ann.exited().await, ExitReason::Killed); // She was not asked.
+    /// });
+    /// ```
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.blueprint.terms.shutdown = Some(shutdown);
@@ -106,6 +158,34 @@ impl DynamicSupervisor {
     }
 
     /// How many restarts within the period it bears, of all children together; 1 by default.
+    ///
+    /// # Examples
+    ///
+    /// Seven guests who fail at once are borne, and the eighth is too much:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event};
+    /// use proscenium_supervisor::DynamicSupervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().intensity(7).period(Duration::from_secs(60));
+    ///     let hotel = hotel.spawn(ctx.system()).await.unwrap();
+    ///     for _ in 0..8 {
+    ///         assert!(ctx.system().is_alive(hotel.pid().unwrap()));
+    ///         let guest = hotel.start_child(guest()).await.unwrap().expect("it runs");
+    ///         guest.cast(());
+    ///         guest.exited().await;
+    ///     }
+    ///     let monitor = ctx.monitor(hotel.pid().unwrap());
+    ///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+    ///     assert_eq!(down.monitor, monitor); // It has given up.
+    /// });
+    /// ```
     #[must_use]
     pub fn intensity(mut self, restarts: u32) -> Self {
         self.blueprint.terms.intensity = restarts;
@@ -113,6 +193,30 @@ impl DynamicSupervisor {
     }
 
     /// The period in which restarts are counted, as [`Supervisor::period`](crate::Supervisor::period); 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::DynamicSupervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().intensity(1).period(Duration::from_secs(60));
+    ///     let hotel = hotel.start_link(&mut ctx).await.unwrap();
+    ///     for _ in 0..3 {
+    ///         let guest = hotel.start_child(guest()).await.unwrap().expect("it runs");
+    ///         guest.cast(()); // One in so long is borne, for ever.
+    ///         guest.exited().await;
+    ///         ctx.sleep(Duration::from_secs(62)).await;
+    ///     }
+    ///     assert_eq!(hotel.count_children().await.unwrap().active, 3);
+    /// });
+    /// ```
     #[must_use]
     pub fn period(mut self, period: Duration) -> Self {
         self.blueprint.terms.period = period;
@@ -120,6 +224,29 @@ impl DynamicSupervisor {
     }
 
     /// Waits before each restart; not at all by default, as in OTP.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{Backoff, DynamicSupervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().backoff(Backoff::new(Duration::from_secs(10)));
+    ///     let hotel = hotel.start_link(&mut ctx).await.unwrap();
+    ///     let ann = hotel.start_child(guest()).await.unwrap().expect("it runs");
+    ///     ann.cast(());
+    ///     ann.exited().await;
+    ///     assert_eq!(hotel.count_children().await.unwrap().restarting, 1);
+    ///     ctx.sleep(Duration::from_secs(11)).await;
+    ///     assert_eq!(hotel.count_children().await.unwrap().active, 1);
+    /// });
+    /// ```
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.blueprint.terms.backoff = Some(backoff);
@@ -127,6 +254,21 @@ impl DynamicSupervisor {
     }
 
     /// Registers the supervisor under `name`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{DynamicRef, DynamicSupervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().name("hotel").start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(DynamicRef::named(ctx.system(), "hotel").pid(), hotel.pid());
+    /// });
+    /// ```
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.blueprint.name = Some(name.into());
@@ -145,6 +287,22 @@ impl DynamicSupervisor {
     ///
     /// # Errors
     /// As [`start_link`](Self::start_link).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::ExitReason;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::DynamicSupervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// let test = TestSystem::new(1);
+    /// let hotel = test.block_on(DynamicSupervisor::new().spawn(&test)).unwrap();
+    /// let ann = test.block_on(hotel.start_child(guest())).unwrap().expect("it runs");
+    /// test.shutdown(); // It stops its children before it ends.
+    /// assert_eq!(test.block_on(ann.exited()), ExitReason::Shutdown);
+    /// ```
     pub async fn spawn(self, system: &SystemHandle) -> Result<DynamicRef, StartError> {
         self.into_start().spawn(system).await.map(|address| DynamicRef { address })
     }
@@ -253,6 +411,42 @@ impl DynamicRef {
     ///
     /// # Errors
     /// As [`start_child`](Self::start_child).
+    ///
+    /// # Examples
+    ///
+    /// A server whose argument there is only once, here a connection:
+    ///
+    /// ```
+    /// use proscenium_behaviours::GenServer;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Reply};
+    /// use proscenium_supervisor::DynamicSupervisor;
+    ///
+    /// struct Connection(String);
+    ///
+    /// struct Session(Connection);
+    ///
+    /// impl GenServer for Session {
+    ///     type Args = Connection; // Not `Clone`.
+    ///     type Message = Reply<String>;
+    ///
+    ///     async fn init(connection: Connection, _ctx: &mut Context<Reply<String>>) -> Result<Self, ExitReason> {
+    ///         Ok(Session(connection))
+    ///     }
+    ///
+    ///     async fn handle(&mut self, ask: Reply<String>, _: &mut Context<Reply<String>>) -> Result<(), ExitReason> {
+    ///         ask.send(self.0.0.clone());
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let sessions = DynamicSupervisor::new().start_link(&mut ctx).await.unwrap();
+    ///     let start = Session::start(Connection("Ann".into()));
+    ///     let ann = sessions.start_temporary(start).await.unwrap().expect("it runs");
+    ///     assert_eq!(ann.call(|reply| reply).await, Ok("Ann".into()));
+    /// });
+    /// ```
     pub async fn start_temporary<B: Behaviour>(&self, start: Start<B>) -> Result<Option<B::Handle>, ChildError> {
         self.start_child(Once::behaviour(start)).await
     }
@@ -261,6 +455,29 @@ impl DynamicRef {
     ///
     /// # Errors
     /// If it lives, and is no child. That who has ended is no child any more is no error, as in OTP.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{Backoff, DynamicCount, DynamicSupervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().backoff(Backoff::new(Duration::from_secs(10)));
+    ///     let hotel = hotel.start_link(&mut ctx).await.unwrap();
+    ///     let ann = hotel.start_child(guest()).await.unwrap().expect("it runs");
+    ///     ann.cast(()); // She fails, and waits for her restart.
+    ///     ann.exited().await;
+    ///     hotel.terminate_child(ann.pid().unwrap()).await.unwrap(); // Which she is spared.
+    ///     assert_eq!(hotel.count_children().await.unwrap(), DynamicCount::default());
+    ///     assert!(hotel.terminate_child(ctx.pid()).await.is_err(), "we are no child of its");
+    /// });
+    /// ```
     pub async fn terminate_child(&self, pid: Pid) -> Result<(), ChildError> {
         self.address.call(|reply| DynamicAsk::Terminate(pid, reply)).without_timeout().await?
     }
@@ -269,6 +486,26 @@ impl DynamicRef {
     ///
     /// # Errors
     /// If the supervisor does not live.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{ChildState, DynamicSupervisor};
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().start_link(&mut ctx).await.unwrap();
+    ///     for _ in 0..3 {
+    ///         hotel.start_child(guest()).await.unwrap();
+    ///     }
+    ///     let children = hotel.which_children().await.unwrap();
+    ///     assert!(children.iter().all(|child| matches!(child.state, ChildState::Running(_))));
+    ///     assert_eq!(children.len(), 3);
+    /// });
+    /// ```
     pub async fn which_children(&self) -> Result<Vec<DynamicChildInfo>, ChildError> {
         Ok(self.address.call(DynamicAsk::Which).without_timeout().await?)
     }
@@ -285,6 +522,26 @@ impl DynamicRef {
     ///
     /// # Errors
     /// If it does not live, or has not ended in time. Then it goes on to end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    /// use proscenium_supervisor::DynamicSupervisor;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let hotel = DynamicSupervisor::new().start_link(&mut ctx).await.unwrap();
+    ///     ctx.unlink(hotel.pid().unwrap()); // Its end would be ours.
+    ///     let ann = hotel.start_child(guest()).await.unwrap().expect("it runs");
+    ///     hotel.stop(ExitReason::Shutdown, Some(Duration::from_secs(30))).await.unwrap();
+    ///     assert!(!ctx.system().is_alive(&ann));
+    /// });
+    /// ```
     pub async fn stop(&self, reason: ExitReason, within: Option<Duration>) -> Result<(), CallError> {
         shutdown::await_end(self.address.call(|farewell| DynamicAsk::Stop(reason, farewell)), within).await
     }

@@ -75,6 +75,26 @@ pub struct PartitionSupervisor<M: Send + 'static> {
 
 /// The partitions of a [`PartitionSupervisor`], to be asked for by key. Cheap to clone; there before it runs, and the same
 /// after it was restarted.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::Agent;
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::PartitionSupervisor;
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let start = PartitionSupervisor::new(ctx.system(), 4.try_into().unwrap(), |_| Agent::start(|| 0_u32));
+///     let carts = start.start_link(&mut ctx).await.unwrap();
+///     let of = |customer: &str| Agent::from(carts.of(customer));
+///     of("Ann").update(|items| *items += 1).await.unwrap();
+///     of("Ann").update(|items| *items += 1).await.unwrap();
+///     assert_eq!(of("Ann").get(|items| *items).await, Ok(2)); // The same key, the same partition.
+///     assert_eq!((carts.count(), carts.all().len()), (4, 4));
+///     assert_eq!(carts.supervisor().count_children().await.unwrap().active, 4);
+/// });
+/// ```
 pub struct Partitions<M: Send + 'static> {
     shared: Arc<Shared<M>>,
 }
@@ -120,6 +140,30 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
     }
 
     /// How many restarts within the period it bears, of all partitions together; 1 by default.
+    ///
+    /// # Examples
+    ///
+    /// What is borne grows with the number of partitions:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::Agent;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    /// use proscenium_supervisor::PartitionSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let count = 8;
+    ///     let start = PartitionSupervisor::new(ctx.system(), 8.try_into().unwrap(), |_| Agent::start(|| 0_u32));
+    ///     let carts = start.intensity(count).period(Duration::from_secs(60)).start_link(&mut ctx).await.unwrap();
+    ///     for cart in carts.all() {
+    ///         ctx.exit(&cart, ExitReason::Kill);
+    ///     }
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     assert_eq!(carts.supervisor().count_children().await.unwrap().active, 8); // All are there again.
+    /// });
+    /// ```
     #[must_use]
     pub fn intensity(mut self, restarts: u32) -> Self {
         self.supervisor = self.supervisor.intensity(restarts);
@@ -127,6 +171,27 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
     }
 
     /// The period in which restarts are counted, as [`Supervisor::period`]; 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_behaviours::Agent;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    /// use proscenium_supervisor::PartitionSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let start = PartitionSupervisor::new(ctx.system(), 2.try_into().unwrap(), |_| Agent::start(|| 0_u32));
+    ///     let carts = start.intensity(1).period(Duration::from_secs(10)).start_link(&mut ctx).await.unwrap();
+    ///     for _ in 0..3 {
+    ///         ctx.exit(&carts.of("Ann"), ExitReason::Kill);
+    ///         ctx.sleep(Duration::from_secs(12)).await; // One in so long is borne, for ever.
+    ///     }
+    ///     assert_eq!(Agent::from(carts.of("Ann")).get(|items| *items).await, Ok(0));
+    /// });
+    /// ```
     #[must_use]
     pub fn period(mut self, period: Duration) -> Self {
         self.supervisor = self.supervisor.period(period);
@@ -134,6 +199,25 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
     }
 
     /// How each partition is stopped; they have 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Agent;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, ExitReason, Shutdown};
+    /// use proscenium_supervisor::PartitionSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let start = PartitionSupervisor::new(ctx.system(), 1.try_into().unwrap(), |_| Agent::start(|| 0_u32));
+    ///     let carts = start.shutdown(Shutdown::BrutalKill).start_link(&mut ctx).await.unwrap();
+    ///     let monitor = ctx.monitor(&carts.of("Ann"));
+    ///     ctx.unlink(carts.supervisor().pid().unwrap());
+    ///     carts.supervisor().stop(ExitReason::Shutdown, None).await.unwrap();
+    ///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+    ///     assert_eq!((down.monitor, down.reason), (monitor, ExitReason::Killed)); // It was not asked.
+    /// });
+    /// ```
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = Some(shutdown);
@@ -141,6 +225,23 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
     }
 
     /// Its partitions, before it runs: who needs them can be given them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Agent;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::PartitionSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let start = PartitionSupervisor::new(ctx.system(), 2.try_into().unwrap(), |_| Agent::start(|| 7_u32));
+    ///     let carts = start.partitions(); // To be given to those who need it, before anything runs.
+    ///     assert!(Agent::from(carts.of("Ann")).get(|items| *items).await.is_err());
+    ///     start.start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(Agent::from(carts.of("Ann")).get(|items| *items).await, Ok(7));
+    /// });
+    /// ```
     pub fn partitions(&self) -> Partitions<M> {
         self.partitions.clone()
     }
@@ -187,6 +288,25 @@ impl<M: Send + 'static> Partitions<M> {
     /// [`resize`](Self::resize).
     ///
     /// Which one it is depends on nothing but the key and the number of partitions, within one build of a program.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::BTreeSet;
+    ///
+    /// use proscenium_behaviours::Agent;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::PartitionSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let start = PartitionSupervisor::new(ctx.system(), 4.try_into().unwrap(), |_| Agent::start(|| 0_u32));
+    ///     let carts = start.start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(carts.of("Ann").pid(), carts.of("Ann").pid());
+    ///     let used: BTreeSet<_> = (0..100).map(|customer| carts.of(customer).pid()).collect();
+    ///     assert_eq!(used.len(), 4); // A hundred customers keep all of them busy.
+    /// });
+    /// ```
     pub fn of(&self, key: impl Hash) -> Address<M> {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
@@ -219,6 +339,24 @@ impl<M: Send + 'static> Partitions<M> {
     ///
     /// # Cancel safety
     /// Dropping the future leaves some of the steps undone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Agent;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::PartitionSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let start = PartitionSupervisor::new(ctx.system(), 2.try_into().unwrap(), |_| Agent::start(|| 0_u32));
+    ///     let carts = start.start_link(&mut ctx).await.unwrap();
+    ///     carts.resize(8.try_into().unwrap()).await.unwrap();
+    ///     assert_eq!(carts.count(), 8);
+    ///     carts.resize(1.try_into().unwrap()).await.unwrap();
+    ///     assert_eq!(carts.of("Ann").pid(), carts.of("Bob").pid()); // There is but one.
+    /// });
+    /// ```
     pub async fn resize(&self, count: NonZeroUsize) -> Result<(), ChildError> {
         let turn = self.shared.resizing.1.recv().await;
         turn.expect("the other end is kept beside it");

@@ -69,6 +69,23 @@ impl TaskSupervisor {
     }
 
     /// How its tasks are stopped; they have 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, ExitReason, Shutdown};
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().shutdown(Shutdown::BrutalKill).start_link(&mut ctx).await.unwrap();
+    ///     let pid = tasks.start_child(|_ctx| std::future::pending::<()>()).await.unwrap();
+    ///     let monitor = ctx.monitor(pid);
+    ///     tasks.terminate_child(pid).await.unwrap();
+    ///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+    ///     assert_eq!((down.monitor, down.reason), (monitor, ExitReason::Killed)); // It was not asked.
+    /// });
+    /// ```
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.dynamic = self.dynamic.shutdown(shutdown);
@@ -77,6 +94,31 @@ impl TaskSupervisor {
 
     /// How many restarts within the period it bears, of all tasks that are [restarted](TaskSupervisorRef::start_child_with)
     /// together; 1 by default.
+    ///
+    /// # Examples
+    ///
+    /// Tasks that are not restarted may fail as often as they like; of those that are, so many times:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, ExitReason, Restart};
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().intensity(3).period(Duration::from_secs(60));
+    ///     let tasks = tasks.spawn(ctx.system()).await.unwrap();
+    ///     for _ in 0..10 {
+    ///         tasks.start_child(|_ctx| async { Err(ExitReason::error("too risky")) }).await.unwrap();
+    ///     }
+    ///     let monitor = ctx.monitor(tasks.pid().unwrap());
+    ///     assert!(ctx.receive_timeout(Duration::from_secs(1)).await.is_none());
+    ///     tasks.start_child_with(Restart::Permanent, |_ctx| async { Err(ExitReason::error("again")) }).await.unwrap();
+    ///     let Event::Down(down) = ctx.receive().await else { unreachable!("nobody sends a message") };
+    ///     assert_eq!(down.monitor, monitor); // The fourth time was too much.
+    /// });
+    /// ```
     #[must_use]
     pub fn intensity(mut self, restarts: u32) -> Self {
         self.dynamic = self.dynamic.intensity(restarts);
@@ -84,6 +126,27 @@ impl TaskSupervisor {
     }
 
     /// The period in which restarts are counted, as [`Supervisor::period`](crate::Supervisor::period); 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Restart};
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().period(Duration::from_secs(10)).start_link(&mut ctx).await.unwrap();
+    ///     let slow_failure = |ctx: Context<()>| async move {
+    ///         ctx.sleep(Duration::from_secs(15)).await;
+    ///         Err(ExitReason::error("again"))
+    ///     };
+    ///     tasks.start_child_with(Restart::Permanent, slow_failure).await.unwrap();
+    ///     ctx.sleep(Duration::from_secs(3600)).await; // Once in so long is borne, for ever.
+    ///     assert_eq!(tasks.children().await.unwrap().len(), 1);
+    /// });
+    /// ```
     #[must_use]
     pub fn period(mut self, period: Duration) -> Self {
         self.dynamic = self.dynamic.period(period);
@@ -91,6 +154,19 @@ impl TaskSupervisor {
     }
 
     /// Registers the supervisor under `name`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().name("errands").start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(ctx.system().whereis("errands"), tasks.pid());
+    /// });
+    /// ```
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.dynamic = self.dynamic.name(name);
@@ -109,6 +185,19 @@ impl TaskSupervisor {
     ///
     /// # Errors
     /// As [`start_link`](Self::start_link).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// let test = TestSystem::new(1);
+    /// let tasks = test.block_on(TaskSupervisor::new().spawn(&test)).unwrap();
+    /// test.block_on(tasks.start_child(|_ctx| std::future::pending::<()>())).unwrap();
+    /// test.shutdown(); // It stops its tasks before it ends.
+    /// assert_eq!(test.process_count(), 0);
+    /// ```
     pub async fn spawn(self, system: &SystemHandle) -> Result<TaskSupervisorRef, StartError> {
         self.dynamic.spawn(system).await.map(|dynamic| TaskSupervisorRef { dynamic })
     }
@@ -176,6 +265,22 @@ impl TaskSupervisorRef {
     ///
     /// # Cancel safety
     /// If the future is dropped before it is ready, `body` is not called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().start_link(&mut ctx).await.unwrap();
+    ///     let supervisor = tasks.pid();
+    ///     let task = tasks.async_link(&mut ctx, |ctx| async move { ctx.parent() }).await.unwrap();
+    ///     assert!(ctx.is_linked(task.pid().unwrap())); // It is the supervisor's child, and ours.
+    ///     assert_eq!(task.await, Ok(supervisor));
+    /// });
+    /// ```
     pub async fn async_link<M, B, F, T>(&self, ctx: &mut Context<M>, body: B) -> Result<Task<T>, ChildError>
     where
         M: Send + 'static,
@@ -257,6 +362,22 @@ impl TaskSupervisorRef {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the request with the supervisor, which starts the task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     let tasks = TaskSupervisor::new().start_link(&mut ctx).await.unwrap();
+    ///     let home = ctx.address();
+    ///     tasks.start_child(|_ctx| async move { home.cast("the letter is posted") }).await.unwrap();
+    ///     assert_eq!(ctx.receive_message().await, "the letter is posted");
+    ///     assert!(tasks.children().await.unwrap().is_empty());
+    /// });
+    /// ```
     pub async fn start_child<B, F>(&self, body: B) -> Result<Pid, ChildError>
     where
         B: FnOnce(Context<()>) -> F + Send + 'static,
@@ -283,6 +404,37 @@ impl TaskSupervisorRef {
     ///
     /// # Cancel safety
     /// As `start_child`.
+    ///
+    /// # Examples
+    ///
+    /// A delivery that is tried again until it succeeds:
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Restart};
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// let tries = Arc::new(AtomicU32::new(0));
+    /// let counted = tries.clone();
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().intensity(5).start_link(&mut ctx).await.unwrap();
+    ///     let deliver = move |_ctx: Context<()>| {
+    ///         let tries = counted.clone();
+    ///         async move {
+    ///             let is_home = tries.fetch_add(1, Ordering::Relaxed) == 2;
+    ///             if is_home { Ok(()) } else { Err(ExitReason::error("nobody is at home")) }
+    ///         }
+    ///     };
+    ///     tasks.start_child_with(Restart::Transient, deliver).await.unwrap();
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     assert!(tasks.children().await.unwrap().is_empty());
+    /// });
+    /// assert_eq!(tries.load(Ordering::Relaxed), 3);
+    /// ```
     pub async fn start_child_with<B, F>(&self, restart: Restart, body: B) -> Result<Pid, ChildError>
     where
         B: Fn(Context<()>) -> F + Clone + Send + Sync + 'static,
@@ -296,6 +448,24 @@ impl TaskSupervisorRef {
     ///
     /// # Errors
     /// If the supervisor does not live.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().start_link(&mut ctx).await.unwrap();
+    ///     let endless = tasks.start_child(|_ctx| std::future::pending::<()>()).await.unwrap();
+    ///     tasks.start_child(|_ctx| async {}).await.unwrap();
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     assert_eq!(tasks.children().await.unwrap(), [endless]); // The other one is done.
+    /// });
+    /// ```
     pub async fn children(&self) -> Result<Vec<Pid>, ChildError> {
         let pid = |state| if let ChildState::Running(pid) = state { Some(pid) } else { None };
         Ok(self.dynamic.which_children().await?.into_iter().filter_map(|child| pid(child.state)).collect())
@@ -306,6 +476,22 @@ impl TaskSupervisorRef {
     ///
     /// # Errors
     /// If it lives, and is no task of this supervisor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().start_link(&mut ctx).await.unwrap();
+    ///     let endless = tasks.start_child(|_ctx| std::future::pending::<()>()).await.unwrap();
+    ///     tasks.terminate_child(endless).await.unwrap();
+    ///     assert!(!ctx.system().is_alive(endless));
+    ///     assert!(tasks.terminate_child(ctx.pid()).await.is_err(), "we are none of its tasks");
+    /// });
+    /// ```
     pub async fn terminate_child(&self, pid: Pid) -> Result<(), ChildError> {
         self.dynamic.terminate_child(pid).await
     }
@@ -314,6 +500,25 @@ impl TaskSupervisorRef {
     ///
     /// # Errors
     /// If it does not live, or has not ended in time. Then it goes on to end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    /// use proscenium_supervisor::TaskSupervisor;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tasks = TaskSupervisor::new().start_link(&mut ctx).await.unwrap();
+    ///     ctx.unlink(tasks.pid().unwrap()); // Its end would be ours.
+    ///     let endless = tasks.start_child(|_ctx| std::future::pending::<()>()).await.unwrap();
+    ///     tasks.stop(ExitReason::Shutdown, Some(Duration::from_secs(30))).await.unwrap();
+    ///     assert!(!ctx.system().is_alive(endless));
+    ///     assert!(tasks.start_child(|_ctx| async {}).await.is_err());
+    /// });
+    /// ```
     pub async fn stop(&self, reason: ExitReason, within: Option<Duration>) -> Result<(), CallError> {
         self.dynamic.stop(reason, within).await
     }
