@@ -23,6 +23,26 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Cancel safety
 /// Nothing is sent before the first poll. Dropping it later withdraws the job if no worker has begun with it; otherwise it is
 /// done, and its answer reaches nobody.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{JobFault, TroupeCall};
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = bakers().workers(1..=1).start_link(&mut ctx).await.unwrap();
+///     bakers.cast(Order::Bread(60)); // The only baker is busy.
+///     let hasty: TroupeCall<Order, u64> = bakers.call(|reply| Order::Pizza(12, reply)); // It gives up after 5 s.
+///     assert_eq!(hasty.await.unwrap_err().fault, JobFault::Timeout(Duration::from_secs(5)));
+///     assert_eq!(bakers.status().withdrawn, 1); // Nobody will bake it.
+/// });
+/// ```
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct TroupeCall<M: Send + 'static, T: Send + 'static> {
     stage: Arc<Stage<M>>,
@@ -70,18 +90,71 @@ impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
     }
 
     /// Waits at most this long, room in the queue included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().start_link(&mut ctx).await.unwrap();
+    ///     let pizza = bakers.call(|reply| Order::Pizza(12, reply)).timeout(Duration::from_secs(15)).await;
+    ///     assert_eq!(pizza, Ok(1)); // Of the first baker.
+    /// });
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limit = Limit::After(timeout);
         self
     }
 
     /// Waits until then, by the system's clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::JobFault;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().start_link(&mut ctx).await.unwrap();
+    ///     let lunch = ctx.system().now() + Duration::from_secs(30);
+    ///     assert_eq!(bakers.call(|reply| Order::Pizza(20, reply)).deadline(lunch).await, Ok(1));
+    ///     let late = bakers.call(|reply| Order::Pizza(20, reply)).deadline(lunch).await.unwrap_err();
+    ///     assert_eq!(late.fault, JobFault::Timeout(Duration::from_secs(10))); // There was no more time.
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(30));
+    /// ```
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.limit = Limit::At(deadline);
         self
     }
 
     /// Waits for as long as it takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(bakers.call(|reply| Order::Pizza(3600, reply)).without_timeout().await, Ok(1));
+    /// });
+    /// ```
     pub fn without_timeout(mut self) -> Self {
         self.limit = Limit::Never;
         self

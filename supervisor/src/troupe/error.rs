@@ -6,6 +6,24 @@ use std::time::Duration;
 use proscenium_runtime::ExitReason;
 
 /// A job was not done; or its sender was told nothing of it.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakery = bakers().name("bakery");
+///     let bakers = bakery.handle(); // It does not run yet.
+///     let error = bakers.call(|reply| Order::Pizza(1, reply)).await.unwrap_err();
+///     assert_eq!(error.to_string(), "a job for troupe bakery: the troupe does not run");
+///     bakery.start_link(&mut ctx).await.unwrap();
+///     assert!(bakers.call(|reply| Order::Pizza(1, reply)).await.is_ok());
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a job for troupe {troupe}: {fault}")]
 pub struct JobError {
@@ -16,6 +34,26 @@ pub struct JobError {
 }
 
 /// Why a job was not done.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::JobFault;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = bakers().workers(1..=1).time_limit(Duration::from_secs(60)).start_link(&mut ctx).await.unwrap();
+///     let died = bakers.perform(Order::Cake(Default::default())).await.unwrap_err();
+///     assert!(matches!(died.fault, JobFault::WorkerDied { attempts: 1, .. }));
+///     let slow = bakers.perform(Order::Bread(3600)).without_timeout().await.unwrap_err();
+///     assert_eq!(slow.fault, JobFault::TimeLimit(Duration::from_secs(60)));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JobFault {

@@ -5,6 +5,27 @@ use std::time::Duration;
 /// How long jobs took from when they were sent until they were done: of the last 1,024 that were.
 ///
 /// A percentile is that of a job that was: 99 % of them took no longer than `p99`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::Latency;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = bakers().start_link(&mut ctx).await.unwrap();
+///     for seconds in 1..=4 {
+///         bakers.perform(Order::Bread(seconds)).await.unwrap();
+///     }
+///     let latency: Latency = bakers.status().latency.expect("jobs were done");
+///     assert_eq!((latency.p50, latency.longest), (Duration::from_secs(2), Duration::from_secs(4)));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {

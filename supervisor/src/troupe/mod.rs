@@ -146,23 +146,95 @@ impl<M: Send + 'static> Troupe<M> {
     }
 
     /// The troupe, before it runs: who has jobs for it can be given it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakery = bakers();
+    ///     let bakers = bakery.handle(); // For those who will have orders.
+    ///     bakery.start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(bakers.perform(Order::Bread(1)).await, Ok(()));
+    /// });
+    /// ```
     pub fn handle(&self) -> TroupeRef<M> {
         TroupeRef::new(self.stage.clone())
     }
 
     /// Sets how many workers there are at least and at most.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(1..=3).start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(bakers.status().workers, 1);
+    ///     (0..10).for_each(|_| bakers.cast(Order::Bread(60)));
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     assert_eq!((bakers.status().workers, bakers.status().queued), (3, 7)); // No more than that.
+    /// });
+    /// ```
     #[must_use]
     pub fn workers(self, count: RangeInclusive<usize>) -> Self {
         self.set(|settings| (settings.min_workers, settings.max_workers) = count.into_inner())
     }
 
     /// Sets after how long a worker that has nothing to do is stopped, unless it is one of the fewest; 30 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(1..=3).idle_time(Duration::from_secs(10)).start_link(&mut ctx).await.unwrap();
+    ///     (0..3).for_each(|_| bakers.cast(Order::Bread(60)));
+    ///     ctx.sleep(Duration::from_secs(61)).await;
+    ///     assert_eq!(bakers.status().workers, 3); // They have just become idle.
+    ///     ctx.sleep(Duration::from_secs(12)).await;
+    ///     assert_eq!(bakers.status().workers, 1);
+    /// });
+    /// ```
     #[must_use]
     pub fn idle_time(self, idle_time: Duration) -> Self {
         self.set(|settings| settings.idle_time = idle_time)
     }
 
     /// Sets how many jobs a worker may have at a time; see [`TroupeSettings::concurrency`].
+    ///
+    /// # Examples
+    ///
+    /// A worker takes another job only while it [holds](Member::hold) the first; [`Member`] shows one that does.
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let ten = 10.try_into().unwrap();
+    ///     let bakers = bakers().workers(1..=1).concurrency(ten).start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(bakers.settings().concurrency, ten);
+    /// });
+    /// ```
     #[must_use]
     pub fn concurrency(self, jobs: NonZeroUsize) -> Self {
         self.set(|settings| settings.concurrency = jobs)
@@ -172,6 +244,26 @@ impl<M: Send + 'static> Troupe<M> {
     ///
     /// # Panics
     /// If `jobs` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::WhenFull;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(1..=1).queue(2, WhenFull::Reject).start_link(&mut ctx).await.unwrap();
+    ///     bakers.cast(Order::Bread(60)); // The baker takes it.
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     let rejected = (0..5).filter(|_| bakers.try_send(Order::Bread(60)).is_err()).count();
+    ///     assert_eq!(rejected, 3);
+    /// });
+    /// ```
     #[must_use]
     pub fn queue(self, jobs: usize, when_full: WhenFull) -> Self {
         let queue = Some(NonZeroUsize::new(jobs).expect("a queue must have room for one job"));
@@ -179,6 +271,26 @@ impl<M: Send + 'static> Troupe<M> {
     }
 
     /// Sets which worker gets a job when several have room for it; by default the one that has been there longest.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Routing;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(3..=3).routing(Routing::RoundRobin).start_link(&mut ctx).await.unwrap();
+    ///     let mut whose = Vec::new();
+    ///     for _ in 0..4 {
+    ///         whose.push(bakers.call(|reply| Order::Pizza(1, reply)).await.unwrap());
+    ///     }
+    ///     assert_eq!(whose[0], whose[3]);
+    ///     assert!(whose[0] != whose[1] && whose[1] != whose[2]);
+    /// });
+    /// ```
     #[must_use]
     pub fn routing(self, routing: Routing) -> Self {
         self.set(|settings| settings.routing = routing)
@@ -188,6 +300,26 @@ impl<M: Send + 'static> Troupe<M> {
     /// all that come. Otherwise the key alone says whose it is, for as long as no worker comes or goes.
     ///
     /// `key` is called by whoever sends the job.
+    ///
+    /// # Examples
+    ///
+    /// Pizzas of the same size are one baker's:
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let size = |order: &Order| if let Order::Pizza(size, _) = order { *size } else { 0 };
+    ///     let bakers = bakers().workers(4..=4).by_key(size).start_link(&mut ctx).await.unwrap();
+    ///     let first = bakers.call(|reply| Order::Pizza(3, reply)).await.unwrap();
+    ///     for _ in 0..5 {
+    ///         assert_eq!(bakers.call(|reply| Order::Pizza(3, reply)).await, Ok(first));
+    ///     }
+    /// });
+    /// ```
     #[must_use]
     pub fn by_key<K: Hash>(self, key: impl Fn(&M) -> K + Send + Sync + 'static) -> Self {
         let key = move |message: &M| {
@@ -203,6 +335,28 @@ impl<M: Send + 'static> Troupe<M> {
     /// is busy has it wait; one that is gone by then leaves it to anybody.
     ///
     /// It is called by whoever sends the job.
+    ///
+    /// # Examples
+    ///
+    /// Bread is for the youngest baker:
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::Candidate;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let youngest = |order: &Order, bakers: &[Candidate]| match order {
+    ///         Order::Pizza(..) => bakers.iter().map(|baker| baker.number).max(),
+    ///         _ => None, // Anybody's.
+    ///     };
+    ///     let bakers = bakers().workers(3..=3).choose_by(youngest).start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(bakers.call(|reply| Order::Pizza(1, reply)).await, Ok(3));
+    ///     assert_eq!(bakers.call(|reply| Order::Pizza(1, reply)).await, Ok(3));
+    /// });
+    /// ```
     #[must_use]
     pub fn choose_by(self, choose: impl Fn(&M, &[Candidate]) -> Option<u64> + Send + Sync + 'static) -> Self {
         self.stage.set_route(Route::Choice(Arc::new(choose)));
@@ -210,18 +364,75 @@ impl<M: Send + 'static> Troupe<M> {
     }
 
     /// Sets by when a job must be done; see [`TroupeSettings::deadline`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::JobFault;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let limit = Duration::from_secs(10);
+    ///     let bakers = bakers().workers(1..=1).deadline(limit).start_link(&mut ctx).await.unwrap();
+    ///     bakers.cast(Order::Bread(60)); // The only baker is busy.
+    ///     let late = bakers.perform(Order::Bread(1)).without_timeout().await.unwrap_err();
+    ///     assert_eq!(late.fault, JobFault::Expired(limit));
+    /// });
+    /// ```
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         self.set(|settings| settings.deadline = Some(deadline))
     }
 
     /// Sets how long a worker may take for a job before it is killed; see [`TroupeSettings::time_limit`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let minute = Duration::from_secs(60);
+    ///     let bakers = bakers().workers(1..=1).time_limit(minute).start_link(&mut ctx).await.unwrap();
+    ///     assert!(bakers.perform(Order::Bread(3600)).without_timeout().await.is_err()); // The baker was killed.
+    ///     assert_eq!(bakers.call(|reply| Order::Pizza(1, reply)).await, Ok(2)); // Here is the next.
+    /// });
+    /// ```
     #[must_use]
     pub fn time_limit(self, limit: Duration) -> Self {
         self.set(|settings| settings.time_limit = Some(limit))
     }
 
     /// Sets how often a job that can be repeated is begun again after its worker has died of it; never by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(1..=1).retries(2).repeat_with(2, |order| match order {
+    ///         Order::Cake(tried) => Some(Order::Cake(tried.clone())),
+    ///         _ => None,
+    ///     });
+    ///     let bakers = bakers.start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(bakers.perform(Order::Cake(Default::default())).await, Ok(())); // It fell once.
+    ///     assert_eq!(bakers.status().retried, 1);
+    /// });
+    /// ```
     #[must_use]
     pub fn retries(self, retries: u32) -> Self {
         self.set(|settings| settings.retries = retries)
@@ -231,6 +442,27 @@ impl<M: Send + 'static> Troupe<M> {
     /// a worker begins; `None` if that cannot be copied, as a [`Reply`](proscenium_runtime::Reply) cannot.
     ///
     /// `copy` is called by the worker. How much of the job was done before nobody knows: it should do no harm twice.
+    ///
+    /// # Examples
+    ///
+    /// Only what can be copied is begun again:
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let copy = |order: &Order| match order {
+    ///         Order::Cake(tried) => Some(Order::Cake(tried.clone())),
+    ///         Order::Bread(seconds) => Some(Order::Bread(*seconds)),
+    ///         Order::Pizza(..) => None, // Its reply is for one answer.
+    ///     };
+    ///     let bakers = bakers().repeat_with(1, copy).start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(bakers.perform(Order::Cake(Default::default())).await, Ok(()));
+    /// });
+    /// ```
     #[must_use]
     pub fn repeat_with(self, retries: u32, copy: impl Fn(&M) -> Option<M> + Send + Sync + 'static) -> Self {
         self.stage.set_copy(Arc::new(copy));
@@ -238,6 +470,23 @@ impl<M: Send + 'static> Troupe<M> {
     }
 
     /// Sets all that can be set while it runs, too: what a file says, for instance.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::TroupeSettings;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let mut settings = TroupeSettings::default(); // Or read from a file.
+    ///     settings.min_workers = 4;
+    ///     let bakers = bakers().settings(settings).start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(bakers.status().workers, 4);
+    /// });
+    /// ```
     #[must_use]
     pub fn settings(self, settings: TroupeSettings) -> Self {
         self.set(|before| *before = settings)
@@ -245,6 +494,21 @@ impl<M: Send + 'static> Troupe<M> {
 
     /// Registers the process under `name` to which the troupe's jobs can be sent as messages, from anywhere; see
     /// [`TroupeRef::address`]. Errors call the troupe so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     bakers().name("bakery").start_link(&mut ctx).await.unwrap();
+    ///     let bakery = ctx.system().named::<Order>("bakery"); // Who knows addresses only sends there.
+    ///     assert_eq!(bakery.call(|reply| Order::Pizza(1, reply)).await, Ok(1));
+    /// });
+    /// ```
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.stage.set_label(name);
@@ -253,6 +517,30 @@ impl<M: Send + 'static> Troupe<M> {
     }
 
     /// Sets the mailbox of that process; unbounded by default. What is sent there waits in it when the queue has no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Mailbox};
+    /// use proscenium_supervisor::WhenFull;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakery = bakers().workers(1..=1).queue(1, WhenFull::Wait).name("bakery").mailbox(Mailbox::bounded(2));
+    ///     bakery.start_link(&mut ctx).await.unwrap();
+    ///     let door = ctx.system().lookup::<Order>("bakery").unwrap();
+    ///     let mut orders = 0;
+    ///     while door.try_send(Order::Bread(3600)).is_ok() {
+    ///         orders += 1;
+    ///         ctx.sleep(Duration::from_secs(1)).await;
+    ///     }
+    ///     assert!((4..=6).contains(&orders), "one with the baker, one in the queue, and what the door holds");
+    /// });
+    /// ```
     #[must_use]
     pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
         self.mailbox = mailbox;
@@ -261,6 +549,27 @@ impl<M: Send + 'static> Troupe<M> {
 
     /// When the troupe is stopped, it takes no more jobs and waits this long until those that it has are done; not at all by
     /// default. Then workers stop, and who still waits is told.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::ExitReason;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let test = TestSystem::new(1);
+    /// let mut shop = test.probe::<()>();
+    /// let bakery = bakers().workers(1..=1).drain_at_stop(Duration::from_secs(60));
+    /// let bakers = bakery.handle();
+    /// test.block_on(bakery.spawn(&test)).unwrap();
+    /// (0..3).for_each(|_| bakers.cast(Order::Bread(10)));
+    /// test.block_on(bakers.stop(ExitReason::Shutdown, None)).unwrap();
+    /// assert_eq!((bakers.status().done, test.elapsed()), (3, Duration::from_secs(30))); // What was ordered was baked.
+    /// # shop.expect_no_message();
+    /// ```
     #[must_use]
     pub fn drain_at_stop(mut self, within: Duration) -> Self {
         self.drain = within;
@@ -268,6 +577,21 @@ impl<M: Send + 'static> Troupe<M> {
     }
 
     /// How each worker is stopped; they have 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{ExitReason, Shutdown};
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let test = TestSystem::new(1);
+    /// let bakers = test.block_on(bakers().shutdown(Shutdown::BrutalKill).spawn(&test)).unwrap();
+    /// let baker = bakers.workers().remove(0);
+    /// test.block_on(bakers.stop(ExitReason::Shutdown, None)).unwrap();
+    /// assert_eq!(test.block_on(baker.exited()), ExitReason::Killed); // Nobody was asked.
+    /// ```
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.workers.set_shutdown(shutdown);
@@ -275,6 +599,27 @@ impl<M: Send + 'static> Troupe<M> {
     }
 
     /// How many restarts of its own processes within the period it bears, which are not its workers; 1 by default.
+    ///
+    /// # Examples
+    ///
+    /// Workers may die of their jobs as often as they like: that counts for nothing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().intensity(0).period(Duration::from_secs(60)).start_link(&mut ctx).await.unwrap();
+    ///     for _ in 0..20 {
+    ///         assert!(bakers.perform(Order::Cake(Default::default())).await.is_err());
+    ///     }
+    ///     assert!(bakers.perform(Order::Bread(1)).await.is_ok());
+    /// });
+    /// ```
     #[must_use]
     pub fn intensity(mut self, restarts: u32) -> Self {
         self.supervisor = self.supervisor.intensity(restarts);
@@ -307,6 +652,20 @@ impl<M: Send + 'static> Troupe<M> {
     ///
     /// # Cancel safety
     /// As `start_link`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let test = TestSystem::new(1);
+    /// let bakers = test.block_on(bakers().workers(2..=2).spawn(&test)).unwrap();
+    /// assert_eq!(bakers.status().workers, 2); // They were waited for.
+    /// test.shutdown();
+    /// assert_eq!(test.process_count(), 0);
+    /// ```
     pub async fn spawn(self, system: &SystemHandle) -> Result<TroupeRef<M>, StartError> {
         self.stage.set_supervisor(self.supervisor().spawn(system).await?);
         Ok(self.handle())

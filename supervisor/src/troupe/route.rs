@@ -5,6 +5,29 @@ use std::sync::Arc;
 use super::core::Bond;
 
 /// A worker, as a [choice](super::Troupe::choose_by) finds it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::Candidate;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let least = |_order: &Order, bakers: &[Candidate]| {
+///         bakers.iter().min_by_key(|baker| baker.jobs + baker.waiting).map(|baker| baker.number)
+///     };
+///     let bakers = bakers().workers(3..=3).choose_by(least).start_link(&mut ctx).await.unwrap();
+///     (0..6).for_each(|_| bakers.cast(Order::Bread(1)));
+///     let test_began = ctx.system().now();
+///     bakers.drain().await;
+///     assert_eq!(ctx.system().now() - test_began, Duration::from_secs(2)); // Two each.
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {

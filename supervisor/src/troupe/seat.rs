@@ -24,6 +24,28 @@ use super::stage::{Part, Stage};
 /// It is the [`Feed`] of a server: `Thumbnailer::start(256).feed(seat)`. Anything else that starts as a process and takes jobs
 /// from [`poll_next`](Feed::poll_next) can be a worker, too, if it says when it has [`started`](Feed::started) and when it has
 /// [`handled`](Feed::handled) what it took.
+///
+/// # Examples
+///
+/// It says to its worker which one it is, and feeds it:
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::{Seat, Troupe};
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = Troupe::new(|seat: Seat<Order>| {
+///         let label = format!("baker {}", seat.number());
+///         Baker::start(seat.member()).label(&label).feed(seat)
+///     });
+///     let bakers = bakers.start_link(&mut ctx).await.unwrap();
+///     let pid = bakers.workers()[0].pid().unwrap();
+///     assert_eq!(ctx.system().process_info(pid).unwrap().label.as_deref(), Some("baker 1"));
+/// });
+/// ```
 pub struct Seat<M: Send + 'static> {
     stage: Arc<Stage<M>>,
     member: Member,
@@ -83,6 +105,44 @@ pub struct Member {
 ///
 /// Dropping it ends that, wherever it is dropped. Dropped by a panic of another process than the worker, it ends the job as
 /// not done.
+///
+/// # Examples
+///
+/// A job that a thread finishes, after the callback has returned:
+///
+/// ```
+/// use proscenium_behaviours::GenServer;
+/// use proscenium_runtime::{Context, ExitReason, System};
+/// use proscenium_supervisor::{Hold, Member, Troupe};
+///
+/// struct Miller(Member);
+///
+/// impl GenServer for Miller {
+///     type Args = Member;
+///     type Message = u32;
+///
+///     async fn init(member: Member, _ctx: &mut Context<u32>) -> Result<Self, ExitReason> {
+///         Ok(Miller(member))
+///     }
+///
+///     async fn handle(&mut self, _sacks: u32, _ctx: &mut Context<u32>) -> Result<(), ExitReason> {
+///         let hold: Hold = self.0.hold();
+///         std::thread::spawn(move || {
+///             // … it grinds …
+///             drop(hold); // Now the job is done.
+///         });
+///         Ok(())
+///     }
+/// }
+///
+/// let outcome = System::new("mill").run(|mut ctx: Context<()>| async move {
+///     let millers = Troupe::new(|seat| Miller::start(seat.member()).feed(seat)).start_link(&mut ctx).await?;
+///     assert_eq!(millers.perform(3).await, Ok(()));
+///     assert_eq!(millers.status().done, 1);
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 pub struct Hold {
     desk: Arc<Desk>,
     job: Option<JobId>,

@@ -88,6 +88,23 @@ impl TroupeSettings {
 }
 
 /// A troupe cannot be as it is to be.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::SettingsError;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = bakers().start_link(&mut ctx).await.unwrap();
+///     let error = bakers.change(|settings| settings.min_workers = 50).unwrap_err();
+///     assert_eq!(error, SettingsError::MinAboveMax { min_workers: 50, max_workers: 10 });
+///     assert_eq!(bakers.settings().min_workers, 1); // Nothing has changed.
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -114,6 +131,26 @@ pub enum SettingsError {
 /// | `DropOldest` | the oldest job of the least urgent is dropped | likewise | likewise |
 ///
 /// The sender of what is dropped is told if it waits; otherwise it is a dead letter.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::WhenFull;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = bakers().workers(1..=1).queue(1, WhenFull::DropOldest).start_link(&mut ctx).await.unwrap();
+///     bakers.cast(Order::Bread(60)); // The baker takes it.
+///     ctx.sleep(Duration::from_secs(1)).await;
+///     (0..5).for_each(|_| bakers.cast(Order::Bread(60)));
+///     assert_eq!((bakers.status().queued, bakers.status().dropped), (1, 4)); // The last order waits.
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum WhenFull {
     /// Who can wait does, in a line: back-pressure. The default.
@@ -130,6 +167,25 @@ pub enum WhenFull {
 /// Which worker gets a job when several have room for it.
 ///
 /// A [key](super::Troupe::by_key) or a [choice](super::Troupe::choose_by) comes first.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::Routing;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = bakers().workers(3..=3).start_link(&mut ctx).await.unwrap();
+///     assert_eq!(bakers.settings().routing, Routing::FirstIdle);
+///     for _ in 0..3 {
+///         // The first can do it all, and the others may go home.
+///         assert_eq!(bakers.call(|reply| Order::Pizza(1, reply)).await, Ok(1));
+///     }
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum Routing {
     /// The one that has been there longest, so that the others may become idle, and stop.

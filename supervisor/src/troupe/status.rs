@@ -4,6 +4,28 @@ use super::core::{Core, Counts};
 use super::latency::Latency;
 
 /// How a troupe is doing, and what it has done since it was made.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::TroupeStatus;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = bakers().workers(2..=2).start_link(&mut ctx).await.unwrap();
+///     (0..5).for_each(|_| bakers.cast(Order::Bread(10)));
+///     ctx.sleep(Duration::from_secs(1)).await;
+///     let status: TroupeStatus = bakers.status();
+///     assert_eq!((status.workers, status.running, status.queued, status.idle), (2, 2, 3, 0));
+///     bakers.drain().await;
+///     assert_eq!((bakers.status().done, bakers.status().failed), (5, 0));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TroupeStatus {

@@ -19,12 +19,52 @@ use super::stage::Stage;
 use super::status::TroupeStatus;
 
 /// A troupe, to which jobs are sent; cheap to clone. It is there before the troupe runs, and the same after it was restarted.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = bakers().workers(1..=1).start_link(&mut ctx).await.unwrap();
+///     bakers.cast(Order::Bread(1)); // Nobody waits.
+///     assert_eq!(bakers.perform(Order::Bread(1)).await, Ok(())); // We wait until it is done,
+///     assert_eq!(bakers.call(|reply| Order::Pizza(1, reply)).await, Ok(1)); // or for an answer.
+///     bakers.drain().await;
+///     assert_eq!(bakers.status().done, 3);
+/// });
+/// ```
 pub struct TroupeRef<M: Send + 'static> {
     stage: Arc<Stage<M>>,
     options: TroupeOptions,
 }
 
 /// What is said of the jobs that are sent by way of a [`TroupeRef`]; see [`TroupeRef::with`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::TroupeOptions;
+///
+/// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+/// # use baker::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let bakers = bakers().workers(1..=1).start_link(&mut ctx).await.unwrap();
+///     let limit = Duration::from_secs(10);
+///     let hurried = bakers.with(TroupeOptions::new().urgency(1).deadline(limit).retries(3));
+///     (0..3).for_each(|_| bakers.cast(Order::Bread(3))); // One is begun; two wait.
+///     ctx.sleep(Duration::from_secs(1)).await;
+///     assert!(hurried.call(|reply| Order::Pizza(1, reply)).await.is_ok());
+///     assert_eq!(bakers.status().done, 2); // It has overtaken those that wait.
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TroupeOptions {
     urgency: i8,
@@ -53,6 +93,28 @@ impl TroupeOptions {
     }
 
     /// Sets how often a job is begun again, as [`TroupeSettings::retries`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Reply};
+    /// use proscenium_supervisor::{JobFault, TroupeOptions};
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().start_link(&mut ctx).await.unwrap();
+    ///     let tried = std::sync::Arc::default();
+    ///     let stubborn = bakers.with(TroupeOptions::new().retries(1));
+    ///     let (reply, _answer) = Reply::<()>::pair();
+    ///     let cake = stubborn.call_repeatable::<()>(move |_reply| Order::Cake(std::sync::Arc::clone(&tried)));
+    ///     // It fell once, and was made again; that a cake has no answer is another matter.
+    ///     assert_eq!(cake.await.unwrap_err().fault, JobFault::Unanswered);
+    ///     assert_eq!(bakers.status().retried, 1);
+    ///     # drop(reply);
+    /// });
+    /// ```
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = Some(retries);
@@ -74,6 +136,23 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the question with the door.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::TroupeRef;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     bakers().name("bakery").start_link(&mut ctx).await.unwrap();
+    ///     let bakers: TroupeRef<Order> = TroupeRef::find(ctx.system(), "bakery").await.unwrap();
+    ///     assert_eq!(bakers.perform(Order::Bread(1)).await, Ok(()));
+    ///     assert!(TroupeRef::<Order>::find(ctx.system(), "butcher's").await.is_err());
+    /// });
+    /// ```
     pub async fn find(system: &SystemHandle, name: &str) -> Result<Self, SysError> {
         let door = system.named::<M>(name);
         Sys::new(system, &door).get_state(|door: &Door<M>| TroupeRef::new(door.stage.clone())).await
@@ -90,6 +169,24 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///     troupe.with(TroupeOptions::new().urgency(1)).cast(job);
     /// }
     /// ```
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::{JobFault, TroupeOptions};
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(1..=1).start_link(&mut ctx).await.unwrap();
+    ///     bakers.cast(Order::Bread(60)); // The only baker is busy.
+    ///     let for_now = bakers.with(TroupeOptions::new().deadline(Duration::from_secs(2)));
+    ///     let late = for_now.perform(Order::Bread(1)).await.unwrap_err();
+    ///     assert_eq!(late.fault, JobFault::Expired(Duration::from_secs(2)));
+    /// });
+    /// ```
     #[must_use]
     pub fn with(&self, options: TroupeOptions) -> Self {
         TroupeRef { stage: self.stage.clone(), options }
@@ -105,6 +202,24 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///
     /// # Cancel safety
     /// Nothing is sent before the first poll. Dropping the future later withdraws the job if no worker has begun with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let test = TestSystem::new(1);
+    /// let answers = test.run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(2..=2).start_link(&mut ctx).await.unwrap();
+    ///     let [first, second] = [(); 2].map(|()| bakers.call(|reply| Order::Pizza(3, reply)));
+    ///     futures_lite::future::zip(first, second).await
+    /// });
+    /// assert_eq!(answers, (Ok(1), Ok(2)));
+    /// assert_eq!(test.elapsed(), std::time::Duration::from_secs(3)); // At the same time.
+    /// ```
     pub fn call<T: Send + 'static>(&self, job: impl FnOnce(Reply<T>) -> M) -> TroupeCall<M, T> {
         let exchange = Exchange::new();
         let job = job(exchange.reply());
@@ -121,6 +236,25 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///
     /// # Cancel safety
     /// As [`call`](Self::call).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().retries(1).start_link(&mut ctx).await.unwrap();
+    ///     let mut attempts = 0;
+    ///     let dinner = move |reply| {
+    ///         attempts += 1;
+    ///         if attempts == 1 { Order::Cake(Default::default()) } else { Order::Pizza(1, reply) }
+    ///     };
+    ///     assert_eq!(bakers.call_repeatable(dinner).await, Ok(2)); // The first baker let it fall.
+    /// });
+    /// ```
     pub fn call_repeatable<T: Send + 'static>(
         &self,
         mut job: impl FnMut(Reply<T>) -> M + Send + 'static,
@@ -137,11 +271,47 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///
     /// # Cancel safety
     /// As [`call`](Self::call).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().start_link(&mut ctx).await.unwrap();
+    ///     bakers.perform(Order::Bread(3)).await.unwrap();
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(3)); // It is baked, and not only ordered.
+    /// ```
     pub fn perform(&self, job: M) -> TroupeCall<M, ()> {
         self.begin(Exchange::new(), job, None, Some(|| ()))
     }
 
     /// Sends a job and waits for nothing. One that is refused, or given up before it is begun, is a dead letter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let test = TestSystem::new(1);
+    /// let bakery = bakers();
+    /// let bakers = bakery.handle();
+    /// bakers.cast(Order::Bread(1)); // Nobody is there yet.
+    /// let letter = test.dead_letter_count();
+    /// test.block_on(bakery.spawn(&test)).unwrap();
+    /// bakers.cast(Order::Bread(1));
+    /// test.block_on(bakers.drain());
+    /// assert_eq!((bakers.status().done, letter), (1, 0));
+    /// ```
     pub fn cast(&self, job: M) {
         if let Err((job, refusal)) = self.submit(job) {
             self.stage.bury(job, refusal.into());
@@ -152,6 +322,27 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///
     /// # Errors
     /// [`TrySendError::Full`] or, if the troupe takes no jobs, [`TrySendError::Closed`], with the job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, TrySendError};
+    /// use proscenium_supervisor::WhenFull;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(1..=1).queue(1, WhenFull::Reject).start_link(&mut ctx).await.unwrap();
+    ///     bakers.cast(Order::Bread(60)); // The baker takes it.
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     assert!(bakers.try_send(Order::Bread(1)).is_ok());
+    ///     let Err(TrySendError::Full(order)) = bakers.try_send(Order::Bread(2)) else { unreachable!("one waits") };
+    ///     assert!(matches!(order, Order::Bread(2))); // Here it is again.
+    /// });
+    /// ```
     pub fn try_send(&self, job: M) -> Result<(), TrySendError<M>> {
         match self.submit(job) {
             Ok(()) => Ok(()),
@@ -171,6 +362,27 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///
     /// # Cancel safety
     /// If the future is dropped before it is ready, the job was not sent and is dropped with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::WhenFull;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let test = TestSystem::new(1);
+    /// test.run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(1..=1).queue(1, WhenFull::Wait).start_link(&mut ctx).await.unwrap();
+    ///     for _ in 0..5 {
+    ///         bakers.send(Order::Bread(10)).await.unwrap(); // As fast as the baker is, but for one that waits.
+    ///     }
+    /// });
+    /// assert_eq!(test.elapsed(), Duration::from_secs(30));
+    /// ```
     pub async fn send(&self, job: M) -> Result<(), SendError<M>> {
         let terms = self.terms(&job, false);
         match Sending::new(&self.stage, terms, job).await {
@@ -185,6 +397,21 @@ impl<M: Send + 'static> TroupeRef<M> {
 
     /// Sends what `message` makes to each worker that there is, as a message and not as a job: it needs no room, and each handles it
     /// after the job that it is doing. Returns how many there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(3..=3).start_link(&mut ctx).await.unwrap();
+    ///     assert_eq!(bakers.broadcast(|| Order::Bread(1)), 3); // Each bakes one.
+    ///     assert_eq!(bakers.status().done, 0); // They are no jobs, and nobody counts them.
+    /// });
+    /// ```
     pub fn broadcast(&self, mut message: impl FnMut() -> M) -> usize {
         let workers = self.workers();
         for worker in &workers {
@@ -198,8 +425,9 @@ impl<M: Send + 'static> TroupeRef<M> {
         self.stage.workers()
     }
 
-    /// The process that takes the troupe's jobs as messages, for whoever knows addresses only; `None` if the troupe does not run.
-    /// One that follows restarts is had by the troupe's [name](super::Troupe::name).
+    /// The process that takes the troupe's jobs as messages, for whoever knows addresses only; `None` if the troupe has never run.
+    /// When that process has ended, what is sent to it is a dead letter; an address that follows restarts is had by the troupe's
+    /// [name](super::Troupe::name).
     ///
     /// A call by way of it hears that its reply was dropped if the worker dies, and not why.
     pub fn address(&self) -> Option<Address<M>> {
@@ -231,6 +459,23 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///     troupe.change(|settings| settings.max_workers = 50)
     /// }
     /// ```
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(1..=1).start_link(&mut ctx).await.unwrap();
+    ///     (0..10).for_each(|_| bakers.cast(Order::Bread(60)));
+    ///     bakers.change(|settings| settings.max_workers = 5).unwrap(); // Rush hour.
+    ///     ctx.sleep(Duration::from_secs(1)).await;
+    ///     assert_eq!(bakers.status().running, 5);
+    /// });
+    /// ```
     pub fn change(&self, change: impl FnOnce(&mut TroupeSettings)) -> Result<(), SettingsError> {
         self.stage.change(change)
     }
@@ -239,6 +484,25 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///
     /// # Cancel safety
     /// Dropping the future lets the troupe take no jobs all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::JobFault;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().workers(1..=1).start_link(&mut ctx).await.unwrap();
+    ///     (0..3).for_each(|_| bakers.cast(Order::Bread(10)));
+    ///     bakers.drain().await;
+    ///     assert_eq!(bakers.status().done, 3);
+    ///     let refused = bakers.perform(Order::Bread(1)).await.unwrap_err();
+    ///     assert_eq!(refused.fault, JobFault::Draining);
+    /// });
+    /// ```
     pub async fn drain(&self) {
         self.stage.drain();
         poll_fn(|cx| self.stage.poll_drained(cx.waker())).await;
@@ -251,6 +515,26 @@ impl<M: Send + 'static> TroupeRef<M> {
     ///
     /// # Errors
     /// If it does not run, or has not ended in time. Then it goes on to end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::ExitReason;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::JobFault;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let test = TestSystem::new(1);
+    /// let bakers = test.block_on(bakers().workers(1..=1).spawn(&test)).unwrap();
+    /// bakers.cast(Order::Bread(60));
+    /// test.block_on(bakers.stop(ExitReason::Shutdown, Some(Duration::from_secs(30)))).unwrap();
+    /// assert_eq!(test.process_count(), 0);
+    /// let refused = test.block_on(bakers.perform(Order::Bread(1))).unwrap_err();
+    /// assert_eq!(refused.fault, JobFault::NotRunning);
+    /// ```
     pub async fn stop(&self, reason: ExitReason, within: Option<Duration>) -> Result<(), CallError> {
         match self.stage.supervisor() {
             Some(supervisor) => supervisor.stop(reason, within).await,
