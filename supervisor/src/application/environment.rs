@@ -42,6 +42,17 @@ enum Layer {
 }
 
 /// Something on the command line is no setting.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_supervisor::application::{Environment, SettingError};
+///
+/// let arguments = ["serve", "--set"].map(String::from);
+/// let error = Environment::new().arguments(arguments).unwrap_err();
+/// assert_eq!(error, SettingError::NoValue { option: "--set".into() });
+/// assert_eq!(error.to_string(), "`--set` stands without a value");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
@@ -66,6 +77,28 @@ impl Environment {
     }
 
     /// Adds a file, which is read when applications start and on every reload.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::application::{Applications, Environment};
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let file = folder.path().join("shop.ron");
+    /// fs::write(&file, "(shpo: (tills: 3))").unwrap();
+    /// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+    /// # use part::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let environment = Environment::new().file(file);
+    ///     let error = Applications::start_link([part("shop")], environment, &mut ctx).await.unwrap_err();
+    ///     assert!(error.to_string().contains("shop.ron:1:2: ")); // That is where it is wrong.
+    ///     assert!(error.to_string().ends_with("unknown application `shpo`, did you mean `shop`?"));
+    /// });
+    /// ```
     #[must_use]
     pub fn file(mut self, file: impl Into<PathBuf>) -> Self {
         self.layers.push(Layer::File(file.into()));
@@ -83,6 +116,16 @@ impl Environment {
     ///
     /// # Errors
     /// If it does not read so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_supervisor::application::{Environment, SettingError};
+    ///
+    /// let environment = Environment::new().set("shop.tills=3").unwrap().set("shop.tills=4").unwrap(); // Four it is.
+    /// let error = environment.set("three tills").unwrap_err();
+    /// assert_eq!(error, SettingError::NoSetting { text: "three tills".into() });
+    /// ```
     pub fn set(mut self, setting: &str) -> Result<Self, SettingError> {
         let parts = setting.split_once('=').and_then(|(name, value)| Some((name.split_once('.')?, value)));
         let Some(((application, key), value)) = parts.filter(|((a, k), _)| !a.is_empty() && !k.is_empty()) else {

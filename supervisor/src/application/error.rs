@@ -7,6 +7,25 @@ use proscenium_runtime::{CallError, ExitReason};
 use crate::tree::Mistakes;
 
 /// An application did not start or stop.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Restart};
+/// use proscenium_supervisor::application::{ApplicationError, Applications, Environment};
+///
+/// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+/// # use part::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let parts = [part("shop").depends_on("stock"), part("stock")];
+///     let applications = Applications::start_link(parts, Environment::new(), &mut ctx).await.unwrap();
+///     let error = applications.start("shpo", Restart::Temporary).await.unwrap_err();
+///     assert!(matches!(error, ApplicationError::Unknown { nearest: Some(name), .. } if name == "shop"));
+///     let error = applications.start("shop", Restart::Temporary).await.unwrap_err();
+///     assert_eq!(error.to_string(), r#"application "shop" depends on "stock", which is not started"#);
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplicationError {
@@ -72,6 +91,26 @@ pub enum ApplicationError {
 }
 
 /// An application that the system cannot do without has ended; as a reason for which everything ends.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Event, ExitReason, Restart};
+/// use proscenium_supervisor::application::{ApplicationEnded, Applications, Environment};
+///
+/// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+/// # use part::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     ctx.trap_exit(true);
+///     let applications = Applications::start_link([part("shop")], Environment::new(), &mut ctx).await.unwrap();
+///     applications.start("shop", Restart::Permanent).await.unwrap();
+///     ctx.exit("shop", ExitReason::Kill); // Its top supervisor.
+///     let Event::Exit(exit) = ctx.receive().await else { unreachable!("nobody sends a message") };
+///     let ended: &ApplicationEnded = exit.reason.downcast_ref().expect("that is why all have ended");
+///     assert_eq!((&*ended.name, &ended.reason), ("shop", &ExitReason::Killed));
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("application {name:?} has ended: {reason}")]
 pub struct ApplicationEnded {

@@ -13,6 +13,25 @@ use super::spec::ApplicationSpec;
 use crate::child_spec::Restart;
 
 /// All applications of a system; cheap to clone. It speaks to the controller, the process that starts and stops them.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Restart};
+/// use proscenium_supervisor::application::{Applications, Environment};
+///
+/// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+/// # use part::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let parts = [part("shop").depends_on("stock"), part("stock")];
+///     let applications = Applications::start_link(parts, Environment::new(), &mut ctx).await.unwrap();
+///     assert!(applications.which().await.unwrap().is_empty()); // None was started yet.
+///     applications.ensure_all_started(["shop"], Restart::Temporary).await.unwrap();
+///     assert_eq!(applications.which().await.unwrap(), ["stock".into(), "shop".into()]);
+///     assert!(ctx.is_linked(applications.pid().unwrap()));
+/// });
+/// ```
 #[derive(Clone)]
 pub struct Applications {
     controller: Address<Ask>,
@@ -28,6 +47,22 @@ impl Applications {
     /// # Errors
     /// An [`ApplicationError`] within [`StartError::Init`] if two applications have one name, they depend on each
     /// other in a circle or on one that is not there, or the environment is wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::application::{Applications, Environment};
+    ///
+    /// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+    /// # use part::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let parts = [part("hen").depends_on("egg"), part("egg").depends_on("hen")];
+    ///     let error = Applications::start_link(parts, Environment::new(), &mut ctx).await.unwrap_err();
+    ///     assert!(error.to_string().contains("applications depend on each other"));
+    /// });
+    /// ```
     pub async fn start_link<M: Send + 'static>(
         applications: impl IntoIterator<Item = ApplicationSpec>,
         environment: Environment,
@@ -59,6 +94,24 @@ impl Applications {
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the start.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Restart};
+    /// use proscenium_supervisor::application::{ApplicationError, Applications, Environment};
+    ///
+    /// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+    /// # use part::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let applications = Applications::start_link([part("shop")], Environment::new(), &mut ctx).await.unwrap();
+    ///     applications.start("shop", Restart::Temporary).await.unwrap();
+    ///     assert!(ctx.system().whereis("shop").is_some()); // Its tree has started.
+    ///     let error = applications.start("shop", Restart::Temporary).await.unwrap_err();
+    ///     assert_eq!(error, ApplicationError::AlreadyStarted { name: "shop".into() });
+    /// });
+    /// ```
     pub async fn start(&self, name: &str, restart: Restart) -> Result<(), ApplicationError> {
         self.controller.call(|reply| Ask::Start(name.into(), restart, reply)).without_timeout().await?
     }
@@ -70,6 +123,25 @@ impl Applications {
     ///
     /// # Cancel safety
     /// Dropping the future leaves started what it has started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Restart};
+    /// use proscenium_supervisor::application::{Applications, Environment};
+    ///
+    /// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+    /// # use part::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let parts = [part("shop").depends_on("stock"), part("stock"), part("office").depends_on("stock")];
+    ///     let applications = Applications::start_link(parts, Environment::new(), &mut ctx).await.unwrap();
+    ///     let started = applications.ensure_all_started(["shop"], Restart::Temporary).await.unwrap();
+    ///     assert_eq!(started, ["stock".into(), "shop".into()]);
+    ///     let more = applications.ensure_all_started(["office", "shop"], Restart::Temporary).await.unwrap();
+    ///     assert_eq!(more, ["office".into()]); // The others run.
+    /// });
+    /// ```
     pub async fn ensure_all_started<'a>(
         &self,
         names: impl IntoIterator<Item = &'a str>,
@@ -110,6 +182,25 @@ impl Applications {
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the stop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Restart};
+    /// use proscenium_supervisor::application::{Applications, Environment};
+    ///
+    /// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+    /// # use part::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let parts = [part("shop").depends_on("stock"), part("stock")];
+    ///     let applications = Applications::start_link(parts, Environment::new(), &mut ctx).await.unwrap();
+    ///     applications.ensure_all_started(["shop"], Restart::Permanent).await.unwrap();
+    ///     applications.stop("stock").await.unwrap(); // Though the shop needs it: whoever says so knows.
+    ///     assert_eq!(applications.which().await.unwrap(), ["shop".into()]);
+    ///     assert_eq!(ctx.system().whereis("stock"), None);
+    /// });
+    /// ```
     pub async fn stop(&self, name: &str) -> Result<(), ApplicationError> {
         self.controller.call(|reply| Ask::Stop(name.into(), reply)).without_timeout().await?
     }
@@ -118,6 +209,25 @@ impl Applications {
     ///
     /// # Errors
     /// If the controller does not live.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Restart};
+    /// use proscenium_supervisor::application::{Applications, Environment};
+    ///
+    /// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+    /// # use part::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let parts = ["a", "b"].map(part);
+    ///     let applications = Applications::start_link(parts, Environment::new(), &mut ctx).await.unwrap();
+    ///     for name in ["b", "a"] {
+    ///         applications.start(name, Restart::Temporary).await.unwrap();
+    ///     }
+    ///     assert_eq!(applications.which().await.unwrap(), ["b".into(), "a".into()]);
+    /// });
+    /// ```
     pub async fn which(&self) -> Result<Vec<Arc<str>>, ApplicationError> {
         Ok(self.controller.call(Ask::Which).without_timeout().await?)
     }
@@ -130,6 +240,30 @@ impl Applications {
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the reload.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::application::{Applications, Environment};
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let file = folder.path().join("shop.ron");
+    /// fs::write(&file, "()").unwrap();
+    /// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+    /// # use part::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let environment = Environment::new().file(file.clone());
+    ///     let applications = Applications::start_link([part("shop")], environment, &mut ctx).await.unwrap();
+    ///     assert_eq!(applications.reload().await, Ok(()));
+    ///     fs::write(&file, "(shpo: ())").unwrap();
+    ///     let error = applications.reload().await.unwrap_err(); // All go on with the settings that they had.
+    ///     assert!(error.to_string().ends_with("unknown application `shpo`, did you mean `shop`?"));
+    /// });
+    /// ```
     pub async fn reload(&self) -> Result<(), ApplicationError> {
         self.controller.call(Ask::Reload).without_timeout().await?
     }

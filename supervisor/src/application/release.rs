@@ -56,6 +56,25 @@ use crate::child_spec::Restart;
 ///     }
 /// }
 /// ```
+///
+/// A program of three parts, which ends when its job is done; it does not run until it is told to:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use proscenium_supervisor::application::{Environment, Release};
+///
+/// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+/// # use part::*;
+/// let market = Release::new("market")
+///     .permanent(part("stock"))
+///     .transient(part("import").depends_on("stock")) // Its normal end is no loss.
+///     .temporary(part("music").optionally("stock")) // Nor is any end of this one.
+///     .environment(Environment::new().set("stock.shelves=3").unwrap())
+///     .watchdog(Duration::from_secs(10))
+///     .system(|system| system.workers(2));
+/// assert!(format!("{market:?}").contains("music"));
+/// ```
 #[derive(Debug)]
 pub struct Release {
     name: String,
@@ -67,6 +86,22 @@ pub struct Release {
 
 impl Release {
     /// One without applications. Its system has the same name.
+    ///
+    /// # Examples
+    ///
+    /// A release runs until it is told to stop; [`Applications`](super::Applications) shows what its parts do meanwhile.
+    /// Whether they fit together it says before anything starts:
+    ///
+    /// ```
+    /// use std::process::ExitCode;
+    ///
+    /// use proscenium_supervisor::application::Release;
+    ///
+    /// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+    /// # use part::*;
+    /// let code = Release::new("market").permanent(part("shop").depends_on("stock")).run(); // There is no stock.
+    /// assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
+    /// ```
     pub fn new(name: &str) -> Self {
         Release {
             name: name.to_owned(),

@@ -85,6 +85,43 @@ pub trait Application: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// The application is stopped again, and its start has failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Restart};
+    /// use proscenium_supervisor::Supervisor;
+    /// use proscenium_supervisor::application::{AppContext, Application, ApplicationSpec, Applications, Environment};
+    ///
+    /// /// A shop that opens when all of its tree stands.
+    /// #[derive(Clone, Default)]
+    /// struct Shop(Arc<Mutex<Vec<String>>>);
+    ///
+    /// impl Application for Shop {
+    ///     type Env = ();
+    ///     type Top = Supervisor;
+    ///
+    ///     async fn start(&mut self, _app: &AppContext<()>) -> Result<Supervisor, ExitReason> {
+    ///         Ok(Supervisor::one_for_one())
+    ///     }
+    ///
+    ///     async fn start_phase(&mut self, phase: &str, _app: &AppContext<()>) -> Result<(), ExitReason> {
+    ///         self.0.lock().unwrap().push(phase.to_owned());
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let shop = Shop::default();
+    /// let spec = ApplicationSpec::new("shop", shop.clone()).phase("stock the shelves").phase("open the door");
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let applications = Applications::start_link([spec], Environment::new(), &mut ctx).await.unwrap();
+    ///     applications.start("shop", Restart::Temporary).await.unwrap();
+    /// });
+    /// assert_eq!(*shop.0.lock().unwrap(), ["stock the shelves", "open the door"]);
+    /// ```
     fn start_phase(
         &mut self,
         phase: &str,
@@ -95,6 +132,50 @@ pub trait Application: Clone + Send + Sync + 'static {
     }
 
     /// Is called before the tree is stopped, or when its top has ended by itself.
+    ///
+    /// # Examples
+    ///
+    /// First the door is closed, then the tree is stopped, and then the light is turned off:
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Restart};
+    /// use proscenium_supervisor::Supervisor;
+    /// use proscenium_supervisor::application::{AppContext, Application, ApplicationSpec, Applications, Environment};
+    ///
+    /// #[derive(Clone, Default)]
+    /// struct Shop(Arc<Mutex<Vec<&'static str>>>);
+    ///
+    /// impl Application for Shop {
+    ///     # type Env = ();
+    ///     # type Top = Supervisor;
+    ///     # async fn start(&mut self, _app: &AppContext<()>) -> Result<Supervisor, ExitReason> {
+    ///     #     Ok(Supervisor::one_for_one().name("tills"))
+    ///     # }
+    ///     // …
+    ///
+    ///     async fn prep_stop(&mut self, app: &AppContext<()>) {
+    ///         assert!(app.system().whereis("tills").is_some());
+    ///         self.0.lock().unwrap().push("the door is closed");
+    ///     }
+    ///
+    ///     async fn stop(&mut self, app: &AppContext<()>) {
+    ///         assert_eq!(app.system().whereis("tills"), None);
+    ///         self.0.lock().unwrap().push("the light is off");
+    ///     }
+    /// }
+    ///
+    /// let shop = Shop::default();
+    /// let spec = ApplicationSpec::new("shop", shop.clone());
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let applications = Applications::start_link([spec], Environment::new(), &mut ctx).await.unwrap();
+    ///     applications.start("shop", Restart::Temporary).await.unwrap();
+    ///     applications.stop("shop").await.unwrap();
+    /// });
+    /// assert_eq!(*shop.0.lock().unwrap(), ["the door is closed", "the light is off"]);
+    /// ```
     fn prep_stop(&mut self, app: &AppContext<Self::Env>) -> impl Future<Output = ()> + Send {
         let _ = app;
         async {}
@@ -108,6 +189,55 @@ pub trait Application: Clone + Send + Sync + 'static {
 
     /// Is called when the settings were read anew; OTP's `config_change`, but also if nothing has changed, so that
     /// files of the application's own may be read anew as well. `before` are the settings until now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason, Restart};
+    /// use proscenium_supervisor::Supervisor;
+    /// use proscenium_supervisor::application::{AppContext, Application, ApplicationSpec, Applications, Environment};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Clone, Default)]
+    /// struct Shop(Arc<Mutex<Vec<(u32, u32)>>>);
+    ///
+    /// #[derive(Default, Deserialize)]
+    /// #[serde(default)]
+    /// struct Settings {
+    ///     tills: u32,
+    /// }
+    ///
+    /// impl Application for Shop {
+    ///     # type Env = Settings;
+    ///     # type Top = Supervisor;
+    ///     # async fn start(&mut self, _app: &AppContext<Settings>) -> Result<Supervisor, ExitReason> {
+    ///     #     Ok(Supervisor::one_for_one())
+    ///     # }
+    ///     // …
+    ///
+    ///     async fn reload(&mut self, before: &Settings, app: &AppContext<Settings>) {
+    ///         self.0.lock().unwrap().push((before.tills, app.env().tills));
+    ///     }
+    /// }
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let file = folder.path().join("shop.ron");
+    /// fs::write(&file, "(shop: (tills: 3))").unwrap();
+    /// let shop = Shop::default();
+    /// let spec = ApplicationSpec::new("shop", shop.clone());
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let environment = Environment::new().file(file.clone());
+    ///     let applications = Applications::start_link([spec], environment, &mut ctx).await.unwrap();
+    ///     applications.start("shop", Restart::Temporary).await.unwrap();
+    ///     fs::write(&file, "(shop: (tills: 5))").unwrap();
+    ///     applications.reload().await.unwrap();
+    /// });
+    /// assert_eq!(*shop.0.lock().unwrap(), [(3, 5)]);
+    /// ```
     fn reload(&mut self, before: &Self::Env, app: &AppContext<Self::Env>) -> impl Future<Output = ()> + Send {
         let _ = (before, app);
         async {}
@@ -115,6 +245,41 @@ pub trait Application: Clone + Send + Sync + 'static {
 }
 
 /// An application among others, as its callbacks see it.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, ExitReason, Restart};
+/// use proscenium_supervisor::Supervisor;
+/// use proscenium_supervisor::application::{AppContext, Application, ApplicationSpec, Applications, Environment};
+///
+/// #[derive(Clone, Default)]
+/// struct Shop(Arc<Mutex<String>>);
+///
+/// impl Application for Shop {
+///     type Env = ();
+///     type Top = Supervisor;
+///
+///     async fn start(&mut self, app: &AppContext<()>) -> Result<Supervisor, ExitReason> {
+///         let others = app.applications();
+///         assert!(others.pid().is_some());
+///         let () = app.env();
+///         *self.0.lock().unwrap() = format!("{} in {}", app.name(), app.system().name());
+///         Ok(Supervisor::one_for_one())
+///     }
+/// }
+///
+/// let shop = Shop::default();
+/// let spec = ApplicationSpec::new("shop", shop.clone());
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let applications = Applications::start_link([spec], Environment::new(), &mut ctx).await.unwrap();
+///     applications.start("shop", Restart::Temporary).await.unwrap();
+/// });
+/// assert_eq!(*shop.0.lock().unwrap(), "shop in test");
+/// ```
 pub struct AppContext<E> {
     pub(super) name: Arc<str>,
     pub(super) env: Arc<E>,
@@ -151,6 +316,24 @@ impl<E> fmt::Debug for AppContext<E> {
 }
 
 /// An [`Application`] with its name and what it needs; OTP's `.app` file.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{Context, Restart};
+/// use proscenium_supervisor::application::{Applications, Environment};
+///
+/// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+/// # use part::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let shop = part("shop").depends_on("stock").optionally("music"); // There is no music: well then.
+///     assert_eq!(shop.name(), "shop");
+///     let applications = Applications::start_link([shop, part("stock")], Environment::new(), &mut ctx).await.unwrap();
+///     let started = applications.ensure_all_started(["shop"], Restart::Temporary).await.unwrap();
+///     assert_eq!(started, ["stock".into(), "shop".into()]);
+/// });
+/// ```
 #[derive(Clone)]
 pub struct ApplicationSpec {
     pub(super) name: Arc<str>,
