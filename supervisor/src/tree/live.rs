@@ -19,6 +19,25 @@ use crate::typed_start::TypedStart;
 ///
 /// It starts as a child of any supervisor, so that `ChildSpec::new("shop", tree)` puts it into another tree; one
 /// `TreeRef` is for one place. Or use [`Tree::start_link`] and [`Tree::spawn`].
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::tree::TreeRef;
+/// use proscenium_supervisor::{ChildSpec, Supervisor};
+///
+/// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+/// # use plant::*;
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let tree = TreeRef::new(plant(r#"(children: [(id: "a", start: "worker", args: 1)])"#));
+///     assert!(tree.top().is_none()); // It does not run yet.
+///     Supervisor::one_for_one().child(ChildSpec::new("tree", tree.clone())).start_link(&mut ctx).await.unwrap();
+///     assert_eq!(tree.top().unwrap().count_children().await.unwrap().active, 1);
+///     assert_eq!(tree.tree().paths().len(), 1);
+/// });
+/// ```
 #[derive(Clone)]
 pub struct TreeRef {
     shared: Arc<Shared>,
@@ -47,6 +66,23 @@ impl Tree {
     ///
     /// # Cancel safety
     /// As [`Supervisor::start_link`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{ChildKind, Context};
+    /// use proscenium_supervisor::SupervisorRef;
+    ///
+    /// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+    /// # use plant::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tree = plant(r#"(name: "top", children: [(id: "a", start: "worker", args: 1)])"#);
+    ///     tree.start_link(&mut ctx).await.unwrap();
+    ///     let top = SupervisorRef::named(ctx.system(), "top");
+    ///     assert_eq!(top.which_child("a").await.unwrap().kind, ChildKind::Worker);
+    /// });
+    /// ```
     pub async fn start_link<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<TreeRef, StartError> {
         let tree = TreeRef::new(self);
         tree.start_child(&ctx.as_parent()).await?;
@@ -60,6 +96,21 @@ impl Tree {
     ///
     /// # Cancel safety
     /// As [`Supervisor::start_link`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+    /// # use plant::*;
+    /// let test = TestSystem::new(1);
+    /// let tree = plant(r#"(children: [(id: "a", start: "worker", args: 1)])"#);
+    /// let tree = test.block_on(tree.spawn(&test)).unwrap();
+    /// assert!(tree.top().is_some());
+    /// test.shutdown();
+    /// assert_eq!(test.process_count(), 0);
+    /// ```
     pub async fn spawn(self, system: &SystemHandle) -> Result<TreeRef, StartError> {
         let tree = TreeRef::new(self);
         let top = tree.shared.supervisor(&TreePath::top()).ok_or(StartError::Ignored)?;
@@ -87,11 +138,42 @@ impl TreeRef {
     }
 
     /// The supervisor with that path, in its latest incarnation; `None` if there is none, or it was never started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_supervisor::tree::TreePath;
+    ///
+    /// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+    /// # use plant::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let text = r#"(children: [(id: "front", children: [(id: "till", start: "worker", args: 1)])])"#;
+    ///     let tree = plant(text).start_link(&mut ctx).await.unwrap();
+    ///     let front = tree.supervisor(&TreePath::top().child("front")).unwrap();
+    ///     front.terminate_child("till").await.unwrap();
+    ///     assert!(tree.supervisor(&TreePath::top().child("back")).is_none());
+    /// });
+    /// ```
     pub fn supervisor(&self, path: &TreePath) -> Option<SupervisorRef> {
         self.shared.lock().supervisors.get(path).cloned()
     }
 
     /// What [`reload`](Self::reload) would do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_supervisor::tree::TreeRef;
+    ///
+    /// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+    /// # use plant::*;
+    /// let tree = TreeRef::new(plant(r#"(children: [(id: "a", start: "worker", args: 1)])"#));
+    /// let plan = tree.plan(&plant("(intensity: 3, children: [])")); // To be looked at first.
+    /// assert_eq!(plan.steps().len(), 2);
+    /// assert!(plan.to_string().starts_with("stop /a"));
+    /// ```
     pub fn plan(&self, new: &Tree) -> Plan {
         // Of a copy: comparing arguments is the user's code, and runs under no lock.
         self.tree().plan(new)
@@ -114,6 +196,25 @@ impl TreeRef {
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the reload: a process of its own carries it out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+    /// # use plant::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let tree = plant(r#"(children: [(id: "a", start: "worker", args: 1)])"#);
+    ///     let tree = tree.start_link(&mut ctx).await.unwrap();
+    ///     let before = tree.top().unwrap().which_child("a").await.unwrap().state;
+    ///     let changed = plant(r#"(intensity: 3, children: [(id: "a", start: "worker", args: 1)])"#);
+    ///     tree.reload(changed.clone()).await.unwrap();
+    ///     assert_eq!(tree.top().unwrap().which_child("a").await.unwrap().state, before); // It works on.
+    ///     assert_eq!(tree.tree(), changed);
+    /// });
+    /// ```
     pub async fn reload(&self, new: Tree) -> Result<Plan, ReloadError> {
         let reloading = Reloading::begin(&self.shared)?;
         let Some(system) = self.shared.lock().system.clone() else {

@@ -8,6 +8,17 @@ use ron::error::Error;
 use super::nearest::nearest;
 
 /// All that is wrong with the files of a tree or an environment, by file and place. Prints one mistake a line.
+///
+/// # Examples
+///
+/// ```
+/// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+/// # use plant::*;
+/// let mistakes = try_plant(r#"(strategy: OneForNone, children: [(id: "a", start: "wroker", args: 1)])"#).unwrap_err();
+/// assert_eq!(mistakes.iter().len(), 2); // All of them, at once.
+/// let places: Vec<String> = mistakes.iter().map(|mistake| mistake.position.unwrap().to_string()).collect();
+/// assert_eq!(places, ["1:12", "1:52"]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Mistakes(Vec<Mistake>);
 
@@ -44,6 +55,19 @@ impl fmt::Display for Mistakes {
 }
 
 /// One thing that is wrong. Prints as ``tree.ron:4:9: /front/till: unknown field `restrat`, did you mean `restart`?``.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_supervisor::tree::Mistake;
+///
+/// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+/// # use plant::*;
+/// let mistakes = try_plant(r#"(children: [(id: "a", start: "worker", args: "one")])"#).unwrap_err();
+/// let mistake: &Mistake = mistakes.iter().next().unwrap();
+/// assert_eq!((&*mistake.file, &*mistake.path), ("tree.ron", "/a.args"));
+/// assert!(mistake.to_string().starts_with("tree.ron:1:46: /a.args: "));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -71,6 +95,17 @@ impl fmt::Display for Mistake {
 }
 
 /// A place in a text, both counted from one, columns in characters. Prints as `4:9`.
+///
+/// # Examples
+///
+/// ```
+/// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+/// # use plant::*;
+/// let mistakes = try_plant("(\n    intensty: 5,\n)").unwrap_err();
+/// let position = mistakes.iter().next().unwrap().position.unwrap();
+/// assert_eq!(position, mistakes.iter().next().unwrap().position.unwrap().max(position));
+/// assert_eq!((position.line, position.column, position.to_string()), (2, 5, "2:5".to_owned()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a place has no more than that")]
 pub struct Position {
@@ -95,6 +130,19 @@ impl fmt::Display for Position {
 }
 
 /// What is wrong.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_supervisor::tree::Problem;
+///
+/// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+/// # use plant::*;
+/// let mistakes = try_plant(r#"(children: [(id: "a", start: "wroker", args: 1)])"#).unwrap_err();
+/// let problem = &mistakes.iter().next().unwrap().problem;
+/// let Problem::UnknownStart { name, nearest } = problem else { unreachable!("nothing else is wrong") };
+/// assert_eq!((&**name, nearest.as_deref()), ("wroker", Some("worker")));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {

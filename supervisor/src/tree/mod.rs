@@ -4,6 +4,25 @@
 //! settings (`partial`) whose values know their places (`node`, `fields`). A [`Catalog`] makes a [`Tree`] of it
 //! (`check`, `arguments`), or tells all [`Mistakes`]. A [`TreeRef`] runs a tree, and carries out the [`Plan`] from one
 //! to another.
+//!
+//! # Examples
+//!
+//! A file that is changed while the tree runs:
+//!
+//! ```
+//! use proscenium_runtime::Context;
+//! use proscenium_runtime::testing::TestSystem;
+//!
+//! # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+//! # use plant::*;
+//! TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+//!     let tree = plant(r#"(children: [(id: "a", start: "worker", args: 1)])"#);
+//!     let running = tree.start_link(&mut ctx).await.unwrap();
+//!     let new = plant(r#"(children: [(id: "a", start: "worker", args: 1), (id: "b", start: "worker", args: 2)])"#);
+//!     let done = running.reload(new).await.unwrap();
+//!     assert_eq!(done.to_string(), "start /b"); // And nothing else: the first one has not noticed.
+//! });
+//! ```
 
 pub(crate) mod mistake;
 pub(crate) mod nearest;

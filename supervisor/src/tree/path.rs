@@ -5,6 +5,18 @@ use std::sync::Arc;
 
 /// The ids from below the top supervisor down to a child. Prints as `/front/till`, and as `/` for the top supervisor
 /// itself.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_supervisor::tree::TreePath;
+///
+/// let till = TreePath::top().child("front").child("till");
+/// assert_eq!((till.to_string(), TreePath::top().to_string()), ("/front/till".to_owned(), "/".to_owned()));
+/// assert_eq!((till.id(), till.ids().collect::<Vec<_>>()), (Some("till"), vec!["front", "till"]));
+/// assert_eq!(till.parent(), Some(TreePath::top().child("front")));
+/// assert!(till.is_within(&TreePath::top()) && till.is_within(&till));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreePath(Vec<Arc<str>>);
 

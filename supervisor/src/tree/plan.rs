@@ -36,6 +36,20 @@ pub struct Plan {
 }
 
 /// A step of a [`Plan`].
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_supervisor::tree::StepKind;
+///
+/// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+/// # use plant::*;
+/// let old = plant(r#"(children: [(id: "a", start: "worker", args: 1)])"#);
+/// let new = plant(r#"(children: [(id: "a", start: "worker", args: 2)])"#);
+/// let plan = old.plan(&new);
+/// let steps: Vec<(String, StepKind)> = plan.steps().map(|step| (step.path().to_string(), step.kind())).collect();
+/// assert_eq!(steps, [("/a".to_owned(), StepKind::Stop), ("/a".to_owned(), StepKind::Start)]);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub(crate) path: TreePath,
@@ -43,6 +57,21 @@ pub struct Step {
 }
 
 /// What a [`Step`] does.
+///
+/// # Examples
+///
+/// Whether a change stops anything:
+///
+/// ```
+/// use proscenium_supervisor::tree::StepKind;
+///
+/// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+/// # use plant::*;
+/// let old = plant(r#"(children: [(id: "a", start: "worker", args: 1)])"#);
+/// let calmer = plant(r#"(intensity: 10, children: [(id: "a", start: "worker", args: 1)])"#);
+/// let plan = old.plan(&calmer);
+/// assert!(plan.steps().all(|step| step.kind() == StepKind::Change));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StepKind {

@@ -20,6 +20,27 @@ use crate::supervisor_ref::SupervisorRef;
 const MOST_RETRIES: usize = 3;
 
 /// A reload did not get through. What it had done by then stays done.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_runtime::Context;
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_supervisor::process;
+/// use proscenium_supervisor::tree::{Catalog, ReloadError, TreeFiles};
+///
+/// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+///     let catalog = Catalog::new().start("worker", |name: String| {
+///         process(|mut ctx: Context<()>| async move { ctx.receive_message().await }).name(&name)
+///     });
+///     let read = |text: &str| catalog.read(&TreeFiles::new("tree").embed("tree", text)).unwrap();
+///     let tree = read("(children: [])").start_link(&mut ctx).await.unwrap();
+///     ctx.register("till").unwrap(); // That name is taken.
+///     let new = read(r#"(children: [(id: "a", start: "worker", args: "till")])"#);
+///     let error = tree.reload(new).await.unwrap_err();
+///     assert!(matches!(&error, ReloadError::Step { step, .. } if step == "start /a"));
+/// });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReloadError {

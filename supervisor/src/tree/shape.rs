@@ -14,6 +14,18 @@ use crate::decide::Flags;
 ///
 /// Two are equal if they have the same supervisors, and the same children in the same order that are started by
 /// functions of the same names with equal arguments.
+///
+/// # Examples
+///
+/// ```
+/// # mod plant { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/plant.rs")); }
+/// # use plant::*;
+/// let tree = plant(r#"(children: [(id: "front", children: [(id: "till", start: "worker", args: 1)])])"#);
+/// let paths: Vec<String> = tree.paths().iter().map(ToString::to_string).collect();
+/// assert_eq!(paths, ["/front", "/front/till"]);
+/// let same = plant(r#"(children: [(id: "front", children: [(id: "till", start: "worker", args: 1)])],)"#);
+/// assert!(tree == same && tree.plan(&same).is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
     pub(crate) top: SupervisorShape,
