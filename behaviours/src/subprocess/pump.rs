@@ -137,7 +137,7 @@ pub enum InputError {
 pub(super) async fn feed(
     mut pipe: Async<impl io::Write + IoSafe>,
     input: &Input,
-    writings: Receiver<Writing>,
+    writings: &Receiver<Writing>,
 ) -> Result<(), InputError> {
     match &input.source {
         Source::Nothing => {}
@@ -158,6 +158,14 @@ pub(super) async fn feed(
         }
     }
     Ok(())
+}
+
+/// Tells all who have written what will not be read.
+pub(super) fn refuse(writings: &Receiver<Writing>) {
+    writings.close();
+    while let Ok(Writing { reply, .. }) = writings.try_recv() {
+        reply.send(Err(InputError::Closed));
+    }
 }
 
 async fn write(pipe: &mut Async<impl io::Write + IoSafe>, bytes: &[u8]) -> Result<(), InputError> {

@@ -13,7 +13,7 @@ use slog::Logger;
 use super::command::Command;
 use super::guardian::Guardian;
 use super::leash::{Leash, Pipes};
-use super::pump::{Pump, Writing, feed, stream_logger};
+use super::pump::{Pump, Writing, feed, refuse, stream_logger};
 use super::signal::Signal;
 use super::status::{CommandError, CommandResult, CommandStatus, last_line};
 use crate::ended::Ended;
@@ -89,8 +89,9 @@ impl Running {
         let feeding = async {
             if let Some(stdin) = stdin {
                 // That the command does not want all of it is the command's business.
-                let _ = feed(stdin, &command.stdin, writings).await;
+                let _ = feed(stdin, &command.stdin, &writings).await;
             }
+            refuse(&writings);
         };
         let reading = async {
             future::zip(stdout.run(), stderr.run()).await;

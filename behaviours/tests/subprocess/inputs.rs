@@ -61,6 +61,17 @@ fn what_is_written_arrives_in_order_framed_as_agreed() {
 }
 
 #[test]
+fn who_writes_at_once_to_a_command_that_reads_something_else_hears_of_it() {
+    play(|mut ctx: Context<()>| async move {
+        for input in [Input::nothing(), Input::bytes("words")] {
+            let other = Subprocess::start(Command::shell("exec sleep 1000").stdin(input)).link(&mut ctx).await?;
+            assert_eq!(other.write("more").await?, Err(InputError::Closed));
+        }
+        Ok::<_, ExitReason>(())
+    });
+}
+
+#[test]
 fn who_writes_waits_for_room_and_hears_that_nobody_reads() {
     play(|mut ctx: Context<()>| async move {
         let idle = Command::shell("trap 'exit 0' HUP; while :; do sleep 1000 & wait; done").stdin(Input::messages());
