@@ -81,6 +81,18 @@ enum Program {
 impl Command {
     /// A program: looked for in the command's `PATH` or, if there is a slash in it, from the folder in which it runs. No shell
     /// looks at it, nor at its arguments.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let date = Command::new("echo").arg("$HOME is where; the heart is"); // No shell looks at it.
+    /// assert_eq!(block_on(date.run(&system)).unwrap().stdout.to_string(), "$HOME is where; the heart is\n");
+    /// ```
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Command::of(Program::Named(program.as_ref().into()))
     }
@@ -88,6 +100,19 @@ impl Command {
     /// A line for `/bin/sh`, in which the [arguments](Self::arg) are `$1`, `$2` and so on.
     ///
     /// What is not yours belongs into the arguments, or the environment: in the line the shell would obey it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let name = "Robert'); DROP TABLE students;--"; // Not ours: it goes into an argument.
+    /// let greet = Command::shell(r#"echo "Hello, $1" | wc -l"#).arg(name);
+    /// assert_eq!(block_on(greet.run(&system)).unwrap().stdout.to_string().trim(), "1");
+    /// ```
     pub fn shell(line: impl AsRef<OsStr>) -> Self {
         Command::of(Program::Shell(line.as_ref().into()))
     }
@@ -122,6 +147,19 @@ impl Command {
     }
 
     /// Adds arguments.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let sum = Command::new("expr").args(["40", "+", "2"]);
+    /// assert_eq!(block_on(sum.run(&system)).unwrap().stdout.to_string(), "42\n");
+    /// assert_eq!(sum.to_string(), "expr 40 + 2");
+    /// ```
     #[must_use]
     pub fn args(mut self, args: impl IntoIterator<Item: AsRef<OsStr>>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().into()));
@@ -129,6 +167,18 @@ impl Command {
     }
 
     /// Sets an environment variable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let greet = Command::shell("echo $GREETING").env("GREETING", "hello");
+    /// assert_eq!(block_on(greet.run(&system)).unwrap().stdout.to_string(), "hello\n");
+    /// ```
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.insert(name.as_ref().into(), Some(value.as_ref().into()));
@@ -136,6 +186,18 @@ impl Command {
     }
 
     /// Removes an environment variable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let path = Command::shell("echo ${HOME-homeless}").env("HOME", "/home/ann").env_remove("HOME");
+    /// assert_eq!(block_on(path.run(&system)).unwrap().stdout.to_string(), "homeless\n");
+    /// ```
     #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.env.insert(name.as_ref().into(), None);
@@ -143,6 +205,18 @@ impl Command {
     }
 
     /// The environment is what is set from here on; nothing is inherited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let bare = Command::new("/usr/bin/env").env("BEFORE", "1").env_clear().env("AFTER", "2");
+    /// assert_eq!(block_on(bare.run(&system)).unwrap().stdout.to_string(), "AFTER=2\n");
+    /// ```
     #[must_use]
     pub fn env_clear(mut self) -> Self {
         self.inherits = false;
@@ -151,6 +225,20 @@ impl Command {
     }
 
     /// Sets the folder in which it runs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, CommandError};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let here = Command::new("pwd").folder("/");
+    /// assert_eq!(block_on(here.run(&system)).unwrap().stdout.to_string(), "/\n");
+    /// let nowhere = block_on(Command::new("pwd").folder("/no/such/folder").run(&system)).unwrap_err();
+    /// assert!(matches!(nowhere, CommandError::NoFolder { .. }));
+    /// ```
     #[must_use]
     pub fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.folder = Some(folder.as_ref().into());
@@ -158,6 +246,23 @@ impl Command {
     }
 
     /// Sets the user that it runs as, by number; of supplementary groups it has none then. Variables such as `HOME` stay.
+    ///
+    /// # Examples
+    ///
+    /// Only who may become that user can, so here a program asks for the one that it is:
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, CommandError};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let id = block_on(Command::shell("id -u").run(&system)).unwrap().stdout.to_string();
+    /// let own: u32 = id.trim().parse().unwrap();
+    /// let result = block_on(Command::shell("id -u").user(own).run(&system));
+    /// let is_refused = matches!(result, Err(CommandError::Refused { .. })); // To drop groups takes rights, too.
+    /// assert!(is_refused || result.unwrap().stdout.to_string().trim() == own.to_string());
+    /// ```
     #[must_use]
     pub fn user(mut self, id: u32) -> Self {
         self.user = Some(id);
@@ -165,6 +270,20 @@ impl Command {
     }
 
     /// Sets the group that it runs as, by number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let id = block_on(Command::shell("id -g").run(&system)).unwrap().stdout.to_string();
+    /// let own: u32 = id.trim().parse().unwrap();
+    /// let result = block_on(Command::shell("id -g").group(own).run(&system)).unwrap();
+    /// assert_eq!(result.stdout.to_string().trim(), own.to_string());
+    /// ```
     #[must_use]
     pub fn group(mut self, id: u32) -> Self {
         self.group = Some(id);
@@ -172,6 +291,20 @@ impl Command {
     }
 
     /// Sets how much it may use up of something. The limit holds before the program's first instruction.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Limit};
+    /// use proscenium_runtime::System;
+    ///
+    /// # #[cfg(target_os = "linux")] {
+    /// let system = System::new("office");
+    /// let few = Command::shell("ulimit -n").limit(Limit::OpenFiles, 17);
+    /// assert_eq!(block_on(few.run(&system)).unwrap().stdout.to_string(), "17\n");
+    /// # }
+    /// ```
     #[must_use]
     pub fn limit(mut self, limit: Limit, most: u64) -> Self {
         self.limits.insert(limit, most);
@@ -179,6 +312,18 @@ impl Command {
     }
 
     /// Sets what it reads; nothing by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Input};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let count = Command::new("wc").arg("-w").stdin(Input::bytes("to be or not to be"));
+    /// assert_eq!(block_on(count.run(&system)).unwrap().stdout.to_string().trim(), "6");
+    /// ```
     #[must_use]
     pub fn stdin(mut self, input: Input) -> Self {
         self.stdin = input;
@@ -186,6 +331,22 @@ impl Command {
     }
 
     /// Sets what becomes of its output.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
+    ///     let lines = Output::lines().to(&ctx.address(), |line| line.text());
+    ///     Command::shell("echo one; echo two").stdout(lines).run(ctx.system()).await?;
+    ///     assert_eq!(ctx.receive_message().await, "one");
+    ///     assert_eq!(ctx.receive_message().await, "two");
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     #[must_use]
     pub fn stdout(mut self, output: Output) -> Self {
         self.stdout = output;
@@ -193,6 +354,20 @@ impl Command {
     }
 
     /// Sets what becomes of its complaints.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let loud = Command::shell("echo fine; echo 'not so fine' >&2").stderr(Output::lines().keep(1024));
+    /// let result = block_on(loud.run(&system)).unwrap();
+    /// assert_eq!((result.stdout.to_string(), result.stderr.to_string()), ("fine\n".into(), "not so fine\n".into()));
+    /// assert_eq!(result.complaint, "not so fine"); // Its last line.
+    /// ```
     #[must_use]
     pub fn stderr(mut self, output: Output) -> Self {
         self.stderr = output;
@@ -200,6 +375,21 @@ impl Command {
     }
 
     /// Stops it if it has not ended after this long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, CommandStatus};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let limit = Duration::from_millis(10);
+    /// let result = block_on(Command::new("sleep").arg("3600").timeout(limit).run(&system)).unwrap();
+    /// assert_eq!(result.status, CommandStatus::TimedOut(limit));
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -207,6 +397,21 @@ impl Command {
     }
 
     /// Sets how long it has to end when it was asked to, before it is killed; 2 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let soon = Duration::from_millis(10);
+    /// let stubborn = Command::shell("trap '' TERM; while :; do :; done").timeout(soon).grace(soon);
+    /// assert!(!block_on(stubborn.run(&system)).unwrap().is_success()); // It was killed, however stubborn.
+    /// ```
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -214,6 +419,25 @@ impl Command {
     }
 
     /// Sets the signal that asks it to end; SIGTERM by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Output, Signal, Subprocess};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
+    ///     let lines = Output::lines().to(&ctx.address(), |line| line.text());
+    ///     let script = "trap 'echo saved; exit 0' INT; echo ready; while :; do sleep 0.01; done";
+    ///     let editor = Command::shell(script).stdout(lines).stop_signal(Signal::Int); // Not SIGTERM.
+    ///     let editor = Subprocess::start(editor).link(&mut ctx).await?;
+    ///     assert_eq!(ctx.receive_message().await, "ready");
+    ///     editor.abort();
+    ///     assert_eq!(ctx.receive_message().await, "saved");
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     #[must_use]
     pub fn stop_signal(mut self, signal: Signal) -> Self {
         self.stop_signal = signal;
@@ -221,6 +445,21 @@ impl Command {
     }
 
     /// Sends what `make` makes of the command's OS pid, before any of its output.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<u32>| async move {
+    ///     let own_pid = Command::shell("echo $$").report_on_start(&ctx.address(), |os_pid| os_pid);
+    ///     let result = own_pid.run(ctx.system()).await?;
+    ///     assert_eq!(result.stdout.to_string().trim(), ctx.receive_message().await.to_string());
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     #[must_use]
     pub fn report_on_start<M: Send + 'static>(
         mut self,
@@ -234,6 +473,22 @@ impl Command {
 
     /// Sends what `make` makes of the command's result, after all of its output. A command that is killed together with who
     /// runs it reports none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, CommandStatus, Subprocess};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<CommandStatus>| async move {
+    ///     ctx.trap_exit(true);
+    ///     let fails = Command::shell("exit 3").report_on_end(&ctx.address(), |result| result.status);
+    ///     Subprocess::start(fails).link(&mut ctx).await?;
+    ///     assert_eq!(ctx.receive_message().await, CommandStatus::Exited(3)); // Whoever has started it.
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     #[must_use]
     pub fn report_on_end<M: Send + 'static>(
         mut self,
@@ -247,6 +502,16 @@ impl Command {
 
     /// Shows `…` in place of a text, wherever the command and what it logs are shown: for secrets. What is kept, and sent to
     /// processes, is as it was written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::Command;
+    ///
+    /// let login = Command::new("login").args(["--password", "cheese"]).hide("cheese");
+    /// assert_eq!(login.to_string(), "login --password …");
+    /// assert!(!format!("{login:?}").contains("cheese"));
+    /// ```
     #[must_use]
     pub fn hide(mut self, secret: &str) -> Self {
         self.hidden.extend((!secret.is_empty()).then(|| secret.to_owned()));
@@ -262,6 +527,21 @@ impl Command {
     ///
     /// # Cancel safety
     /// Dropping the future kills the command, with all that it has started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, CommandStatus};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|ctx: Context<()>| async move {
+    ///     let result = Command::shell("echo oops >&2; exit 3").run(ctx.system()).await?;
+    ///     assert_eq!(result.status, CommandStatus::Exited(3)); // It has run. Was that a success?
+    ///     assert_eq!(result.success().unwrap_err().complaint, "oops");
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub async fn run(&self, system: &SystemHandle) -> Result<CommandResult, CommandError> {
         let (running, controls) = Running::start(self, system).await?;
         controls.writings.close();

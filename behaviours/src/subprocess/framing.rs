@@ -15,6 +15,27 @@ pub(super) enum Framing {
 }
 
 /// How many bytes tell the length of a frame, the most significant first; OTP's `{packet, N}`.
+///
+/// # Examples
+///
+/// A command that speaks as an Erlang port with `{packet, 2}` does:
+///
+/// ```
+/// use proscenium_behaviours::subprocess::{Command, Input, InputError, Output, Prefix, Subprocess};
+/// use proscenium_runtime::{Context, System};
+///
+/// let outcome = System::new("port").run(|mut ctx: Context<Vec<u8>>| async move {
+///     let frames = Output::length_prefixed(Prefix::Two).to(&ctx.address(), |frame| frame.bytes);
+///     let echo = Command::new("cat").stdin(Input::messages().length_prefixed(Prefix::Two)).stdout(frames);
+///     let echo = Subprocess::start(echo).link(&mut ctx).await?;
+///     echo.write(b"two\nlines").await??;
+///     assert_eq!(ctx.receive_message().await, b"two\nlines");
+///     let error = echo.write(vec![0; 70_000]).await?.unwrap_err(); // More than two bytes can tell.
+///     assert!(matches!(error, InputError::Frame(_)));
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefix {
     /// One: up to 255 bytes.
@@ -26,6 +47,23 @@ pub enum Prefix {
 }
 
 /// A piece of a command's output.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::subprocess::{Command, Frame, Output};
+/// use proscenium_runtime::{Context, System};
+///
+/// let outcome = System::new("office").run(|mut ctx: Context<Frame>| async move {
+///     let short = Output::lines().max_frame(4).to(&ctx.address(), |frame| frame);
+///     Command::shell("echo longer; echo now").stdout(short).run(ctx.system()).await?;
+///     let frames = [ctx.receive_message().await, ctx.receive_message().await, ctx.receive_message().await];
+///     let told = frames.map(|frame| (frame.text(), frame.is_cut));
+///     assert_eq!(told, [("long".into(), true), ("er".into(), false), ("now".into(), false)]);
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// What it says, without what ends it or tells its length.
@@ -42,6 +80,20 @@ impl Frame {
 }
 
 /// A stream that is not what its framing says.
+///
+/// # Examples
+///
+/// ```
+/// use futures_lite::future::block_on;
+/// use proscenium_behaviours::subprocess::{Command, CommandStatus, FrameError, Output, Prefix};
+/// use proscenium_runtime::System;
+///
+/// let system = System::new("port");
+/// let liar = Command::shell(r"printf '\377\377\377\377'").stdout(Output::length_prefixed(Prefix::Four));
+/// let result = block_on(liar.run(&system)).unwrap();
+/// let CommandStatus::BadOutput(error) = result.status else { unreachable!("4 GiB are too much") };
+/// assert_eq!(error, FrameError::TooLong { length: 4_294_967_295, limit: 1_048_576 });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {

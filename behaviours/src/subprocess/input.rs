@@ -12,6 +12,25 @@ use super::framing::{Framing, Prefix};
 pub(super) type Pieces = Pin<Box<dyn Stream<Item = Vec<u8>> + Send>>;
 
 /// What a command reads from its standard input.
+///
+/// # Examples
+///
+/// Each piece of a stream as a line, made anew whenever the command is started:
+///
+/// ```
+/// use futures_lite::future::block_on;
+/// use futures_lite::stream;
+/// use proscenium_behaviours::subprocess::{Command, Input};
+/// use proscenium_runtime::System;
+///
+/// let system = System::new("office");
+/// let words = || stream::iter(["pear", "apple"]).map(Vec::from);
+/// # use futures_lite::StreamExt;
+/// let sorted = Command::new("sort").stdin(Input::stream(words).lines());
+/// for _ in 0..2 {
+///     assert_eq!(block_on(sorted.run(&system)).unwrap().stdout.to_string(), "apple\npear\n");
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Input {
     pub(super) source: Source,
@@ -28,11 +47,35 @@ pub(super) enum Source {
 
 impl Input {
     /// Nothing: it is at its end from the beginning. The default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Input};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let count = Command::new("wc").arg("-c").stdin(Input::nothing()); // As if it were not said.
+    /// assert_eq!(block_on(count.run(&system)).unwrap().stdout.to_string().trim(), "0");
+    /// ```
     pub fn nothing() -> Self {
         Input::new(Source::Nothing)
     }
 
     /// These bytes, then the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Input};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let count = Command::new("wc").arg("-c").stdin(Input::bytes([0, 255, 10]));
+    /// assert_eq!(block_on(count.run(&system)).unwrap().stdout.to_string().trim(), "3");
+    /// ```
     pub fn bytes(bytes: impl AsRef<[u8]>) -> Self {
         Input::new(Source::Bytes(bytes.as_ref().into()))
     }
@@ -48,6 +91,25 @@ impl Input {
     /// What others [write](crate::subprocess::Subprocess::write), until it is
     /// [closed](crate::subprocess::Subprocess::close_input). A command that just [runs](crate::subprocess::Command::run) has
     /// nobody who writes: it reads nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Input, Output, Subprocess};
+    /// use proscenium_runtime::{Context, ExitReason, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
+    ///     let lines = Output::lines().to(&ctx.address(), |line| line.text());
+    ///     let shout = Command::shell("while read -r line; do echo \"$line!\"; done").stdin(Input::messages().lines());
+    ///     let shout = Subprocess::start(shout.stdout(lines)).link(&mut ctx).await?;
+    ///     shout.write("hello").await??;
+    ///     assert_eq!(ctx.receive_message().await, "hello!");
+    ///     shout.close_input(); // It ends by itself.
+    ///     assert_eq!(shout.address().exited().await, ExitReason::Normal);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn messages() -> Self {
         Input::new(Source::Messages)
     }
@@ -60,6 +122,20 @@ impl Input {
     }
 
     /// Each piece, written or of the stream, ends with a NUL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use futures_lite::{StreamExt, stream};
+    /// use proscenium_behaviours::subprocess::{Command, Input};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let files = || stream::iter(["a name", "another\nname"]).map(Vec::from);
+    /// let count = Command::shell("tr -cd '\\000' | wc -c").stdin(Input::stream(files).nul_terminated());
+    /// assert_eq!(block_on(count.run(&system)).unwrap().stdout.to_string().trim(), "2"); // Whatever is in a name.
+    /// ```
     #[must_use]
     pub fn nul_terminated(mut self) -> Self {
         self.framing = Framing::Until(0);

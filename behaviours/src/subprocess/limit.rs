@@ -8,6 +8,20 @@ use rustix::process::Pid;
 /// What a command may use up, each of its processes for itself; the operating system's resource limits. Linux only.
 ///
 /// Both the soft and the hard limit are set, so the command cannot raise it.
+///
+/// # Examples
+///
+/// ```
+/// use futures_lite::future::block_on;
+/// use proscenium_behaviours::subprocess::{Command, Limit};
+/// use proscenium_runtime::System;
+///
+/// # #[cfg(target_os = "linux")] {
+/// let system = System::new("office");
+/// let frugal = Command::shell("ulimit -t; ulimit -c").limit(Limit::CpuTime, 7).limit(Limit::Core, 0);
+/// assert_eq!(block_on(frugal.run(&system)).unwrap().stdout.to_string(), "7\n0\n");
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Limit {

@@ -14,6 +14,21 @@
 //!
 //! It needs a system on real threads, and Unix. One more OS process, a shell named `proscenium-guardian`, waits for the program's end
 //! as long as the system lives that has run a command; in the system itself, a process named `proscenium.guardian` looks after it.
+//!
+//! # Examples
+//!
+//! A line of shell, fed and read:
+//!
+//! ```
+//! use futures_lite::future::block_on;
+//! use proscenium_behaviours::subprocess::{Command, CommandStatus, Input};
+//! use proscenium_runtime::System;
+//!
+//! let system = System::new("office");
+//! let upper = Command::shell("tr a-z A-Z").stdin(Input::bytes("hello"));
+//! let result = block_on(upper.run(&system)).unwrap();
+//! assert_eq!((result.status, result.stdout.to_string()), (CommandStatus::Exited(0), "HELLO".to_owned()));
+//! ```
 
 mod framing;
 mod input;

@@ -17,6 +17,22 @@ type Taker = Arc<dyn Fn(Frame) -> Taking + Send + Sync>;
 /// What becomes of a standard output: how it is cut into frames, and who gets those.
 ///
 /// By default it is raw, and 1 MiB of it is kept for the result.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::subprocess::{Command, Output};
+/// use proscenium_runtime::{Context, System};
+///
+/// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
+///     let output = Output::lines().keep(4).to(&ctx.address(), |line| line.text());
+///     let result = Command::shell("echo one; echo two; echo three").stdout(output).run(ctx.system()).await?;
+///     assert_eq!(ctx.receive_message().await, "one"); // All lines come,
+///     assert_eq!((result.stdout.head(), &*result.stdout.tail()), (&b"on"[..], &b"e\n"[..])); // and little is kept.
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 #[derive(Clone)]
 pub struct Output {
     pub(super) framing: Framing,
@@ -28,21 +44,84 @@ pub struct Output {
 
 impl Output {
     /// Frames are bytes as they come, at most 64 KiB at a time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let zeros = Command::shell("head -c 100000 /dev/zero").stdout(Output::raw());
+    /// let output = block_on(zeros.run(&system)).unwrap().stdout;
+    /// assert_eq!((output.len(), output.left_out(), output.is_empty()), (100_000, 0, false));
+    /// assert!(output.whole().is_some());
+    /// ```
     pub fn raw() -> Self {
         Output::new(Framing::Raw, 64 * 1024)
     }
 
     /// Frames are lines, of at most 64 KiB: a longer one comes in several, all but the last of them marked as cut.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<usize>| async move {
+    ///     let lengths = Output::lines().to(&ctx.address(), |line| line.bytes.len());
+    ///     Command::shell("printf 'one\ntwenty\nlast'").stdout(lengths).run(ctx.system()).await?;
+    ///     for length in [3, 6, 4] {
+    ///         assert_eq!(ctx.receive_message().await, length); // The last line needs no end.
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn lines() -> Self {
         Output::new(Framing::Until(b'\n'), 64 * 1024)
     }
 
     /// Frames end with a NUL, as those of `find -print0`; of at most 64 KiB, as lines.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
+    ///     let files = Output::nul_terminated().to(&ctx.address(), |file| file.text());
+    ///     Command::shell(r"printf 'a name\0another\nname\0'").stdout(files).run(ctx.system()).await?;
+    ///     assert_eq!(ctx.receive_message().await, "a name");
+    ///     assert_eq!(ctx.receive_message().await, "another\nname");
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn nul_terminated() -> Self {
         Output::new(Framing::Until(0), 64 * 1024)
     }
 
     /// Frames go after their length; of at most 1 MiB, beyond which the command [fails](super::CommandStatus::BadOutput).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Output, Prefix};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("port").run(|mut ctx: Context<String>| async move {
+    ///     let frames = Output::length_prefixed(Prefix::One).to(&ctx.address(), |frame| frame.text());
+    ///     Command::shell(r"printf '\005hello\002ok'").stdout(frames).run(ctx.system()).await?;
+    ///     assert_eq!(ctx.receive_message().await, "hello");
+    ///     assert_eq!(ctx.receive_message().await, "ok");
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn length_prefixed(prefix: Prefix) -> Self {
         Output::new(Framing::Prefixed(prefix), MEBIBYTE.min(prefix.longest()))
     }
@@ -52,6 +131,20 @@ impl Output {
     }
 
     /// Sets how long a frame may be, in bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, CommandStatus, FrameError, Output, Prefix};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("port");
+    /// let frames = Output::length_prefixed(Prefix::One).max_frame(4);
+    /// let result = block_on(Command::shell(r"printf '\005hello'").stdout(frames).run(&system)).unwrap();
+    /// let too_long = FrameError::TooLong { length: 5, limit: 4 };
+    /// assert_eq!(result.status, CommandStatus::BadOutput(too_long)); // A line would have come in two frames.
+    /// ```
     #[must_use]
     pub fn max_frame(mut self, bytes: usize) -> Self {
         self.longest = bytes;
@@ -59,6 +152,19 @@ impl Output {
     }
 
     /// Keeps at most this much for the result, half of it from the beginning and half from the end; 1 MiB by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let quiet = Command::shell("seq 1000").stdout(Output::raw().keep(0));
+    /// let output = block_on(quiet.run(&system)).unwrap().stdout;
+    /// assert_eq!((output.len(), output.left_out()), (3_893, 3_893)); // It is known how much it was.
+    /// ```
     #[must_use]
     pub fn keep(mut self, bytes: usize) -> Self {
         self.keep = bytes;
@@ -66,6 +172,20 @@ impl Output {
     }
 
     /// Logs each frame as text, with the command, its OS pid and the name of the stream.
+    ///
+    /// # Examples
+    ///
+    /// To the logger of the system in which it runs:
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office"); // Which shows warnings and worse.
+    /// let chatty = Command::shell("echo hello").stdout(Output::lines().log(slog::Level::Debug));
+    /// assert!(block_on(chatty.run(&system)).unwrap().is_success());
+    /// ```
     #[must_use]
     pub fn log(mut self, level: Level) -> Self {
         self.level = Some(level);
@@ -76,6 +196,23 @@ impl Output {
     ///
     /// A [bounded](proscenium_runtime::Mailbox) mailbox that is full makes the command wait: its output is not read meanwhile. To
     /// a process that has ended frames are dead letters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<(&str, String)>| async move {
+    ///     let (one, two) = (ctx.address(), ctx.address());
+    ///     let both = Output::lines().to(&one, |line| ("first", line.text())).to(&two, |line| ("second", line.text()));
+    ///     Command::new("echo").arg("hello").stdout(both).run(ctx.system()).await?;
+    ///     assert_eq!(ctx.receive_message().await, ("first", "hello".to_owned()));
+    ///     assert_eq!(ctx.receive_message().await, ("second", "hello".to_owned()));
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     #[must_use]
     pub fn to<M: Send + 'static>(
         mut self,
@@ -96,6 +233,30 @@ impl Output {
     }
 
     /// As [`to`](Self::to), for frames that are values in JSON, such as [lines](Self::lines) of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::{Context, System};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Reading {
+    ///     degrees: f64,
+    /// }
+    ///
+    /// let outcome = System::new("weather").run(|mut ctx: Context<Option<f64>>| async move {
+    ///     let read = |reading: Result<Reading, _>| Some(reading.ok()?.degrees);
+    ///     let degrees = Output::lines().to_json(&ctx.address(), read);
+    ///     let sensor = Command::shell(r#"echo '{"degrees": 21.5}'; echo 'out of order'"#);
+    ///     sensor.stdout(degrees).run(ctx.system()).await?;
+    ///     assert_eq!(ctx.receive_message().await, Some(21.5));
+    ///     assert_eq!(ctx.receive_message().await, None);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     #[cfg(feature = "json")]
     #[must_use]
     pub fn to_json<T, M>(

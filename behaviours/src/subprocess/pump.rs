@@ -122,6 +122,21 @@ pub(super) struct Writing {
 }
 
 /// Why a command was not given what was written to it.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::subprocess::{Command, InputError, Subprocess};
+/// use proscenium_runtime::{Context, System};
+///
+/// let outcome = System::new("office").run(|mut ctx: Context<()>| async move {
+///     let deaf = Command::shell("exec sleep 3600"); // It reads no messages.
+///     let deaf = Subprocess::start(deaf).link(&mut ctx).await?;
+///     assert_eq!(deaf.write("hello").await?, Err(InputError::Closed));
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {

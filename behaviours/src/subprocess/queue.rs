@@ -52,6 +52,23 @@ impl CommandQueue {
     }
 
     /// Whoever has the name when it is used; so it survives a restart. Nobody need have it yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, CommandQueue};
+    /// use proscenium_runtime::{Context, ExitReason, System};
+    ///
+    /// let outcome = System::new("builder").run(|mut ctx: Context<()>| async move {
+    ///     CommandQueue::start().name("builds").link(&mut ctx).await?;
+    ///     let builds = CommandQueue::named(ctx.system(), "builds"); // Anywhere in the system.
+    ///     assert!(builds.run(&Command::new("true")).await??.is_success());
+    ///     assert_eq!(builds.pid(), builds.address().pid());
+    ///     builds.sys().stop(ExitReason::Normal).await?;
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn named(system: &SystemHandle, name: &str) -> Self {
         system.named(name).into()
     }
@@ -76,6 +93,26 @@ impl CommandQueue {
     }
 
     /// Stops the command that runs now, if one does. Its result follows, and the next begins.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, CommandQueue};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("builder").run(|mut ctx: Context<u32>| async move {
+    ///     let queue = CommandQueue::start().link(&mut ctx).await?;
+    ///     let endless = Command::new("sleep").arg("3600").report_on_start(&ctx.address(), |os_pid| os_pid);
+    ///     let endless = queue.submit(&endless);
+    ///     let next = queue.submit(&Command::new("true"));
+    ///     ctx.receive_message().await; // It runs.
+    ///     queue.abort();
+    ///     assert!(!endless.await??.is_success());
+    ///     assert!(next.await??.is_success());
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn abort(&self) {
         self.server.cast(Message::Abort.into());
     }
@@ -115,6 +152,23 @@ impl fmt::Debug for CommandQueue {
 }
 
 /// What a [`CommandQueue`] takes.
+///
+/// # Examples
+///
+/// Nobody makes one but a queue's methods. The address that takes it is as good as the queue:
+///
+/// ```
+/// use proscenium_behaviours::subprocess::{CommandQueue, CommandQueueMessage};
+/// use proscenium_runtime::{Address, Context, System};
+///
+/// let outcome = System::new("builder").run(|mut ctx: Context<()>| async move {
+///     let queue = CommandQueue::start().link(&mut ctx).await?;
+///     let address: Address<CommandQueueMessage> = queue.address().clone();
+///     assert!(CommandQueue::from(address) == queue);
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 pub struct CommandQueueMessage(Message);
 
 enum Message {
@@ -141,6 +195,28 @@ impl fmt::Debug for CommandQueueMessage {
 }
 
 /// The behaviour that runs a [`CommandQueue`].
+///
+/// # Examples
+///
+/// A type to be named where a start is kept:
+///
+/// ```
+/// use proscenium_behaviours::Start;
+/// use proscenium_behaviours::subprocess::{Command, CommandQueue, CommandQueueLoop};
+/// use proscenium_runtime::{Context, System};
+///
+/// struct Builder {
+///     queue: Start<CommandQueueLoop>,
+/// }
+///
+/// let builder = Builder { queue: CommandQueue::start().name("builds") };
+/// let outcome = System::new("builder").run(|mut ctx: Context<()>| async move {
+///     let queue = builder.queue.clone().link(&mut ctx).await?; // And again, after its end.
+///     assert!(queue.run(&Command::new("true")).await??.is_success());
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 #[derive(Debug)]
 pub struct CommandQueueLoop(());
 

@@ -58,6 +58,24 @@ impl Subprocess {
     }
 
     /// Whoever has the name when it is used; so it survives a restart. Nobody need have it yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Subprocess};
+    /// use proscenium_runtime::{Context, ExitReason, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<()>| async move {
+    ///     let sleeper = Command::new("sleep").arg("3600");
+    ///     let started = Subprocess::start(sleeper).name("sleeper").link(&mut ctx).await?;
+    ///     let sleeper = Subprocess::named(ctx.system(), "sleeper"); // Anywhere in the system.
+    ///     assert_eq!(sleeper.os_pid().await?, started.os_pid().await?);
+    ///     assert_eq!(sleeper.pid(), started.pid());
+    ///     sleeper.sys().stop(ExitReason::Normal).await?;
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn named(system: &SystemHandle, name: &str) -> Self {
         system.named(name).into()
     }
@@ -80,6 +98,24 @@ impl Subprocess {
     }
 
     /// Sends a signal to all of the command's processes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Output, Signal, Subprocess};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
+    ///     let lines = Output::lines().to(&ctx.address(), |line| line.text());
+    ///     let script = "trap 'echo read again' HUP; echo ready; while :; do sleep 0.01; done";
+    ///     let service = Subprocess::start(Command::shell(script).stdout(lines)).link(&mut ctx).await?;
+    ///     assert_eq!(ctx.receive_message().await, "ready");
+    ///     service.signal(Signal::Hup);
+    ///     assert_eq!(ctx.receive_message().await, "read again");
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn signal(&self, signal: Signal) {
         self.server.cast(Message::Signal(signal).into());
     }
@@ -108,6 +144,23 @@ impl Subprocess {
     ///
     /// # Cancel safety
     /// Dropping the future loses the answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, CommandStatus, Subprocess};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<()>| async move {
+    ///     ctx.trap_exit(true); // Its end would be ours.
+    ///     let sleeper = Subprocess::start(Command::new("sleep").arg("3600")).link(&mut ctx).await?;
+    ///     sleeper.abort();
+    ///     let result = sleeper.result().await?;
+    ///     assert_eq!(result.status, CommandStatus::Signaled(15)); // By SIGTERM.
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn result(&self) -> Call<'_, SubprocessMessage, CommandResult> {
         self.server.call(|reply| Message::Result(reply).into())
     }
@@ -147,6 +200,23 @@ impl fmt::Debug for Subprocess {
 }
 
 /// What a [`Subprocess`] takes.
+///
+/// # Examples
+///
+/// Nobody makes one but a subprocess's methods. The address that takes it is as good as the subprocess:
+///
+/// ```
+/// use proscenium_behaviours::subprocess::{Command, Subprocess, SubprocessMessage};
+/// use proscenium_runtime::{Address, Context, System};
+///
+/// let outcome = System::new("office").run(|mut ctx: Context<()>| async move {
+///     let sleeper = Subprocess::start(Command::new("sleep").arg("3600")).link(&mut ctx).await?;
+///     let address: Address<SubprocessMessage> = sleeper.address().clone();
+///     assert!(Subprocess::from(address) == sleeper);
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 pub struct SubprocessMessage(Message);
 
 enum Message {
@@ -181,6 +251,28 @@ impl fmt::Debug for SubprocessMessage {
 }
 
 /// The behaviour that runs a [`Subprocess`].
+///
+/// # Examples
+///
+/// A type to be named where a start is kept:
+///
+/// ```
+/// use proscenium_behaviours::Start;
+/// use proscenium_behaviours::subprocess::{Command, Subprocess, SubprocessLoop};
+/// use proscenium_runtime::{Context, System};
+///
+/// struct Office {
+///     clock: Start<SubprocessLoop>,
+/// }
+///
+/// let office = Office { clock: Subprocess::start(Command::new("sleep").arg("3600")) };
+/// let outcome = System::new("office").run(|mut ctx: Context<()>| async move {
+///     let clocks = [office.clock.clone().link(&mut ctx).await?, office.clock.clone().link(&mut ctx).await?];
+///     assert_ne!(clocks[0].os_pid().await?, clocks[1].os_pid().await?); // Each start is another OS process.
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 #[derive(Debug)]
 pub struct SubprocessLoop(());
 

@@ -99,6 +99,15 @@ impl fmt::Display for Signal {
 }
 
 /// No signal has that name, or none that can be sent.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::subprocess::{NoSuchSignal, Signal};
+///
+/// let error: NoSuchSignal = "SIGNAL".parse::<Signal>().unwrap_err();
+/// assert_eq!(error.to_string(), r#"there is no signal "SIGNAL" to send"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no signal {0:?} to send")]
 pub struct NoSuchSignal(String);

@@ -13,6 +13,20 @@ use super::limit::Limit;
 use super::signal;
 
 /// How a command ended.
+///
+/// # Examples
+///
+/// ```
+/// use futures_lite::future::block_on;
+/// use proscenium_behaviours::subprocess::{Command, CommandStatus};
+/// use proscenium_runtime::System;
+///
+/// let system = System::new("office");
+/// let status = |line| block_on(Command::shell(line).run(&system)).unwrap().status;
+/// assert!(status("exit 0").is_success());
+/// assert_eq!(status("exit 3"), CommandStatus::Exited(3));
+/// assert_eq!(status("kill -9 $$"), CommandStatus::Signaled(9));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandStatus {
@@ -55,6 +69,19 @@ impl fmt::Display for CommandStatus {
 }
 
 /// What a command leaves.
+///
+/// # Examples
+///
+/// ```
+/// use futures_lite::future::block_on;
+/// use proscenium_behaviours::subprocess::{Command, CommandResult};
+/// use proscenium_runtime::System;
+///
+/// let system = System::new("office");
+/// let result: CommandResult = block_on(Command::shell("echo fine; echo oops >&2; exit 3").run(&system)).unwrap();
+/// assert_eq!((result.stdout.to_string(), result.complaint.as_str()), ("fine\n".to_owned(), "oops"));
+/// assert!(!result.is_success());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandResult {
     /// What ran, as it is shown.
@@ -81,6 +108,20 @@ impl CommandResult {
     ///
     /// # Errors
     /// How the command ended, and the last line of its complaints.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, CommandStatus};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let fine = block_on(Command::new("true").run(&system)).unwrap();
+    /// assert!(fine.success().is_ok());
+    /// let failed = block_on(Command::new("false").run(&system)).unwrap();
+    /// assert_eq!(failed.success().unwrap_err().status, CommandStatus::Exited(1));
+    /// ```
     pub fn success(self) -> Result<Self, CommandFailure> {
         if self.is_success() { Ok(self) } else { Err(self.failure()) }
     }
@@ -99,6 +140,25 @@ pub(super) fn last_line(text: &str) -> String {
 }
 
 /// A command that ended, and not with success.
+///
+/// # Examples
+///
+/// It is an error as others, for `?`, and it is the exit reason of a [`Subprocess`](super::Subprocess):
+///
+/// ```
+/// use proscenium_behaviours::subprocess::{Command, CommandFailure, CommandStatus, Subprocess};
+/// use proscenium_runtime::{Context, System};
+///
+/// let outcome = System::new("office").run(|mut ctx: Context<()>| async move {
+///     ctx.trap_exit(true);
+///     let fails = Subprocess::start(Command::shell("echo oops >&2; exit 3")).link(&mut ctx).await?;
+///     let reason = fails.address().exited().await;
+///     let failure: &CommandFailure = reason.downcast_ref().expect("that is why it has ended");
+///     assert_eq!((&failure.status, &*failure.complaint), (&CommandStatus::Exited(3), "oops"));
+///     Ok(())
+/// });
+/// assert_eq!(outcome, Ok(()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{command}` {status}{}", if complaint.is_empty() { String::new() } else { format!(": {complaint}") })]
 pub struct CommandFailure {
@@ -111,6 +171,20 @@ pub struct CommandFailure {
 }
 
 /// Why a command did not begin.
+///
+/// # Examples
+///
+/// ```
+/// use futures_lite::future::block_on;
+/// use proscenium_behaviours::subprocess::{Command, CommandError};
+/// use proscenium_runtime::System;
+///
+/// let system = System::new("office");
+/// let error = block_on(Command::new("no-such-program").run(&system)).unwrap_err();
+/// assert!(matches!(&error, CommandError::NotFound { program } if program == "no-such-program"));
+/// let error = block_on(Command::new("/etc/passwd").run(&system)).unwrap_err();
+/// assert_eq!(error.to_string(), "/etc/passwd cannot be executed");
+/// ```
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
