@@ -9,6 +9,25 @@ use proscenium_runtime::crossing::CrossingError;
 /// Why an isolated server did not start, or has ended, if its code has not said so itself. It is the cause of an
 /// [`ExitReason::Error`](proscenium_runtime::ExitReason::Error), where
 /// [`downcast_ref`](proscenium_runtime::ExitReason::downcast_ref) finds it.
+///
+/// # Examples
+///
+/// A `main` that has forgotten [`init`](super::init()):
+///
+/// ```
+/// use futures_lite::future::block_on;
+/// use proscenium_behaviours::isolate::IsolateError;
+/// use proscenium_behaviours::isolate::{self, isolate};
+/// use proscenium_runtime::{StartError, System};
+///
+/// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+/// # use depth::*;
+/// let system = System::new("brackets");
+/// let error = block_on(isolate::<Depth>(()).spawn(&system)).unwrap_err();
+/// let StartError::Init(reason) = error else { unreachable!("it has no name that could be taken") };
+/// assert_eq!(reason.downcast_ref(), Some(&IsolateError::NoInit));
+/// assert_eq!(reason.to_string(), "isolate::init was not called: it must be first in main");
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IsolateError {

@@ -106,6 +106,28 @@ const FRAME_LIMIT: usize = 64 * 1024 * 1024;
 const LEAST_FRAME_LIMIT: usize = 4 * 1024;
 
 /// A [`GenServer`] that can run in an OS process of its own: what it is given and sent can be serialized.
+///
+/// # Examples
+///
+/// For what is written for all servers that can be isolated:
+///
+/// ```
+/// use proscenium_behaviours::Start;
+/// use proscenium_behaviours::isolate::isolate;
+/// use proscenium_behaviours::isolate::{Isolatable, Isolated};
+/// use proscenium_runtime::testing::TestSystem;
+/// use proscenium_runtime::{System, SystemHandle};
+///
+/// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+/// # use depth::*;
+/// /// A server in its own OS process where there is one, and otherwise beside the others.
+/// fn isolated<S: Isolatable>(system: &SystemHandle, args: S::Args) -> Option<Start<Isolated<S>>> {
+///     (!system.is_simulated()).then(|| isolate::<S>(args))
+/// }
+///
+/// assert!(isolated::<Depth>(&TestSystem::new(1), ()).is_none());
+/// assert!(isolated::<Depth>(&System::new("brackets"), ()).is_some());
+/// ```
 pub trait Isolatable: GenServer<Args: Serialize + DeserializeOwned, Message: Serialize + DeserializeOwned> {}
 
 impl<S> Isolatable for S where S: GenServer<Args: Serialize + DeserializeOwned, Message: Serialize + DeserializeOwned> {}
@@ -117,14 +139,89 @@ impl<S> Isolatable for S where S: GenServer<Args: Serialize + DeserializeOwned, 
 ///
 /// # Errors
 /// The start fails with [`StartError::Init`], with an [`IsolateError`] as its cause if that was not the server's own doing.
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::isolate::{self, isolate};
+/// use proscenium_runtime::{Context, ExitReason, System};
+///
+/// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+/// # use depth::*;
+/// fn main() -> Result<(), ExitReason> {
+///     isolate::init([isolate::server::<Depth>()]);
+///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+///         let depth = isolate::<Depth>(()).name("depth").link(&mut ctx).await?;
+///         assert_eq!(ctx.system().whereis("depth"), depth.pid()); // As any other server.
+///         assert_eq!(depth.call(|reply| Ask::Of("[[".into(), reply)).await?, 2);
+///         Ok(())
+///     })
+/// }
+/// ```
 pub fn isolate<S: Isolatable>(args: S::Args) -> Start<Isolated<S>> {
     Start::new(IsolatedArgs { args, limits: Limits::default() })
 }
 
 /// The behaviour of a process that stands for a server in another OS process; what [`isolate`] starts.
+///
+/// # Examples
+///
+/// A type to be named where a start is kept:
+///
+/// ```
+/// use proscenium_behaviours::Start;
+/// use proscenium_behaviours::isolate::Isolated;
+/// use proscenium_behaviours::isolate::{self, isolate};
+/// use proscenium_runtime::{Context, ExitReason, System};
+///
+/// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+/// # use depth::*;
+/// struct Parsers {
+///     depth: Start<Isolated<Depth>>,
+/// }
+///
+/// fn main() -> Result<(), ExitReason> {
+///     isolate::init([isolate::server::<Depth>()]);
+///     let parsers = Parsers { depth: isolate::<Depth>(()) };
+///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+///         for _ in 0..2 {
+///             let depth = parsers.depth.clone().link(&mut ctx).await?; // An OS process for each.
+///             assert_eq!(depth.call(|reply| Ask::Of("[".into(), reply)).await?, 1);
+///         }
+///         Ok(())
+///     })
+/// }
+/// ```
 pub struct Isolated<S>(PhantomData<fn() -> S>);
 
 /// What an isolated server is started with; made by [`isolate`].
+///
+/// # Examples
+///
+/// Kept by a start, with its limits; it can be started again if the server's arguments are `Clone`:
+///
+/// ```
+/// use proscenium_behaviours::isolate::IsolatedArgs;
+/// use proscenium_behaviours::isolate::{self, isolate};
+/// use proscenium_behaviours::{Behaviour, Start};
+/// use proscenium_runtime::{Context, ExitReason, System};
+///
+/// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+/// # use depth::*;
+/// fn again<B: Behaviour<Args = IsolatedArgs<()>>>(start: &Start<B>) -> Start<B> {
+///     start.clone()
+/// }
+///
+/// fn main() -> Result<(), ExitReason> {
+///     isolate::init([isolate::server::<Depth>()]);
+///     let start = isolate::<Depth>(()).frame_limit(8 * 1024);
+///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+///         let depth = again(&start).link(&mut ctx).await?;
+///         assert_eq!(depth.call(|reply| Ask::Of("[".into(), reply)).await?, 1);
+///         Ok(())
+///     })
+/// }
+/// ```
 #[derive(Clone)]
 pub struct IsolatedArgs<A> {
     args: A,
@@ -150,6 +247,24 @@ impl<S: Isolatable> Start<Isolated<S>> {
     /// there is.
     ///
     /// It is `RLIMIT_DATA`, which Linux holds to; not every Unix does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::isolate::{self, isolate};
+    /// use proscenium_runtime::{Context, ExitReason, System};
+    ///
+    /// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+    /// # use depth::*;
+    /// fn main() -> Result<(), ExitReason> {
+    ///     isolate::init([isolate::server::<Depth>()]);
+    ///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+    ///         let depth = isolate::<Depth>(()).memory_limit(256 * 1024 * 1024).link(&mut ctx).await?;
+    ///         assert_eq!(depth.call(|reply| Ask::Of("[".into(), reply)).await?, 1); // It is enough for that.
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
     #[must_use]
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.args.limits.memory = Some(bytes);
@@ -159,6 +274,27 @@ impl<S: Isolatable> Start<Isolated<S>> {
     /// Lets a message, an answer, or the arguments take at most so many bytes on their way; 64 MiB by default, 4 KiB at least.
     ///
     /// What takes more does not cross: a message is a dead letter, and callers are told that nobody answers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::isolate::{self, isolate};
+    /// use proscenium_runtime::{CallError, Context, ExitReason, System};
+    ///
+    /// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+    /// # use depth::*;
+    /// fn main() -> Result<(), ExitReason> {
+    ///     isolate::init([isolate::server::<Depth>()]);
+    ///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+    ///         let depth = isolate::<Depth>(()).frame_limit(4 * 1024).link(&mut ctx).await?;
+    ///         let long = "[".repeat(5_000);
+    ///         let error = depth.call(|reply| Ask::Of(long, reply)).await.unwrap_err();
+    ///         assert!(matches!(error, CallError::Unanswered { .. }));
+    ///         assert_eq!(depth.call(|reply| Ask::Of("[".into(), reply)).await?, 1); // It has taken no harm.
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
     #[must_use]
     pub fn frame_limit(mut self, bytes: usize) -> Self {
         self.args.limits.frame = bytes.max(LEAST_FRAME_LIMIT);
@@ -167,6 +303,28 @@ impl<S: Isolatable> Start<Isolated<S>> {
 
     /// Starts that program rather than this one again. Its `main` calls [`init`] as well, with the server by the same name, and was
     /// built with the same types. So a test, which has no `main` of its own, can have isolated servers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::isolate::{self, isolate};
+    /// use proscenium_runtime::{Context, ExitReason, System};
+    ///
+    /// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+    /// # use depth::*;
+    /// fn main() -> Result<(), ExitReason> {
+    ///     isolate::init([isolate::server::<Depth>()]);
+    ///     let elsewhere = isolate::<Depth>(()).program("no/such/program");
+    ///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+    ///         let error = elsewhere.link(&mut ctx).await.unwrap_err();
+    ///         assert!(error.to_string().contains("did not start"));
+    ///         let this = std::env::current_exe()?; // What is started if nothing is said.
+    ///         let depth = isolate::<Depth>(()).program(this).link(&mut ctx).await?;
+    ///         assert_eq!(depth.call(|reply| Ask::Of("[".into(), reply)).await?, 1);
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
     #[must_use]
     pub fn program(mut self, path: impl AsRef<Path>) -> Self {
         self.args.limits.program = Some(path.as_ref().to_owned());
@@ -176,6 +334,42 @@ impl<S: Isolatable> Start<Isolated<S>> {
     /// The start of the same server, with messages of `feed` beside those of its mailbox: so a troupe can have isolated workers.
     ///
     /// The feed stays in this program. It is asked when the server has handled all that it was sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::{self, Poll};
+    ///
+    /// use proscenium_behaviours::Feed;
+    /// use proscenium_behaviours::isolate::{self, isolate};
+    /// use proscenium_runtime::{Address, Context, ExitReason, Reply, System};
+    ///
+    /// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+    /// # use depth::*;
+    /// /// Asks once, and has the answer sent home.
+    /// struct Once(Option<Ask>);
+    ///
+    /// impl Feed<Ask> for Once {
+    ///     fn started(&mut self, _server: &Address<Ask>) {}
+    ///
+    ///     fn poll_next(&mut self, _cx: &mut task::Context<'_>) -> Poll<Ask> {
+    ///         self.0.take().map_or(Poll::Pending, Poll::Ready)
+    ///     }
+    ///
+    ///     fn handled(&mut self) {}
+    /// }
+    ///
+    /// fn main() -> Result<(), ExitReason> {
+    ///     isolate::init([isolate::server::<Depth>()]);
+    ///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+    ///         let (reply, answer) = Reply::pair();
+    ///         let feed = Once(Some(Ask::Of("[[".into(), reply)));
+    ///         isolate::<Depth>(()).feed(feed).link(&mut ctx).await?;
+    ///         assert_eq!(answer.await, Some(2));
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
     pub fn feed<F: Feed<S::Message>>(self, feed: F) -> Start<FedIsolated<S, F>> {
         self.map(|args| (args, feed))
     }
@@ -197,6 +391,45 @@ impl<S: Isolatable> Behaviour for Isolated<S> {
 }
 
 /// The behaviour of a process that stands for a server in another OS process, with a [`Feed`].
+///
+/// # Examples
+///
+/// A type to be named where a start is kept:
+///
+/// ```
+/// use std::task::{self, Poll};
+///
+/// use proscenium_behaviours::Start;
+/// use proscenium_behaviours::isolate::FedIsolated;
+/// use proscenium_behaviours::isolate::{self, isolate};
+/// use proscenium_runtime::{Context, ExitReason, System};
+/// # use proscenium_runtime::Address;
+/// # use proscenium_behaviours::Feed;
+///
+/// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+/// # use depth::*;
+/// #[derive(Clone)]
+/// struct Idle;
+/// #
+/// # impl Feed<Ask> for Idle {
+/// #     fn started(&mut self, _server: &Address<Ask>) {}
+/// #     fn poll_next(&mut self, _cx: &mut task::Context<'_>) -> Poll<Ask> { Poll::Pending }
+/// #     fn handled(&mut self) {}
+/// # }
+///
+/// fn start() -> Start<FedIsolated<Depth, Idle>> {
+///     isolate::<Depth>(()).feed(Idle)
+/// }
+///
+/// fn main() -> Result<(), ExitReason> {
+///     isolate::init([isolate::server::<Depth>()]);
+///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+///         let depth = start().link(&mut ctx).await?;
+///         assert_eq!(depth.call(|reply| Ask::Of("[[[".into(), reply)).await?, 3);
+///         Ok(())
+///     })
+/// }
+/// ```
 pub struct FedIsolated<S, F>(PhantomData<fn(F) -> S>);
 
 impl<S: Isolatable, F: Feed<S::Message>> Behaviour for FedIsolated<S, F> {

@@ -31,6 +31,19 @@ const MOST_OF_ORDER: usize = 1024 * 1024;
 static SERVERS: OnceLock<Vec<Server>> = OnceLock::new();
 
 /// A server that [`init`] can run; made by [`server`].
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::isolate;
+/// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+/// # use depth::*;
+/// fn main() {
+///     let servers: [isolate::Server; 1] = [isolate::server::<Depth>()];
+///     assert!(format!("{servers:?}").contains("Depth")); // What it is called in the other OS process.
+///     isolate::init(servers);
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Server {
     name: &'static str,
@@ -38,6 +51,23 @@ pub struct Server {
 }
 
 /// Names a server for [`init`].
+///
+/// # Examples
+///
+/// ```
+/// use proscenium_behaviours::isolate::{self, isolate};
+/// use proscenium_runtime::{Context, ExitReason, System};
+///
+/// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+/// # use depth::*;
+/// fn main() -> Result<(), ExitReason> {
+///     isolate::init([isolate::server::<Depth>()]); // One for each server that may be isolated.
+///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+///         assert!(isolate::<Depth>(()).link(&mut ctx).await.is_ok());
+///         Ok(())
+///     })
+/// }
+/// ```
 pub fn server<S: Isolatable>() -> Server {
     Server { name: type_name::<S>(), run: warden::run::<S> }
 }
@@ -49,6 +79,26 @@ pub fn server<S: Isolatable>() -> Server {
 ///
 /// # Panics
 /// If it is called a second time.
+///
+/// # Examples
+///
+/// A program that has not named a server hears of it when it wants to start that:
+///
+/// ```
+/// use proscenium_behaviours::isolate::{self, isolate};
+/// use proscenium_runtime::{Context, ExitReason, System};
+///
+/// # mod depth { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/depth.rs")); }
+/// # use depth::*;
+/// fn main() -> Result<(), ExitReason> {
+///     isolate::init([]);
+///     System::new("brackets").run(|mut ctx: Context<()>| async move {
+///         let error = isolate::<Depth>(()).link(&mut ctx).await.unwrap_err();
+///         assert!(error.to_string().contains("add isolate::server::<"));
+///         Ok(())
+///     })
+/// }
+/// ```
 pub fn init(servers: impl IntoIterator<Item = Server>) {
     let servers = servers.into_iter().collect();
     assert!(SERVERS.set(servers).is_ok(), "isolate::init was called twice");
