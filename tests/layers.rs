@@ -98,6 +98,7 @@ const SUPERVISOR: &[&str] = &[
     "typed_start",
     "backoff",
     "intensity",
+    "index",
     "children",
     "strategy",
     "error",

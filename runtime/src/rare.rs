@@ -1,7 +1,7 @@
 //! What most processes never have: it takes no room until one does.
 
 /// A value that comes to be when it is first changed; eight bytes until then.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rare<T>(Option<Box<T>>);
 
 impl<T> Rare<T> {

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_lite::future;
 
@@ -17,6 +18,7 @@ use crate::names::RegisterError;
 use crate::observer::Moment;
 use crate::pid::{MonitorRef, Pid};
 use crate::process::Process;
+use crate::rare::Rare;
 use crate::registry::{Enrol, Enrolment, Registry};
 use crate::running::Running;
 use crate::scheduler::{Home, Priority};
@@ -42,15 +44,24 @@ use crate::system::{Shared, System, SystemHandle};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct SpawnOptions {
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) label: Option<Arc<str>>,
-    pub(crate) mailbox: Mailbox,
-    pub(crate) priority: Priority,
-    pub(crate) own_thread: bool,
-    pub(crate) behaviour: bool,
+    priority: Priority,
+    own_thread: bool,
+    behaviour: bool,
     /// How many times its supervisor had started this child before.
     pub(crate) restarts: u16,
-    pub(crate) via: Option<Arc<dyn Enrol>>,
+    /// A supervisor keeps the options of each child: most take no room there.
+    pub(crate) more: Rare<MoreOptions>,
+}
+
+/// What most processes are not given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MoreOptions {
+    name: Option<Arc<str>>,
+    label: Option<Arc<str>>,
+    mailbox: Mailbox,
+    via: Option<Arc<dyn Enrol>>,
+    /// Of a start that is waited for.
+    pub(crate) init_timeout: Option<Duration>,
 }
 
 impl SpawnOptions {
@@ -62,7 +73,7 @@ impl SpawnOptions {
     /// Registers the process under `name` before its body begins.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
-        self.name = Some(name.into());
+        self.more.make().name = Some(name.into());
         self
     }
 
@@ -91,7 +102,7 @@ impl SpawnOptions {
         M: Send + 'static,
         V: Clone + Send + Sync + 'static,
     {
-        self.via = Some(Arc::new(Enrolment { registry: registry.clone(), key, value }));
+        self.more.make().via = Some(Arc::new(Enrolment { registry: registry.clone(), key, value }));
         self
     }
 
@@ -115,14 +126,14 @@ impl SpawnOptions {
     /// ```
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {
-        self.label = Some(label.into());
+        self.more.make().label = Some(label.into());
         self
     }
 
     /// Sets the mailbox; unbounded by default.
     #[must_use]
     pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
-        self.mailbox = mailbox;
+        self.more.make().mailbox = mailbox;
         self
     }
 
@@ -435,7 +446,8 @@ where
         Tie::StartMonitor(_) => Ancestors::default(),
         _ => parent.map(AnyProcess::ancestors_of_child).unwrap_or_default(),
     };
-    let SpawnOptions { name, label, mailbox, priority, own_thread, behaviour, restarts, via } = options;
+    let SpawnOptions { priority, own_thread, behaviour, restarts, mut more } = options;
+    let MoreOptions { name, label, mailbox, via, .. } = more.take().map(|more| *more).unwrap_or_default();
     let mut control = tied_child(tie, parent.map(AnyProcess::pid));
     if label.is_some() {
         control.seldom.make().label = label;

@@ -82,7 +82,6 @@ pub enum StartError {
 #[derive(Clone, Debug, Default)]
 pub struct StartOptions {
     spawn: SpawnOptions,
-    init_timeout: Option<Duration>,
 }
 
 impl StartOptions {
@@ -101,7 +100,7 @@ impl StartOptions {
     /// Gives `init` this long; then the process is killed, and its end awaited. Without it, as long as it takes, as in OTP.
     #[must_use]
     pub fn init_timeout(mut self, timeout: Duration) -> Self {
-        self.init_timeout = Some(timeout);
+        self.spawn.more.make().init_timeout = Some(timeout);
         self
     }
 }
@@ -401,13 +400,14 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let is_restart = options.spawn.restarts > 0;
+    let init_timeout = options.spawn.more.get().and_then(|more| more.init_timeout);
     let (sender, ready) = slot::slot();
     let with_ack = move |ctx: Context<M>| body(ctx, InitAck { ready: sender });
     let address = spawn(&system.shared, parent, tie, options.spawn, with_ack).map_err(StartError::Name)?;
     let process = address.resolve().expect("it is of a process, not a name");
     let mut undo = KillOnDrop(Some(process.clone()));
     let acknowledged = async { ready.await.is_ok() };
-    let outcome = match options.init_timeout {
+    let outcome = match init_timeout {
         None => Some(acknowledged.await),
         Some(limit) => system.sleep(limit).limit(acknowledged).await,
     };
@@ -424,7 +424,7 @@ where
     drop(undo);
     let reason = address.exited().await;
     Err(match (outcome, reason) {
-        (None, _) => StartError::Timeout(options.init_timeout.unwrap_or_default()),
+        (None, _) => StartError::Timeout(init_timeout.unwrap_or_default()),
         (Some(_), ExitReason::Ignore) => StartError::Ignored,
         (Some(_), ExitReason::InitError(cause)) => StartError::Init(ExitReason::Error(cause)),
         (Some(_), reason) => StartError::Init(reason),

@@ -1,11 +1,11 @@
 //! A supervisor's children, in the order in which they start.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use proscenium_runtime::{Offender, Pid};
 
 use crate::child_spec::{ChildKind, ChildSpec, Restart};
+use crate::index::Index;
 
 /// Names a child among its siblings; a greater one starts later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,66 +135,117 @@ impl ChildCount {
     }
 }
 
+/// One list, in the order of the keys, and where each child is in it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Children {
-    by_key: BTreeMap<Key, Child>,
-    by_id: HashMap<Arc<str>, Key>,
-    by_pid: HashMap<Pid, Key>,
+    /// Who is gone leaves a gap, until there are more gaps than children.
+    places: Vec<Place>,
+    gaps: usize,
+    by_id: Index,
+    by_pid: Index,
     last: u64,
 }
 
+#[derive(Clone, Debug)]
+struct Place {
+    key: Key,
+    child: Option<Child>,
+}
+
+impl Place {
+    fn id(&self) -> Option<&str> {
+        self.child.as_ref().map(|child| &*child.spec.id)
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        match self.child.as_ref()?.state {
+            ChildState::Running(pid) => Some(pid),
+            ChildState::Restarting | ChildState::Stopped => None,
+        }
+    }
+}
+
 impl Children {
+    /// None yet, but room for so many.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Children {
+            places: Vec::with_capacity(capacity),
+            by_id: Index::with_capacity(capacity),
+            by_pid: Index::with_capacity(capacity),
+            ..Children::default()
+        }
+    }
+
     /// Adds a child behind the others, not yet started; its key, or the one that has its id already.
     pub(crate) fn add(&mut self, spec: ChildSpec) -> Result<Key, Key> {
-        if let Some(key) = self.by_id.get(&spec.id) {
-            return Err(*key);
-        }
-        self.last += 1;
-        let key = Key(self.last);
-        self.by_id.insert(spec.id.clone(), key);
-        let child = Child { spec, state: ChildState::Stopped, starts: 0, delays: 0 };
-        self.by_key.insert(key, child);
+        self.put(Child { spec, state: ChildState::Stopped, starts: 0, delays: 0 })
+    }
+
+    /// Puts a child behind the others, under a new key; that of the one that has its id already, if one has.
+    fn put(&mut self, child: Child) -> Result<Key, Key> {
+        let key = Key(self.last + 1);
+        self.push(Place { key, child: Some(child) })?;
+        self.last = key.0;
         Ok(key)
+    }
+
+    fn push(&mut self, place: Place) -> Result<(), Key> {
+        let number = self.places.len();
+        if let Some(id) = place.id() {
+            let inserted = self.by_id.insert(id, number, |number| self.places[number].id());
+            inserted.map_err(|number| self.places[number].key)?;
+        }
+        if let Some(pid) = place.pid() {
+            self.note_pid(pid, number);
+        }
+        self.places.push(place);
+        Ok(())
+    }
+
+    fn note_pid(&mut self, pid: Pid, number: usize) {
+        // A start of the user's own making may tell of somebody who is a child already: then that one hears of the end.
+        let _ = self.by_pid.insert(pid, number, |number| self.places[number].pid());
     }
 
     pub(crate) fn remove(&mut self, key: Key) {
         self.stopped(key);
-        if let Some(child) = self.by_key.remove(&key) {
-            self.by_id.remove(&child.spec.id);
+        let Some(number) = self.number(key) else { return };
+        let places = &self.places;
+        if let Some(id) = places[number].id() {
+            self.by_id.remove(id, |number| places[number].id());
+            self.places[number].child = None;
+            self.gaps += 1;
         }
+        if self.gaps > self.places.len() / 2 {
+            self.close_gaps();
+        }
+    }
+
+    /// Those that are left move up, and give back what room the others had.
+    fn close_gaps(&mut self) {
+        let places = std::mem::take(&mut self.places);
+        *self = Children { last: self.last, ..Children::with_capacity(places.len() - self.gaps) };
+        places.into_iter().filter(|place| place.child.is_some()).for_each(|place| _ = self.push(place));
     }
 
     /// Takes specs and order from `like`, where both have a child; what only these have comes behind. Every child gets a
     /// new key. Returns those of children whose restart is put off.
     pub(crate) fn update(&mut self, like: &Children) -> Vec<Key> {
-        let mut before = std::mem::take(&mut self.by_key);
-        let wanted = like.iter().filter_map(|child| {
-            let key = self.by_id.get(&child.spec.id)?;
-            Some(Child { spec: child.spec.clone(), ..before.remove(key)? })
-        });
-        let mut children: Vec<Child> = wanted.collect();
-        children.extend(before.into_values());
-        *self = Children { last: self.last, ..Children::default() };
-        children.into_iter().filter_map(|child| self.put(child)).collect()
-    }
-
-    /// Puts a child behind the others. Returns its key if its restart is put off.
-    fn put(&mut self, child: Child) -> Option<Key> {
-        self.last += 1;
-        let key = Key(self.last);
-        self.by_id.insert(child.spec.id.clone(), key);
-        if let ChildState::Running(pid) = child.state {
-            self.by_pid.insert(pid, key);
-        }
-        let waits = child.state == ChildState::Restarting;
-        self.by_key.insert(key, child);
-        waits.then_some(key)
+        let mut before = std::mem::take(self);
+        self.last = before.last;
+        let mut take = |spec: &ChildSpec| {
+            let number = before.by_id.find(&*spec.id, |number| before.places[number].id())?;
+            Some(Child { spec: spec.clone(), ..before.places[number].child.take()? })
+        };
+        let mut children: Vec<Child> = like.iter().filter_map(|child| take(&child.spec)).collect();
+        children.extend(before.places.into_iter().filter_map(|place| place.child));
+        let waits = |child: &Child| child.state == ChildState::Restarting;
+        children.into_iter().filter_map(|child| waits(&child).then_some(self.put(child).ok()?)).collect()
     }
 
     pub(crate) fn started(&mut self, key: Key, pid: Pid) {
         self.set_state(key, ChildState::Running(pid));
-        if let Some(child) = self.by_key.get_mut(&key) {
-            self.by_pid.insert(pid, key);
+        if let Some(child) = self.get_mut(key) {
             child.starts = child.starts.saturating_add(1);
         }
     }
@@ -202,7 +253,7 @@ impl Children {
     /// The child is to be restarted later. Which time this is.
     pub(crate) fn delayed(&mut self, key: Key) -> u32 {
         self.set_state(key, ChildState::Restarting);
-        let Some(child) = self.by_key.get_mut(&key) else { return 0 };
+        let Some(child) = self.get_mut(key) else { return 0 };
         child.delays = child.delays.wrapping_add(1);
         child.delays
     }
@@ -213,11 +264,15 @@ impl Children {
     }
 
     fn set_state(&mut self, key: Key, state: ChildState) {
-        let Some(child) = self.by_key.get_mut(&key) else { return };
-        if let ChildState::Running(pid) = child.state {
-            self.by_pid.remove(&pid);
+        let Some(number) = self.number(key) else { return };
+        if let Some(pid) = self.places[number].pid() {
+            self.by_pid.remove(pid, |number| self.places[number].pid());
         }
+        let Some(child) = &mut self.places[number].child else { return };
         child.state = state;
+        if let ChildState::Running(pid) = state {
+            self.note_pid(pid, number);
+        }
     }
 
     /// The child no longer lives: its spec stays, unless it is temporary.
@@ -229,27 +284,46 @@ impl Children {
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&Child> {
-        self.by_key.get(&key)
+        self.places[self.number(key)?].child.as_ref()
+    }
+
+    fn get_mut(&mut self, key: Key) -> Option<&mut Child> {
+        let number = self.number(key)?;
+        self.places[number].child.as_mut()
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<(Key, &Child)> {
-        let key = *self.by_id.get(id)?;
-        Some((key, self.by_key.get(&key)?))
+        self.at(self.by_id.find(id, |number| self.places[number].id())?)
     }
 
     pub(crate) fn by_pid(&self, pid: Pid) -> Option<(Key, &Child)> {
-        let key = *self.by_pid.get(&pid)?;
-        Some((key, self.by_key.get(&key)?))
+        self.at(self.by_pid.find(pid, |number| self.places[number].pid())?)
+    }
+
+    fn at(&self, number: usize) -> Option<(Key, &Child)> {
+        let Place { key, child } = &self.places[number];
+        Some((*key, child.as_ref()?))
+    }
+
+    /// Where the place is that has the key.
+    fn number(&self, key: Key) -> Option<usize> {
+        let first = self.places.first()?.key;
+        // Keys count up: it is as far from the first as its key tells, or nearer if gaps were closed.
+        let farthest = usize::try_from(key.0.checked_sub(first.0)?).ok()?;
+        match self.places.get(farthest) {
+            Some(place) if place.key == key => Some(farthest),
+            _ => self.places.binary_search_by_key(&key, |place| place.key).ok(),
+        }
     }
 
     /// Oldest first.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
-        self.by_key.keys().copied()
+    pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = Key> {
+        self.places.iter().filter(|place| place.child.is_some()).map(|place| place.key)
     }
 
     /// Oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Child> {
-        self.by_key.values()
+        self.places.iter().filter_map(|place| place.child.as_ref())
     }
 
     /// The child as reports name it.
@@ -258,3 +332,6 @@ impl Children {
         Offender::new(spec.id.clone(), pid, spec.restart, spec.shutdown, spec.significant, spec.kind())
     }
 }
+
+#[cfg(test)]
+mod tests;

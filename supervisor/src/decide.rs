@@ -49,7 +49,7 @@ impl Flags {
         if self.period.is_zero() {
             return Err(SpecError::NoPeriod);
         }
-        let mut children = Children::default();
+        let mut children = Children::with_capacity(specs.len());
         for spec in specs {
             self.auto_shutdown.check(&spec)?;
             let id = spec.id.clone();
@@ -147,6 +147,8 @@ impl Decide {
                 }
             }
         }
+        // The plan of a large supervisor's start is large, too.
+        self.plan = VecDeque::new();
         match std::mem::replace(&mut self.purpose, Purpose::Idle) {
             Purpose::Exit(reason) => actions.push(Action::Exit(reason)),
             Purpose::Request { .. } => actions.push(Action::Answer(Ok(None))),
@@ -245,9 +247,7 @@ impl Decide {
 
     /// Stops every child, the youngest first, and ends.
     fn give_up(&mut self, reason: ExitReason) {
-        let mut stops: VecDeque<Step> = self.children.keys().map(Step::Stop).collect();
-        stops.make_contiguous().reverse();
-        self.begin(Purpose::Exit(reason), stops);
+        self.begin(Purpose::Exit(reason), self.children.keys().rev().map(Step::Stop).collect());
     }
 
     fn request(&mut self, request: Request, actions: &mut Vec<Action>) {

@@ -64,6 +64,7 @@ mod child_spec;
 mod typed_start;
 
 mod children;
+mod index;
 
 mod backoff;
 mod intensity;
