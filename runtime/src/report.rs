@@ -106,7 +106,7 @@ pub struct CrashReport {
 ///     "LabelPrinter { left: 0 }".into(),
 /// );
 /// report.last_message = Some("Print(\"tea\")".into());
-/// test.report(Report::Terminate(report.into()));
+/// test.report(|| Report::Terminate(report.into()));
 /// let told = test.expect_report(|told| matches!(told, Report::Terminate(told) if told.behaviour == "gen_printer"));
 /// let Report::Terminate(told) = told else { unreachable!("it matches") };
 /// assert_eq!(&*told.state, "LabelPrinter { left: 0 }");
@@ -349,7 +349,7 @@ impl Offender {
 ///
 /// let test = TestSystem::new(1);
 /// for id in ["db", "web", "db"] {
-///     test.report(Report::Progress(ProgressReport::new(Pid::SYSTEM, id.into(), Pid::SYSTEM, false).into()));
+///     test.report(|| Report::Progress(ProgressReport::new(Pid::SYSTEM, id.into(), Pid::SYSTEM, false).into()));
 /// }
 /// let starts_db = |report: &Report| matches!(report, Report::Progress(start) if &*start.id == "db");
 /// test.expect_report(starts_db);
@@ -419,6 +419,12 @@ impl Reports {
 
     pub(crate) fn subscribe(&self) -> Receiver<Report> {
         self.subscribers.subscribe()
+    }
+
+    /// Whether anybody wants any.
+    pub(crate) fn are_heard(&self) -> bool {
+        // A logger that fails is asked again, with a report.
+        self.subscribers.are_there() || catch(|| self.logger.is_enabled(Level::Critical)).unwrap_or(true)
     }
 
     pub(crate) fn publish(&self, report: Report) {

@@ -30,9 +30,13 @@ impl<T: Clone> Subscribers<T> {
         receiver
     }
 
+    pub(crate) fn are_there(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
     /// Sends every subscriber what `make` makes; nothing is made while there is none.
     pub(crate) fn publish(&self, make: impl FnOnce() -> T) {
-        if self.count.load(Ordering::Acquire) == 0 {
+        if !self.are_there() {
             return;
         }
         let news = make();

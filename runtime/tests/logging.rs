@@ -108,10 +108,29 @@ fn progress_is_logged_to_inform_or_if_it_was_asked_for_to_debug() {
     let test = TestSystem::with_logger(7, Logger::root(records.clone().fuse(), o!()));
     for (requested, level) in [(false, "INFO"), (true, "DEBG")] {
         let progress = ProgressReport::new(Pid::SYSTEM, "till".into(), Pid::SYSTEM, requested);
-        test.report(Report::Progress(Arc::new(progress.named(Some("shop".into())))));
+        test.report(|| Report::Progress(Arc::new(progress.named(Some("shop".into())))));
         let last = records.all().pop().expect("it was logged");
         assert!(last.starts_with(&format!("{level} child started")) && last.contains("name=shop"), "{last}");
     }
+}
+
+#[test]
+fn a_report_is_not_made_while_nobody_would_hear_of_it() {
+    let system = System::builder("deaf").logger(Logger::root(slog::Discard, o!())).build().expect("there is a thread");
+    let made = AtomicUsize::new(0);
+    let report = || {
+        made.fetch_add(1, Ordering::Relaxed);
+        Report::Progress(Arc::new(ProgressReport::new(Pid::SYSTEM, "till".into(), Pid::SYSTEM, false)))
+    };
+    system.report(report);
+    assert_eq!(made.load(Ordering::Relaxed), 0);
+    let reports = system.reports();
+    system.report(report);
+    assert!(reports.try_recv().is_ok());
+    drop(reports);
+    system.report(report); // It turns out only now that nobody listens any more.
+    system.report(report);
+    assert_eq!(made.load(Ordering::Relaxed), 2);
 }
 
 #[test]

@@ -282,8 +282,10 @@ impl DynamicServer {
 
     fn report(&self, step: Step, ctx: &Context<DynamicAsk>) {
         if let Step::Report { context, reason, offender } = step {
-            let report = SupervisorReport::new(ctx.pid(), context, reason, offender);
-            ctx.system().report(Report::Supervisor(Arc::new(report.named(self.name.clone()))));
+            ctx.system().report(|| {
+                let report = SupervisorReport::new(ctx.pid(), context, reason, offender);
+                Report::Supervisor(Arc::new(report.named(self.name.clone())))
+            });
         }
     }
 

@@ -9,7 +9,7 @@ use proscenium_runtime::{
     catch_panic,
 };
 
-use crate::child_spec::ChildSpec;
+use crate::child_spec::{ChildSpec, Shutdown};
 use crate::children::{Child, ChildCount, ChildInfo, ChildState, Key};
 use crate::decide::{Action, Decide, Event, Flags, Request, Retry};
 use crate::error::{ChildError, SpecError};
@@ -104,6 +104,12 @@ impl GenServer for Server {
     }
 }
 
+/// What takes time.
+enum Step {
+    Start(Key),
+    Stop(Pid, Shutdown),
+}
+
 type Answer = Result<Option<Pid>, ChildError>;
 
 impl Server {
@@ -116,23 +122,29 @@ impl Server {
         let now = ctx.system().uptime();
         while let Some(event) = next.take() {
             self.decide.decide(event, now, &mut actions);
+            let mut step = None;
             for action in actions.drain(..) {
                 match action {
-                    Action::Start(key) => next = Some(Event::Started(self.start_child(key, ctx).await)),
-                    Action::Stop { pid, shutdown, .. } => {
-                        next = Some(Event::Stopped(shutdown::stop(ctx, pid, shutdown).await));
-                    }
+                    Action::Start(key) => step = Some(Step::Start(key)),
+                    Action::Stop { pid, shutdown, .. } => step = Some(Step::Stop(pid, shutdown)),
                     Action::Retry { retry, pause: None } => ctx.address().cast(Ask::Retry(retry)),
                     Action::Retry { retry, pause: Some(pause) } => drop(ctx.send_after(pause, Ask::Retry(retry))),
                     Action::Answer(result) => answer = Some(result),
                     Action::Exit(reason) => return Err(reason),
                     Action::Report { context, reason, offender } => {
-                        let report = SupervisorReport::new(ctx.pid(), context, reason, offender);
-                        ctx.system().report(Report::Supervisor(Arc::new(report.named(self.name.clone()))));
+                        ctx.system().report(|| {
+                            let report = SupervisorReport::new(ctx.pid(), context, reason, offender);
+                            Report::Supervisor(Arc::new(report.named(self.name.clone())))
+                        });
                     }
                     Action::Progress { key, pid, requested } => self.report_progress(key, pid, requested, ctx),
                 }
             }
+            next = match step {
+                Some(Step::Start(key)) => Some(Event::Started(self.start_child(key, ctx).await)),
+                Some(Step::Stop(pid, shutdown)) => Some(Event::Stopped(shutdown::stop(ctx, pid, shutdown).await)),
+                None => None,
+            };
         }
         Ok(answer)
     }
@@ -146,9 +158,11 @@ impl Server {
     }
 
     fn report_progress(&self, key: Key, pid: Pid, requested: bool, ctx: &Context<Ask>) {
-        let id = self.decide.children().offender(key, Some(pid)).id;
-        let report = ProgressReport::new(ctx.pid(), id, pid, requested);
-        ctx.system().report(Report::Progress(Arc::new(report.named(self.name.clone()))));
+        ctx.system().report(|| {
+            let id = self.decide.children().offender(key, Some(pid)).id;
+            let report = ProgressReport::new(ctx.pid(), id, pid, requested);
+            Report::Progress(Arc::new(report.named(self.name.clone())))
+        });
     }
 
     fn find(&self, id: Arc<str>) -> Result<&Child, ChildError> {

@@ -75,8 +75,10 @@ pub(super) async fn tell_removal<E: Send + 'static>(
     ctx: &mut Context<EventMessage<E>>,
 ) {
     if let Removal::Failed(reason) = &why {
-        let report = EventHandlerReport::new(ctx.pid(), id.to_string(), reason.clone()).named(ctx.name());
-        ctx.system().report(Report::EventHandler(Arc::new(report)));
+        ctx.system().report(|| {
+            let report = EventHandlerReport::new(ctx.pid(), id.to_string(), reason.clone()).named(ctx.name());
+            Report::EventHandler(Arc::new(report))
+        });
     }
     if let Some(owner) = owner {
         let manager = ctx.pid();

@@ -329,7 +329,7 @@ impl Proxy {
                 (report.name, report.label) = (self.name.clone(), self.label.clone());
                 report.last_message = last_message.map(Into::into);
                 report.log = log;
-                self.border.system().report(Report::Terminate(Arc::new(report)));
+                self.border.system().report(|| Report::Terminate(Arc::new(report)));
                 Ok(())
             }
             FromServer::Ended(reason) => Err(End::Told(reason)),

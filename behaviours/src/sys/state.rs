@@ -393,15 +393,17 @@ impl SysState {
         if !reason.is_crash() {
             return;
         }
-        let state = shown(|f| subject.format_status(f));
-        let mut report =
-            TerminateReport::new(ctx.pid(), reason.clone(), subject.behaviour(), subject.type_name(), state);
-        (report.name, report.label, report.clients) = (ctx.name(), ctx.label(), ctx.callers());
-        if let Some(inner) = &self.0 {
-            report.last_message = inner.last_message.clone().or_else(|| inner.watch.last_message());
-            report.log = inner.watch.logged().iter().map(ToString::to_string).collect();
-        }
-        ctx.system().report(Report::Terminate(Arc::new(report)));
+        ctx.system().report(|| {
+            let state = shown(|f| subject.format_status(f));
+            let mut report =
+                TerminateReport::new(ctx.pid(), reason.clone(), subject.behaviour(), subject.type_name(), state);
+            (report.name, report.label, report.clients) = (ctx.name(), ctx.label(), ctx.callers());
+            if let Some(inner) = &self.0 {
+                report.last_message = inner.last_message.clone().or_else(|| inner.watch.last_message());
+                report.log = inner.watch.logged().iter().map(ToString::to_string).collect();
+            }
+            Report::Terminate(Arc::new(report))
+        });
     }
 
     /// Does what the message says, and all that others say until the process runs.

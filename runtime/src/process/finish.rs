@@ -40,7 +40,7 @@ impl<M: Send + 'static> Process<M> {
         let failed = fault.map(ExitReason::Panic).or_else(|| crash.clone());
         let has_failed = failed.is_some();
         if let Some(reason) = failed {
-            self.report_crash(reason, name, unreceived);
+            self.system.shared.report(|| self.crash_report(reason, name, unreceived));
         }
         let thread = rest.extras.and_then(|extras| self.see_to(*extras, crash));
         self.system.shared.observe(|| Moment::Ends(self, &ending.reason));
@@ -123,10 +123,10 @@ impl<M: Send + 'static> Process<M> {
         thread
     }
 
-    fn report_crash(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) {
+    fn crash_report(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) -> Report {
         let (label, trap_exit, links) = self
             .control(|control| (control.label().cloned(), control.trap_exit, control.links.keys().copied().collect()));
-        let report = CrashReport {
+        Report::Crash(Arc::new(CrashReport {
             pid: self.pid,
             name,
             label,
@@ -136,8 +136,7 @@ impl<M: Send + 'static> Process<M> {
             unreceived,
             trap_exit,
             links,
-        };
-        self.system.shared.report(Report::Crash(Arc::new(report)));
+        }))
     }
 
     /// Tells links and monitors; last, so that who hears of it finds everything else done.

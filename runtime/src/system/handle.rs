@@ -359,7 +359,8 @@ impl SystemHandle {
         self.shared.reports.subscribe()
     }
 
-    /// Logs a report and sends it to who subscribed; for behaviours and supervisors.
+    /// Logs the report that `make` makes and sends it to who subscribed; for behaviours and supervisors. None is made if nobody
+    /// would hear of it: nobody has subscribed, and the logger takes nothing.
     ///
     /// # Examples
     ///
@@ -369,11 +370,11 @@ impl SystemHandle {
     ///
     /// let test = TestSystem::new(1);
     /// let report = EventHandlerReport::new(Pid::SYSTEM, "Audit".into(), ExitReason::error("the disk is full"));
-    /// test.report(Report::EventHandler(report.into()));
+    /// test.report(|| Report::EventHandler(report.into()));
     /// test.expect_report(|report| matches!(report, Report::EventHandler(report) if report.handler == "Audit"));
     /// ```
-    pub fn report(&self, report: Report) {
-        self.shared.report(report);
+    pub fn report(&self, make: impl FnOnce() -> Report) {
+        self.shared.report(make);
     }
 
     /// The system's logger.

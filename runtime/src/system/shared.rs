@@ -97,9 +97,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn report(&self, report: Report) {
-        self.observe(|| Moment::Report(&report));
-        self.reports.publish(report);
+    pub(crate) fn report(&self, make: impl FnOnce() -> Report) {
+        if self.observer.is_some() || self.reports.are_heard() {
+            let report = make();
+            self.observe(|| Moment::Report(&report));
+            self.reports.publish(report);
+        }
     }
 
     /// How long ago it was started.
