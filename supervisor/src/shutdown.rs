@@ -31,31 +31,25 @@ async fn stop_within<M: Send + 'static>(
     grace: Duration,
 ) -> Stopped {
     keep_watch(ctx, pid);
-    let ended = match shutdown {
-        Shutdown::BrutalKill => None,
-        Shutdown::Timeout(limit) => {
-            ctx.exit(pid, ExitReason::Shutdown);
-            ctx.sleep(limit).limit(end(ctx, pid)).await
-        }
-        Shutdown::Infinity => {
-            ctx.exit(pid, ExitReason::Shutdown);
-            Some(end(ctx, pid).await)
-        }
+    let (mut order, mut limit) = match shutdown {
+        Shutdown::BrutalKill => (ExitReason::Kill, Some(grace)),
+        Shutdown::Timeout(limit) => (ExitReason::Shutdown, Some(limit)),
+        Shutdown::Infinity => (ExitReason::Shutdown, None),
     };
-    let ended = match ended {
-        None => {
-            ctx.exit(pid, ExitReason::Kill);
-            ctx.sleep(grace).limit(end(ctx, pid)).await
-        }
-        ended => ended,
-    };
-    match ended {
-        Some(reason) => Stopped::Ended(reason),
-        None => {
-            ctx.unlink(pid);
-            Stopped::Abandoned
+    loop {
+        ctx.exit(pid, order.clone());
+        let ended = match limit {
+            Some(limit) => ctx.sleep(limit).limit(end(ctx, pid)).await,
+            None => Some(end(ctx, pid).await),
+        };
+        match ended {
+            Some(reason) => return Stopped::Ended(reason),
+            None if order == ExitReason::Kill => break,
+            None => (order, limit) = (ExitReason::Kill, Some(grace)),
         }
     }
+    ctx.unlink(pid);
+    Stopped::Abandoned
 }
 
 /// Waits for the end of a child. Returns its reason.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use futures_lite::future;
+use pin_project_lite::pin_project;
 
 use super::Timers;
 use crate::current;
@@ -80,12 +80,8 @@ impl Sleep {
     ///     assert_eq!(ctx.sleep(minute).limit(future::pending::<&str>()).await, None);
     /// });
     /// ```
-    pub async fn limit<T>(self, future: impl Future<Output = T>) -> Option<T> {
-        let late = async {
-            self.await;
-            None
-        };
-        future::or(async { Some(future.await) }, late).await
+    pub fn limit<T>(self, future: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+        Limited { sleep: self, future }
     }
 
     fn arm(&mut self, waker: &Waker) {
@@ -99,6 +95,27 @@ impl Sleep {
     fn forget(&mut self) {
         if let Some(timer) = self.pending.take() {
             self.timers.forget(timer);
+        }
+    }
+}
+
+pin_project! {
+    // An async function would keep room for what it is given twice.
+    struct Limited<F> {
+        sleep: Sleep,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Limited<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match this.future.poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending => Pin::new(this.sleep).poll(cx).map(|()| None),
         }
     }
 }
