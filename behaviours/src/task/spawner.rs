@@ -187,7 +187,9 @@ where
         let Some(Running { item, result, late }) = self.running.remove(&exit.pid) else {
             return if self.ctx.is_from_parent(&exit) { Err(Over::Failed(exit.reason)) } else { Ok(()) };
         };
-        late.map(|timer| self.ctx.forget_timer(timer));
+        if let Some(timer) = late {
+            self.ctx.forget_timer(timer);
+        }
         match result.take() {
             Some(result) => self.hand_on(item, Ok(result)),
             None if self.options.linked => return Err(self.fail(exit.pid, exit.reason)),
