@@ -200,6 +200,8 @@ impl SysState {
         async move {
             loop {
                 let message = match ctx.receive_incoming().await {
+                    // For itself: an event may be larger than a message by far.
+                    Incoming::Event(Event::Message(message)) => return Received::Event(Event::Message(message)),
                     Incoming::Event(event) => return sort(event, ctx),
                     Incoming::System(message) => message,
                 };

@@ -85,7 +85,8 @@ impl<M> Item<M> {
     #[inline]
     pub(crate) fn into_incoming(self) -> (Incoming<M>, Option<OnFailure>) {
         let (event, on_failure) = match self {
-            Item::Message(message) => (Event::Message(message), None),
+            // For itself: an event may be larger than a message by far.
+            Item::Message(message) => return (Incoming::Event(Event::Message(message)), None),
             Item::Notice(notice) => ((*notice).into(), None),
             Item::Told(told) => (Event::Message(told.1), None),
             Item::Blamable(blamable) => (Event::Message(blamable.0), Some(blamable.1)),
