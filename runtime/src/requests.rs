@@ -270,11 +270,33 @@ impl<L, T: Send + 'static> Requests<L, T> {
     }
 
     /// How many answers are to come.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Reply, Requests};
+    ///
+    /// let mut prices: Requests<u32, u32> = Requests::new();
+    /// let test = TestSystem::new(1);
+    /// (0..3).for_each(|shop| prices.add(shop, test.named("nobody").send_request(|reply: Reply<u32>| reply)));
+    /// assert_eq!(prices.len(), 3);
+    /// test.block_on(prices.next());
+    /// assert_eq!(prices.len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.pending.len()
     }
 
     /// Whether none is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Requests;
+    ///
+    /// assert!(Requests::<(), ()>::new().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.pending.is_empty()
     }

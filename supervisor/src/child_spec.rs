@@ -158,16 +158,48 @@ impl ChildSpec {
     }
 
     /// When it is restarted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Restart;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// assert_eq!(worker("db").restart_type(), Restart::Permanent);
+    /// assert_eq!(worker("db").restart(Restart::Temporary).restart_type(), Restart::Temporary);
+    /// ```
     pub fn restart_type(&self) -> Restart {
         self.restart
     }
 
     /// How it is stopped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Shutdown;
+    ///
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// assert_eq!(worker("db").shutdown_type(), Shutdown::Timeout(Duration::from_secs(5)));
+    /// assert_eq!(worker("db").shutdown(Shutdown::BrutalKill).shutdown_type(), Shutdown::BrutalKill);
+    /// ```
     pub fn shutdown_type(&self) -> Shutdown {
         self.shutdown
     }
 
     /// Whether its end counts for [`Supervisor::auto_shutdown`](crate::Supervisor::auto_shutdown).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod worker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/worker.rs")); }
+    /// # use worker::*;
+    /// assert!(!worker("db").is_significant() && worker("db").significant(true).is_significant());
+    /// ```
     pub fn is_significant(&self) -> bool {
         self.significant
     }

@@ -52,6 +52,20 @@ impl Kept {
     }
 
     /// The bytes, if all are there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let words = |keep| Command::new("echo").arg("hello").stdout(Output::raw().keep(keep));
+    /// let output = block_on(words(100).run(&system)).unwrap().stdout;
+    /// assert_eq!(output.whole().as_deref(), Some(&b"hello\n"[..]));
+    /// assert_eq!(block_on(words(2).run(&system)).unwrap().stdout.whole(), None); // There was more.
+    /// ```
     pub fn whole(&self) -> Option<Cow<'_, [u8]>> {
         (self.left_out == 0).then(|| self.join(b""))
     }
@@ -70,6 +84,18 @@ impl Kept {
     }
 
     /// How many bytes between head and tail are not kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::{Command, Output};
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let words = Command::new("echo").arg("hello").stdout(Output::raw().keep(2));
+    /// assert_eq!(block_on(words.run(&system)).unwrap().stdout.left_out(), 4); // Of six, an end among them.
+    /// ```
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -80,6 +106,18 @@ impl Kept {
     }
 
     /// Whether there was no output.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use proscenium_behaviours::subprocess::Command;
+    /// use proscenium_runtime::System;
+    ///
+    /// let system = System::new("office");
+    /// let result = block_on(Command::new("echo").arg("hello").run(&system)).unwrap();
+    /// assert!(!result.stdout.is_empty() && result.stderr.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -123,6 +123,23 @@ impl CommandQueue {
     }
 
     /// To look after its process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, CommandQueue};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("builder").run(|mut ctx: Context<()>| async move {
+    ///     let queue = CommandQueue::start().link(&mut ctx).await?;
+    ///     queue.sys().suspend().await?; // Nothing is built for a while.
+    ///     let waits = queue.submit(&Command::new("true"));
+    ///     queue.sys().resume().await?;
+    ///     assert!(waits.await??.is_success());
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn sys(&self) -> Sys {
         Sys::new(&self.server.system(), &self.server)
     }

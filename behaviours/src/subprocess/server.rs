@@ -121,6 +121,23 @@ impl Subprocess {
     }
 
     /// Stops the command, as a supervisor would; its [`result`](Self::result) follows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Subprocess};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<()>| async move {
+    ///     ctx.trap_exit(true); // Its end would be ours.
+    ///     let sleeper = Subprocess::start(Command::new("sleep").arg("3600")).link(&mut ctx).await?;
+    ///     sleeper.abort();
+    ///     let reason = sleeper.address().exited().await;
+    ///     assert!(reason.to_string().ends_with("was ended by SIGTERM"));
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn abort(&self) {
         self.server.cast(Message::Abort.into());
     }
@@ -132,6 +149,22 @@ impl Subprocess {
     ///
     /// # Cancel safety
     /// Dropping the future loses the answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Output, Subprocess};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
+    ///     let lines = Output::lines().to(&ctx.address(), |line| line.text());
+    ///     let shell = Command::shell("echo $$; exec sleep 3600").stdout(lines);
+    ///     let shell = Subprocess::start(shell).link(&mut ctx).await?;
+    ///     assert_eq!(shell.os_pid().await?.to_string(), ctx.receive_message().await);
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn os_pid(&self) -> Call<'_, SubprocessMessage, u32> {
         self.server.call(|reply| Message::OsPid(reply).into())
     }
@@ -171,6 +204,21 @@ impl Subprocess {
     }
 
     /// To look after its process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::subprocess::{Command, Subprocess};
+    /// use proscenium_runtime::{Context, System};
+    ///
+    /// let outcome = System::new("office").run(|mut ctx: Context<()>| async move {
+    ///     let sleeper = Subprocess::start(Command::new("sleep").arg("3600")).link(&mut ctx).await?;
+    ///     let status = sleeper.sys().get_status().await?;
+    ///     assert!(status.state.starts_with("`sleep 3600`, OS process "));
+    ///     Ok(())
+    /// });
+    /// assert_eq!(outcome, Ok(()));
+    /// ```
     pub fn sys(&self) -> Sys {
         Sys::new(&self.server.system(), &self.server)
     }

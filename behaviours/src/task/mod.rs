@@ -246,6 +246,20 @@ impl<T: Send + 'static> Task<T> {
     }
 
     /// Who started it, and may wait for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::Task;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let task = Task::spawn_link(&mut ctx, |_ctx| async { 42 });
+    ///     assert_eq!(task.owner(), ctx.pid()); // Nobody else can wait for it.
+    ///     assert_eq!(task.await, Ok(42));
+    /// });
+    /// ```
     pub fn owner(&self) -> Pid {
         self.owner
     }

@@ -99,6 +99,20 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Who started it; `None` if that was no process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     assert_eq!(ctx.parent(), None); // No process has started this one.
+    ///     let here = ctx.pid();
+    ///     let child = ctx.spawn(move |ctx: Context<()>| async move { assert_eq!(ctx.parent(), Some(here)) });
+    ///     assert_eq!(child.exited().await, ExitReason::Normal);
+    /// });
+    /// ```
     pub fn parent(&self) -> Option<Pid> {
         self.process.ancestors.parent()
     }
@@ -109,11 +123,38 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Its registered name, if it has one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     assert_eq!(ctx.name(), None);
+    ///     ctx.register("shop").unwrap();
+    ///     assert_eq!(ctx.name().as_deref(), Some("shop"));
+    ///     ctx.system().unregister("shop");
+    ///     assert_eq!(ctx.name(), None);
+    /// });
+    /// ```
     pub fn name(&self) -> Option<Arc<str>> {
         self.process.control(|control| control.name().cloned())
     }
 
     /// What it calls itself, if it does; see [`set_label`](Self::set_label).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     ctx.set_label("opens the shop");
+    ///     assert_eq!(ctx.label().as_deref(), Some("opens the shop"));
+    /// });
+    /// ```
     pub fn label(&self) -> Option<Arc<str>> {
         self.process.control(|control| control.label().cloned())
     }

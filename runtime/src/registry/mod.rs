@@ -383,6 +383,21 @@ impl<K: RegistryKey, M: Send + 'static, V: Send + Sync + 'static, Keys> Registry
     }
 
     /// How many entries there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Duplicate, Registry};
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let topics: Registry<&str, (), (), Duplicate> = Registry::duplicate(ctx.system());
+    ///     for topic in ["weather", "sports", "weather"] {
+    ///         topics.register(&ctx, topic, ()).unwrap();
+    ///     }
+    ///     assert_eq!(topics.count(), 3); // Entries, not keys.
+    /// });
+    /// ```
     pub fn count(&self) -> usize {
         self.store.len()
     }

@@ -41,6 +41,14 @@ pub struct SystemHandle {
 
 impl SystemHandle {
     /// The system's name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::System;
+    ///
+    /// assert_eq!(System::new("shop").name(), "shop"); // It need not be the only one of that name.
+    /// ```
     pub fn name(&self) -> &str {
         &self.shared.name
     }
@@ -64,6 +72,18 @@ impl SystemHandle {
     }
 
     /// How long ago the system was started, by its clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.advance(Duration::from_secs(3600));
+    /// assert_eq!(test.uptime(), Duration::from_secs(3600));
+    /// ```
     pub fn uptime(&self) -> Duration {
         self.shared.age()
     }
@@ -378,6 +398,19 @@ impl SystemHandle {
     }
 
     /// The system's logger.
+    ///
+    /// # Examples
+    ///
+    /// For what no process says; a process has a [logger of its own](crate::Context::logger), which tells who it is:
+    ///
+    /// ```
+    /// use proscenium_runtime::System;
+    /// use slog::{Drain, Level};
+    ///
+    /// let system = System::new("shop"); // Which shows warnings and worse.
+    /// assert!(system.logger().is_enabled(Level::Warning) && !system.logger().is_enabled(Level::Info));
+    /// slog::info!(system.logger(), "nobody reads this");
+    /// ```
     pub fn logger(&self) -> &Logger {
         self.shared.reports.logger()
     }

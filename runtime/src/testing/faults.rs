@@ -461,6 +461,22 @@ impl TestSystem {
     }
 
     /// How often faults have struck.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::{Fault, TestSystem};
+    ///
+    /// let test = TestSystem::new(1);
+    /// test.inject(Fault::kill().times(1));
+    /// let clerk = test.spawn(|_ctx: Context<()>| pending::<()>());
+    /// assert_eq!(test.fault_count(), 0); // Nobody has run yet.
+    /// test.block_on(clerk.exited());
+    /// assert_eq!(test.fault_count(), 1);
+    /// ```
     pub fn fault_count(&self) -> u64 {
         self.witness.faults.struck.load(Ordering::Relaxed)
     }

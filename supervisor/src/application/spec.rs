@@ -365,6 +365,24 @@ impl ApplicationSpec {
     }
 
     /// Adds a phase of the start; they come in the order in which they were added.
+    ///
+    /// # Examples
+    ///
+    /// [`Application::start_phase`] shows what becomes of phases; where there are none to go through, they do no harm:
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Restart};
+    /// use proscenium_supervisor::application::{Applications, Environment};
+    ///
+    /// # mod part { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/part.rs")); }
+    /// # use part::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let shop = part("shop").phase("stock the shelves").phase("open the door");
+    ///     let applications = Applications::start_link([shop], Environment::new(), &mut ctx).await.unwrap();
+    ///     assert_eq!(applications.start("shop", Restart::Temporary).await, Ok(()));
+    /// });
+    /// ```
     #[must_use]
     pub fn phase(mut self, phase: &str) -> Self {
         self.phases.push(phase.into());

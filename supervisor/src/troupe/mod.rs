@@ -627,6 +627,26 @@ impl<M: Send + 'static> Troupe<M> {
     }
 
     /// The period in which these are counted, as [`Supervisor::period`]; 5 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakers = bakers().name("bakery").period(Duration::from_secs(10)).start_link(&mut ctx).await.unwrap();
+    ///     for _ in 0..3 {
+    ///         ctx.exit("bakery", ExitReason::Kill); // Once in so long is borne, for ever.
+    ///         ctx.sleep(Duration::from_secs(12)).await;
+    ///     }
+    ///     assert_eq!(bakers.perform(Order::Bread(1)).await, Ok(()));
+    /// });
+    /// ```
     #[must_use]
     pub fn period(mut self, period: Duration) -> Self {
         self.supervisor = self.supervisor.period(period);

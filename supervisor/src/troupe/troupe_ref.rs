@@ -430,6 +430,28 @@ impl<M: Send + 'static> TroupeRef<M> {
     /// [name](super::Troupe::name).
     ///
     /// A call by way of it hears that its reply was dropped if the worker dies, and not why.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// TestSystem::new(1).run(|mut ctx: Context<()>| async move {
+    ///     let bakery = bakers();
+    ///     let bakers = bakery.handle();
+    ///     assert!(bakers.address().is_none()); // It has never run.
+    ///     bakery.start_link(&mut ctx).await.unwrap();
+    ///     let door = bakers.address().expect("it runs");
+    ///     ctx.send_after_to(Duration::from_secs(60), &door, Order::Bread(1)); // A timer knows addresses only.
+    ///     ctx.sleep(Duration::from_secs(62)).await;
+    ///     assert_eq!(bakers.status().done, 1);
+    /// });
+    /// ```
     pub fn address(&self) -> Option<Address<M>> {
         self.stage.door()
     }
@@ -440,6 +462,17 @@ impl<M: Send + 'static> TroupeRef<M> {
     }
 
     /// How it is set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
+    /// # use baker::*;
+    /// let bakers = bakers().workers(2..=8).handle();
+    /// assert_eq!((bakers.settings().min_workers, bakers.settings().max_workers), (2, 8));
+    /// bakers.change(|settings| settings.max_workers = 50).unwrap();
+    /// assert_eq!(bakers.settings().max_workers, 50);
+    /// ```
     pub fn settings(&self) -> TroupeSettings {
         self.stage.settings()
     }
