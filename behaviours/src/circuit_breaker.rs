@@ -346,6 +346,9 @@ impl CircuitBreaker {
     /// # Errors
     /// If its process does not run.
     ///
+    /// # Cancel safety
+    /// As [`melt`](Self::melt).
+    ///
     /// # Examples
     ///
     /// ```
@@ -371,6 +374,9 @@ impl CircuitBreaker {
     /// # Errors
     /// If its process does not run.
     ///
+    /// # Cancel safety
+    /// As [`melt`](Self::melt).
+    ///
     /// # Examples
     ///
     /// ```
@@ -395,6 +401,9 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// If its process does not run.
+    ///
+    /// # Cancel safety
+    /// As [`melt`](Self::melt).
     ///
     /// # Examples
     ///

@@ -279,6 +279,9 @@ impl DynamicSupervisor {
     ///
     /// # Errors
     /// If its name is taken, or its period is zero.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it is ready kills the supervisor.
     pub async fn start_link<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<DynamicRef, StartError> {
         self.into_start().link(ctx).await.map(|address| DynamicRef { address })
     }
@@ -286,6 +289,9 @@ impl DynamicSupervisor {
     /// Starts it without a parent. The system stops it when it shuts down.
     ///
     /// # Errors
+    /// As [`start_link`](Self::start_link).
+    ///
+    /// # Cancel safety
     /// As [`start_link`](Self::start_link).
     ///
     /// # Examples

@@ -177,6 +177,9 @@ impl TaskSupervisor {
     ///
     /// # Errors
     /// If its name is taken, or its period is zero.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it is ready kills the supervisor.
     pub async fn start_link<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<TaskSupervisorRef, StartError> {
         self.dynamic.start_link(ctx).await.map(|dynamic| TaskSupervisorRef { dynamic })
     }
@@ -184,6 +187,9 @@ impl TaskSupervisor {
     /// Starts it without a parent. The system stops it when it shuts down.
     ///
     /// # Errors
+    /// As [`start_link`](Self::start_link).
+    ///
+    /// # Cancel safety
     /// As [`start_link`](Self::start_link).
     ///
     /// # Examples
@@ -449,6 +455,9 @@ impl TaskSupervisorRef {
     /// # Errors
     /// If the supervisor does not live.
     ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    ///
     /// # Examples
     ///
     /// ```
@@ -477,6 +486,9 @@ impl TaskSupervisorRef {
     /// # Errors
     /// If it lives, and is no task of this supervisor.
     ///
+    /// # Cancel safety
+    /// Dropping the future leaves the request with the supervisor, which does what it asks.
+    ///
     /// # Examples
     ///
     /// ```
@@ -500,6 +512,9 @@ impl TaskSupervisorRef {
     ///
     /// # Errors
     /// If it does not live, or has not ended in time. Then it goes on to end.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the request with the supervisor, which does what it asks.
     ///
     /// # Examples
     ///

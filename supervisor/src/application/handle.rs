@@ -48,6 +48,9 @@ impl Applications {
     /// An [`ApplicationError`] within [`StartError::Init`] if two applications have one name, they depend on each
     /// other in a circle or on one that is not there, or the environment is wrong.
     ///
+    /// # Cancel safety
+    /// Dropping the future before it is ready kills the controller.
+    ///
     /// # Examples
     ///
     /// ```
@@ -209,6 +212,9 @@ impl Applications {
     ///
     /// # Errors
     /// If the controller does not live.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
     ///
     /// # Examples
     ///

@@ -549,6 +549,9 @@ impl<M: Send + 'static> TroupeRef<M> {
     /// # Errors
     /// If it does not run, or has not ended in time. Then it goes on to end.
     ///
+    /// # Cancel safety
+    /// Dropping the future leaves the request with the troupe, which stops.
+    ///
     /// # Examples
     ///
     /// ```
