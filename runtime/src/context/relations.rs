@@ -242,7 +242,9 @@ impl<M: Send + 'static> Context<M> {
     fn discard(&mut self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) {
         let urgent = self.batch.iter().take(self.urgent as usize);
         self.urgent -= urgent.filter(|item| item.is_news(unwanted)).count() as u32;
-        drop(mailbox::discard(&mut self.batch, unwanted));
+        if !self.batch.is_empty() {
+            drop(mailbox::discard(self.batch.make(), unwanted));
+        }
         self.process.discard(unwanted, self.batch.len());
     }
 }

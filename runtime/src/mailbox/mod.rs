@@ -131,8 +131,8 @@ impl Mailbox {
         self.bound.is_some()
     }
 
-    fn room(self) -> Option<Box<Room>> {
-        self.bound.map(|capacity| Box::new(Room::new(capacity)))
+    fn room(self) -> Option<Room> {
+        self.bound.map(Room::new)
     }
 
     pub(crate) fn makes_senders_wait(self) -> bool {

@@ -1,5 +1,7 @@
 //! The queue of a mailbox.
 
+use std::collections::VecDeque;
+use std::mem;
 use std::task::Waker;
 
 use super::burst::Burst;
@@ -7,20 +9,43 @@ use super::consumer::Consumer;
 use super::fifo::Fifo;
 use super::{Item, Mailbox, MailboxOverflow, NewsRef, Overflow};
 use crate::pid::MonitorRef;
+use crate::rare::Rare;
 use crate::room::{Room, Turn};
 use crate::signal::{Notice, Urgency};
 use crate::system_message::SystemMessage;
 
 pub(crate) struct Queue<M> {
     items: Fifo<Item<M>>,
-    /// What comes before `items`.
-    urgent: Burst<Item<M>>,
-    /// Of a bounded mailbox; boxed, so that the others are small.
-    room: Option<Box<Room>>,
+    extras: Rare<Extras<M>>,
     overflow: Overflow,
+    waits: Waits,
     /// The most items that the consumer has had before it.
     high_water: u32,
-    consumer: Consumer,
+}
+
+/// What hardly any mailbox has.
+struct Extras<M> {
+    /// What comes before all other items.
+    urgent: VecDeque<Item<M>>,
+    /// Of a bounded mailbox.
+    room: Option<Room>,
+    /// Wakes something within the task.
+    waker: Option<Waker>,
+}
+
+impl<M> Default for Extras<M> {
+    fn default() -> Self {
+        Extras { urgent: VecDeque::new(), room: None, waker: None }
+    }
+}
+
+/// Which [`Consumer`] waits.
+#[derive(Clone, Copy, Default)]
+enum Waits {
+    #[default]
+    Nobody,
+    Task,
+    Other,
 }
 
 /// What became of a message, or of whatever `T` it came in.
@@ -41,19 +66,16 @@ pub(crate) enum Push<M, T = M> {
 
 impl<M> Queue<M> {
     pub(crate) fn new(mailbox: Mailbox) -> Self {
-        Queue {
-            items: Fifo::new(),
-            urgent: Burst::new(),
-            room: mailbox.room(),
-            overflow: mailbox.overflow,
-            high_water: 0,
-            consumer: Consumer::Nobody,
+        let mut extras = Rare::<Extras<M>>::default();
+        if let Some(room) = mailbox.room() {
+            extras.make().room = Some(room);
         }
+        Queue { items: Fifo::new(), extras, overflow: mailbox.overflow, waits: Waits::Nobody, high_water: 0 }
     }
 
     /// Adds a message, or does what is to be done if there is no room.
     pub(crate) fn push<T: Into<Item<M>>>(&mut self, message: T) -> Push<M, T> {
-        if let Some(room) = &mut self.room
+        if let Some(room) = self.room()
             && !room.take()
         {
             let bound = room.capacity();
@@ -65,8 +87,9 @@ impl<M> Queue<M> {
     /// As [`push`](Self::push); but where senders wait for room, this one waits in the line, and `sender` is woken when it
     /// is its turn.
     pub(crate) fn push_in_turn(&mut self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Push<M> {
-        match &mut self.room {
-            Some(room) if self.overflow == Overflow::Wait => {
+        let makes_wait = self.overflow == Overflow::Wait;
+        match self.room() {
+            Some(room) if makes_wait => {
                 if room.take_in_turn(turn, sender) {
                     Push::Queued(self.add(Item::Message(message)))
                 } else {
@@ -96,7 +119,7 @@ impl<M> Queue<M> {
 
     /// Adds a message whether there is room or not.
     pub(crate) fn push_past_bound(&mut self, message: M) -> Consumer {
-        if let Some(room) = &mut self.room {
+        if let Some(room) = self.room() {
             room.take_past_capacity();
         }
         self.add(Item::Message(message))
@@ -104,7 +127,7 @@ impl<M> Queue<M> {
 
     /// Adds a message before all that has no priority, whether there is room or not.
     pub(crate) fn push_urgent(&mut self, message: M) -> Consumer {
-        if let Some(room) = &mut self.room {
+        if let Some(room) = self.room() {
             room.take_past_capacity();
         }
         self.add_urgent(Item::Message(message))
@@ -130,22 +153,21 @@ impl<M> Queue<M> {
     }
 
     fn add_urgent(&mut self, item: Item<M>) -> Consumer {
-        self.urgent.make().push_back(item);
-        self.consumer.take()
+        self.extras.make().urgent.push_back(item);
+        self.take_consumer()
     }
 
     /// Whether something waits that comes before all else, also before what was taken already.
     pub(crate) fn has_urgent(&self) -> bool {
-        !self.urgent.is_empty()
+        self.urgent_len() > 0
     }
 
     /// Moves what has priority into `batch`, at `place`, and tells how much that was.
     pub(crate) fn take_urgent_into(&mut self, batch: &mut Burst<Item<M>>, place: usize) -> usize {
-        let count = self.urgent.len();
+        let count = self.urgent_len();
         self.note_high_water(batch.len() + count);
-        if count > 0 {
-            let batch = batch.make();
-            self.urgent.make().drain(..).rev().for_each(|item| batch.insert(place, item));
+        if let Some(extras) = self.extras.get_mut() {
+            extras.urgent.drain(..).rev().for_each(|item| batch.make().insert(place, item));
         }
         count
     }
@@ -153,7 +175,33 @@ impl<M> Queue<M> {
     #[inline]
     fn add(&mut self, item: Item<M>) -> Consumer {
         self.items.push(item);
-        self.consumer.take()
+        self.take_consumer()
+    }
+
+    #[inline]
+    fn room(&mut self) -> Option<&mut Room> {
+        self.extras.get_mut()?.room.as_mut()
+    }
+
+    #[inline]
+    fn take_consumer(&mut self) -> Consumer {
+        match mem::take(&mut self.waits) {
+            Waits::Nobody => Consumer::Nobody,
+            Waits::Task => Consumer::Task,
+            Waits::Other => self.take_waker(),
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, waker: Waker) -> Waits {
+        self.extras.make().waker = Some(waker);
+        Waits::Other
+    }
+
+    #[cold]
+    fn take_waker(&mut self) -> Consumer {
+        let waker = self.extras.get_mut().and_then(|extras| extras.waker.take());
+        waker.map_or(Consumer::Nobody, Consumer::Other)
     }
 
     /// Takes the first item that waits, and moves the others into `batch`, which is empty. Where the oldest may have to give
@@ -197,19 +245,19 @@ impl<M> Queue<M> {
 
     /// A message was received: a bounded mailbox has room for another. Returns the sender whose turn it is.
     pub(crate) fn received(&mut self) -> Option<Waker> {
-        self.room.as_mut()?.give_back()
+        self.room()?.give_back()
     }
 
     /// A message that was received was given back.
     pub(crate) fn unreceived(&mut self) {
-        if let Some(room) = &mut self.room {
+        if let Some(room) = self.room() {
             room.take_past_capacity();
         }
     }
 
     /// A sender waits no longer. Returns the one whose turn it is then.
     pub(crate) fn leave_line(&mut self, turn: Turn) -> Option<Waker> {
-        self.room.as_mut()?.leave(turn)
+        self.room()?.leave(turn)
     }
 
     /// Puts a batch that was taken but not received back in front.
@@ -220,7 +268,13 @@ impl<M> Queue<M> {
     /// `consumer` is woken at the next push; returns who would have been.
     #[inline]
     pub(crate) fn wait(&mut self, consumer: Consumer) -> Consumer {
-        std::mem::replace(&mut self.consumer, consumer)
+        let before = self.take_consumer();
+        self.waits = match consumer {
+            Consumer::Nobody => Waits::Nobody,
+            Consumer::Task => Waits::Task,
+            Consumer::Other(waker) => self.keep(waker),
+        };
+        before
     }
 
     #[inline]
@@ -234,28 +288,34 @@ impl<M> Queue<M> {
         while let Some(item) = self.items.remove_first(|item| item.is_news(unwanted)) {
             removed.push(item);
         }
-        removed.extend(discard(&mut self.urgent, unwanted));
+        if let Some(extras) = self.extras.get_mut() {
+            removed.extend(discard(&mut extras.urgent, unwanted));
+        }
         removed
     }
 
     /// Takes out what is left. Nothing may be pushed any more.
     pub(crate) fn close(&mut self) -> Left<M> {
-        let mut items = std::mem::take(&mut self.urgent);
-        self.items.append_to(&mut items);
-        Left {
-            items,
-            senders: self.room.as_mut().map(|room| room.close()).unwrap_or_default(),
-            _consumer: self.consumer.take(),
+        let mut left = Left { items: Burst::new(), senders: Vec::new(), _consumer: self.take_consumer() };
+        if let Some(extras) = self.extras.get_mut() {
+            left.items.make().append(&mut extras.urgent);
+            left.senders = extras.room.as_mut().map(Room::close).unwrap_or_default();
         }
+        self.items.append_to(&mut left.items);
+        left
     }
 
     /// How many messages it has room for; `None` if for any number.
     pub(crate) fn bound(&self) -> Option<usize> {
-        self.room.as_ref().map(|room| room.capacity())
+        self.extras.get()?.room.as_ref().map(Room::capacity)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.items.len() + self.urgent.len()
+        self.items.len() + self.urgent_len()
+    }
+
+    fn urgent_len(&self) -> usize {
+        self.extras.get().map_or(0, |extras| extras.urgent.len())
     }
 
     /// Bytes of what it has room for without asking for more.
@@ -277,7 +337,7 @@ pub(crate) struct Left<M> {
     pub(crate) _consumer: Consumer,
 }
 
-pub(crate) fn discard<M>(items: &mut Burst<Item<M>>, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {
+pub(crate) fn discard<M>(items: &mut VecDeque<Item<M>>, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {
     let is_unwanted = |item: &Item<M>| item.is_news(unwanted);
     let mut removed = Vec::new();
     while let Some(index) = items.iter().position(is_unwanted) {

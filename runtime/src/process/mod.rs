@@ -183,7 +183,7 @@ impl<M: Send + 'static> Process<M> {
             return None;
         }
         // Not under the lock: the waker may be anybody's.
-        let other = (!is_task).then(|| Box::new(waker.clone()));
+        let other = (!is_task).then(|| waker.clone());
         let mut inner = self.inner.lock();
         if inner.queue.has_urgent() {
             return None;
@@ -208,7 +208,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Moves what waits without priority into `batch`; if nothing at all waits, `waker` is woken when something comes.
     pub(crate) fn take_into(&self, batch: &mut Burst<Item<M>>, waker: &Waker) -> bool {
-        let consumer = if self.is_woken_by(waker) { Consumer::Task } else { Consumer::Other(Box::new(waker.clone())) };
+        let consumer = if self.is_woken_by(waker) { Consumer::Task } else { Consumer::Other(waker.clone()) };
         let mut inner = self.inner.lock();
         let taken = inner.queue.take_into(batch);
         self.hold(batch.len());
