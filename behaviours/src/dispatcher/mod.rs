@@ -212,15 +212,15 @@ pub trait Actor: Sized + Send + 'static {
     ///
     /// use proscenium_behaviours::{Actor, Dispatch};
     /// use proscenium_runtime::testing::TestSystem;
-    /// use proscenium_runtime::{Address, Context, ExitReason};
+    /// use proscenium_runtime::{Context, ExitReason};
     /// # use proscenium_behaviours::Handles;
     ///
     /// struct Clock;
     /// struct Tick;
     ///
     /// impl Actor for Clock {
-    ///     type Args = Address<u32>;
-    ///     # async fn init(_: Address<u32>, _: &mut Context<Dispatch<Self>>) -> Result<Self, ExitReason> { Ok(Clock) }
+    ///     type Args = ();
+    ///     # async fn init(_: (), _: &mut Context<Dispatch<Self>>) -> Result<Self, ExitReason> { Ok(Clock) }
     ///     // …
     ///
     ///     async fn ready(&mut self, ctx: &mut Context<Dispatch<Self>>) -> Result<(), ExitReason> {
@@ -236,10 +236,8 @@ pub trait Actor: Sized + Send + 'static {
     /// # }
     ///
     /// let test = TestSystem::new(1);
-    /// let mut home = test.probe::<u32>();
-    /// let clock = test.block_on(Clock::start(home.address()).spawn(&test)).unwrap();
+    /// let clock = test.block_on(Clock::start(()).spawn(&test)).unwrap();
     /// assert_eq!(test.block_on(clock.address().exited()).to_string(), "shutdown: it has ticked");
-    /// # home.expect_no_message();
     /// ```
     fn ready(&mut self, ctx: &mut Context<Dispatch<Self>>) -> impl Future<Output = Result<(), ExitReason>> + Send {
         let _ = ctx;

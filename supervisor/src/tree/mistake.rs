@@ -103,7 +103,6 @@ impl fmt::Display for Mistake {
 /// # use plant::*;
 /// let mistakes = try_plant("(\n    intensty: 5,\n)").unwrap_err();
 /// let position = mistakes.iter().next().unwrap().position.unwrap();
-/// assert_eq!(position, mistakes.iter().next().unwrap().position.unwrap().max(position));
 /// assert_eq!((position.line, position.column, position.to_string()), (2, 5, "2:5".to_owned()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -561,14 +561,12 @@ impl<M: Send + 'static> Troupe<M> {
     /// # mod baker { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/baker.rs")); }
     /// # use baker::*;
     /// let test = TestSystem::new(1);
-    /// let mut shop = test.probe::<()>();
     /// let bakery = bakers().workers(1..=1).drain_at_stop(Duration::from_secs(60));
     /// let bakers = bakery.handle();
     /// test.block_on(bakery.spawn(&test)).unwrap();
     /// (0..3).for_each(|_| bakers.cast(Order::Bread(10)));
     /// test.block_on(bakers.stop(ExitReason::Shutdown, None)).unwrap();
     /// assert_eq!((bakers.status().done, test.elapsed()), (3, Duration::from_secs(30))); // What was ordered was baked.
-    /// # shop.expect_no_message();
     /// ```
     #[must_use]
     pub fn drain_at_stop(mut self, within: Duration) -> Self {

@@ -23,9 +23,9 @@ use super::core::Bond;
 ///     };
 ///     let bakers = bakers().workers(3..=3).choose_by(least).start_link(&mut ctx).await.unwrap();
 ///     (0..6).for_each(|_| bakers.cast(Order::Bread(1)));
-///     let test_began = ctx.system().now();
+///     let began = ctx.system().now();
 ///     bakers.drain().await;
-///     assert_eq!(ctx.system().now() - test_began, Duration::from_secs(2)); // Two each.
+///     assert_eq!(ctx.system().now() - began, Duration::from_secs(2)); // Two each.
 /// });
 /// ```
 #[non_exhaustive]
