@@ -3,9 +3,11 @@
 mod common;
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{self, Poll, Wake, Waker};
 use std::time::Duration;
 
 use common::{Gate, TIMES, expect_empty, in_every_order, kill, many_times, run_on, timetrap, workers};
@@ -151,6 +153,47 @@ fn a_call_times_out_though_whoever_runs_after_its_caller_blocks_the_worker() {
             });
         }
     });
+}
+
+/// What polls it is not polled when a turn ends, for nobody has woken it.
+#[test]
+fn a_call_that_is_woken_by_a_waker_of_its_own_has_its_limit_and_hears_of_the_end() {
+    timetrap(|| {
+        let system = workers(1);
+        run_on(&system, |mut ctx: Context<()>| async move {
+            let mute = ctx.spawn(|_ctx: Context<Reply<()>>| future::pending::<()>());
+            let outcome = apart(mute.call(|reply| reply).timeout(Duration::from_millis(1))).await;
+            assert!(matches!(outcome, Err(CallError::Timeout { .. })), "{outcome:?}");
+            let keeper = ctx.spawn(|mut ctx: Context<Reply<u32>>| async move {
+                let _reply = ctx.receive_message().await;
+                future::pending::<()>().await;
+            });
+            let server = ctx.spawn(serve);
+            let call = server.call(|reply| Ask::LendAndEnd(keeper.clone(), reply)).without_timeout();
+            assert_eq!(down(apart(call).await), ExitReason::error("gave it away"));
+        });
+    });
+}
+
+/// Polls `future` with a waker of its own, and only when that has woken it.
+async fn apart<F: Future>(future: F) -> F::Output {
+    struct Own(AtomicBool, Waker);
+    impl Wake for Own {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Release);
+            self.1.wake_by_ref();
+        }
+    }
+    let mut future = pin!(future);
+    let mut own = None;
+    poll_fn(|cx| {
+        let own = own.get_or_insert_with(|| Arc::new(Own(AtomicBool::new(true), cx.waker().clone())));
+        if !own.0.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        future.as_mut().poll(&mut task::Context::from_waker(&own.clone().into()))
+    })
+    .await
 }
 
 #[test]

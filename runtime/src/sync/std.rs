@@ -91,3 +91,31 @@ pub(crate) async fn pause(duration: Duration) {
 pub(crate) fn elsewhere(act: impl FnOnce() + Send + 'static) {
     blocking::unblock(act).detach();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_at_a_time_has_what_a_spin_lock_guards_and_each_gets_it() {
+        const THREADS: usize = 16;
+        const TIMES: usize = 10_000;
+        let guarded = SpinLock::new((0, false));
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for n in 0..TIMES {
+                        let mut guarded = guarded.lock();
+                        assert!(!std::mem::replace(&mut guarded.1, true), "somebody else has it");
+                        guarded.0 += 1;
+                        if n % 1_000 == 0 {
+                            thread::yield_now();
+                        }
+                        guarded.1 = false;
+                    }
+                });
+            }
+        });
+        assert_eq!(guarded.lock().0, THREADS * TIMES);
+    }
+}
