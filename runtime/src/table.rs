@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::any_process::AnyProcess;
 use crate::pid::Pid;
-use crate::sync::Lock;
+use crate::sync::SpinLock;
 use crate::vitals::Tally;
 
 const SHARDS: usize = 16;
@@ -17,7 +17,7 @@ const AT_A_TIME: usize = 256;
 
 /// The processes of a system that have not ended.
 pub(crate) struct Table {
-    shards: [Lock<Shard>; SHARDS],
+    shards: [SpinLock<Shard>; SHARDS],
     /// How many processes there have been, and one.
     births: AtomicUsize,
     len: AtomicUsize,
@@ -41,7 +41,7 @@ struct Slot {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Table { shards: array::from_fn(|_| Lock::default()), births: AtomicUsize::new(1), len: AtomicUsize::new(0) }
+        Table { shards: array::from_fn(|_| SpinLock::default()), births: AtomicUsize::new(1), len: AtomicUsize::new(0) }
     }
 
     /// Adds the process that `make` builds around its pid.
