@@ -23,6 +23,8 @@ pub(crate) struct Table {
     len: AtomicUsize,
 }
 
+// Two do not share what a processor takes from memory at once.
+#[repr(align(128))]
 #[derive(Default)]
 struct Shard {
     slots: Vec<Slot>,

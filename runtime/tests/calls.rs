@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::{Gate, TIMES, expect_empty, in_every_order, kill, many_times, run_on, timetrap, workers};
 use futures_lite::future;
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
-use proscenium_runtime::{Address, CallError, Context, ExitReason, Pid, Reply, SystemHandle};
+use proscenium_runtime::{Address, CallError, Context, ExitReason, Pid, Reply, SystemHandle, consume_budget};
 
 /// What a server is asked to do with a request.
 enum Ask {
@@ -137,12 +137,19 @@ fn an_answer_at_the_instant_of_the_timeout_is_an_answer_if_the_caller_has_not_lo
     assert!((1..TIMES).contains(&answers.get()), "{} of {TIMES}", answers.get());
 }
 
-/// Its limit begins at the end of the worker's turn, and that never ends here.
+/// Its limit begins at the end of the worker's turn, and that never ends here. The other worker is idle, or has work all the time.
 #[test]
 fn a_call_times_out_though_whoever_runs_after_its_caller_blocks_the_worker() {
     timetrap(|| {
         let system = workers(2);
-        for _ in 0..50 {
+        for n in 0..50 {
+            if n == 25 {
+                system.spawn(|_ctx: Context<()>| async move {
+                    loop {
+                        consume_budget().await;
+                    }
+                });
+            }
             run_on(&system, |mut ctx: Context<()>| async move {
                 let (free, blocked) = mpsc::channel::<()>();
                 let mute = ctx.spawn_link(|_ctx: Context<Reply<()>>| future::pending::<()>());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::task::Runnable;
 use crate::any_process::AnyProcess;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{Lock, Slot, SpinLock, per_thread};
+use crate::sync::{Lock, SpinLock, per_thread};
 
 /// So often in a row the slot goes before the queue.
 const SLOT_LIMIT: u32 = 16;
@@ -18,11 +18,13 @@ per_thread! {
     static NEXT: Cell<Option<Runnable>> = const { Cell::new(None) };
 }
 
+// Two do not share what a processor takes from memory at once.
+#[repr(align(128))]
 #[derive(Default)]
 pub(super) struct Bench {
     /// Whether other workers may take what lies here.
     has_neighbours: bool,
-    slot: Slot<Runnable>,
+    slot: SpinLock<Option<Runnable>>,
     /// Whether the bench's own worker, who alone fills the slot, has done so and not emptied it since.
     is_filled: AtomicBool,
     queue: SpinLock<VecDeque<Runnable>>,
@@ -81,12 +83,8 @@ impl Bench {
         if !self.has_neighbours {
             return NEXT.replace(Some(task));
         }
-        if self.is_filled.load(Ordering::Relaxed) {
-            return self.slot.replace(task);
-        }
         self.is_filled.store(true, Ordering::Relaxed);
-        self.slot.fill(task);
-        None
+        self.slot.lock().replace(task)
     }
 
     /// Takes what lies in the slot. Only for the bench's own worker.
@@ -99,7 +97,7 @@ impl Bench {
             return None;
         }
         self.is_filled.store(false, Ordering::Relaxed);
-        self.slot.take()
+        self.slot.lock().take()
     }
 
     fn take_first(&self) -> Option<Runnable> {
@@ -134,7 +132,7 @@ impl Bench {
 
     /// Takes what runs next, for a worker that gets to it when the bench's own does not.
     pub(super) fn take_from_slot(&self) -> Option<Runnable> {
-        self.slot.take()
+        self.slot.lock().take()
     }
 
     /// Whether the queue is empty, as far as can be told without its lock.
@@ -183,7 +181,7 @@ impl Bench {
     /// Drops what is in anybody's reach, and what is put there by that.
     pub(super) fn clear(&self) {
         loop {
-            let next = self.slot.take();
+            let next = self.slot.lock().take();
             let mut queue = self.queue.lock();
             let rest = std::mem::take(&mut *queue);
             self.note_length(&queue);

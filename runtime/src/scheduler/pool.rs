@@ -74,6 +74,21 @@ struct Turns {
     searches: bool,
     /// Workers that do not get to what lies before them.
     stuck: Vec<usize>,
+    /// How many tasks the neighbour had been given when this worker looked last.
+    neighbour_given: u32,
+}
+
+impl Turns {
+    fn new() -> Self {
+        Turns {
+            tasks: 0,
+            slot_in_a_row: 0,
+            began: Instant::now(),
+            searches: false,
+            stuck: Vec::new(),
+            neighbour_given: 0,
+        }
+    }
 }
 
 /// Puts a task that was woken on the bench of the worker that this thread is; gives it back if its `home` is elsewhere.
@@ -147,11 +162,15 @@ impl Pool {
     pub(crate) async fn work(self: &Arc<Self>, home: Home, worker: usize) {
         let here = Here { pool: self.clone(), home, worker };
         let _awake = Awake::begin(here.clone());
-        let mut turns = Turns { tasks: 0, slot_in_a_row: 0, began: Instant::now(), searches: false, stuck: Vec::new() };
+        let mut turns = Turns::new();
         TURN_BEGAN.set(Some(turns.began));
         while !self.is_closed() {
             let is_out_of_work = self.run_some(worker, &mut turns);
-            let is_more = self.end_turn(worker);
+            // They are on this worker's bench now.
+            let is_more = self.benches[worker].poll_waiting();
+            if !is_out_of_work {
+                self.look_after_neighbour(worker, &mut turns);
+            }
             if is_out_of_work && !is_more {
                 if std::mem::take(&mut turns.searches) {
                     self.idle.end_search();
@@ -191,12 +210,13 @@ impl Pool {
         false
     }
 
-    /// Sees to who waits for longer than a turn, also where a neighbour may not get to it. Returns whether there was anybody: they
-    /// are on this worker's bench now.
-    fn end_turn(&self, worker: usize) -> bool {
-        let here = self.benches[worker].poll_waiting();
-        let there = self.benches[(worker + 1) % self.benches.len()].poll_waiting();
-        here || there
+    /// If a neighbour has done nothing in a whole turn of this worker, it may not get to those who have begun to wait there.
+    fn look_after_neighbour(&self, worker: usize, turns: &mut Turns) {
+        let neighbour = &self.benches[(worker + 1) % self.benches.len()];
+        let given = neighbour.given();
+        if std::mem::replace(&mut turns.neighbour_given, given) == given {
+            neighbour.poll_waiting();
+        }
     }
 
     /// The next of this worker's tasks, and of those that came from outside.

@@ -91,29 +91,6 @@ impl<T> PerThread<RefCell<T>> {
     }
 }
 
-/// Room for one value that threads put there and take away.
-pub(crate) struct Slot<T>(Mutex<Option<T>>);
-
-impl<T> Slot<T> {
-    pub(crate) fn fill(&self, value: T) {
-        assert!(self.replace(value).is_none(), "who fills a slot knows that it is empty");
-    }
-
-    pub(crate) fn replace(&self, value: T) -> Option<T> {
-        self.0.lock().expect("nothing panics within").replace(value)
-    }
-
-    pub(crate) fn take(&self) -> Option<T> {
-        self.0.lock().expect("nothing panics within").take()
-    }
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Slot(Mutex::new(None))
-    }
-}
-
 /// A worker that finds no work sleeps at once: to look again makes no new order of threads.
 pub(crate) const LOOKS_BEFORE_SLEEP: u32 = 1;
 

@@ -19,7 +19,7 @@ use platform::Mutex;
 #[cfg(proscenium_loom)]
 pub(crate) use platform::PerThread;
 pub(crate) use platform::{
-    Condvar, LOOKS_BEFORE_SLEEP, MutexGuard, Slot, SpinGuard, SpinLock, atomic, elsewhere, pause, per_thread, spin_loop,
+    Condvar, LOOKS_BEFORE_SLEEP, MutexGuard, SpinGuard, SpinLock, atomic, elsewhere, pause, per_thread, spin_loop,
 };
 
 #[derive(Default)]

@@ -1,7 +1,6 @@
 //! Threads as the operating system runs them.
 
 use std::cell::Cell;
-use std::mem::ManuallyDrop;
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ pub(super) use std::sync::Mutex;
 pub(crate) use std::sync::{Condvar, MutexGuard, atomic};
 pub(crate) use std::thread_local as per_thread;
 
-use crossbeam_utils::atomic::AtomicCell;
 use spin::RelaxStrategy;
 
 /// A mutex for what is held as long as it takes to change some words, such as a mailbox. To unlock it is no more than to write a
@@ -40,42 +38,6 @@ impl RelaxStrategy for Patience {
         } else {
             thread::sleep(SLEEP);
         }
-    }
-}
-
-/// Room for one value that threads put there and take away, under no lock that anybody sleeps for.
-pub(crate) struct Slot<T>(
-    // What must be dropped could not be put there without a look at what was there before.
-    AtomicCell<Option<ManuallyDrop<T>>>,
-);
-
-impl<T> Slot<T> {
-    /// Puts `value` into an empty slot.
-    #[inline]
-    pub(crate) fn fill(&self, value: T) {
-        self.0.store(Some(ManuallyDrop::new(value)));
-    }
-
-    #[inline]
-    pub(crate) fn replace(&self, value: T) -> Option<T> {
-        self.0.swap(Some(ManuallyDrop::new(value))).map(ManuallyDrop::into_inner)
-    }
-
-    #[inline]
-    pub(crate) fn take(&self) -> Option<T> {
-        self.0.take().map(ManuallyDrop::into_inner)
-    }
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Slot(AtomicCell::new(None))
-    }
-}
-
-impl<T> Drop for Slot<T> {
-    fn drop(&mut self) {
-        drop(self.take());
     }
 }
 
