@@ -24,7 +24,7 @@ impl RelaxStrategy for Patience {
     #[cold]
     fn relax() {
         const LOOKS: u32 = 64;
-        const YIELDS: u32 = 16;
+        const YIELDS: u32 = 1024;
         const SLEEP: Duration = Duration::from_micros(50);
         per_thread! {
             static TIMES: Cell<u32> = const { Cell::new(0) };
