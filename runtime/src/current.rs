@@ -24,8 +24,6 @@ struct Here {
     sent: Cell<u64>,
     /// Since when its time is to be measured, if it is.
     began: Cell<Option<Instant>>,
-    /// What its task's waker refers to; 0 if the task does not run.
-    waker: Cell<usize>,
     /// Whether the task is to be polled once more, when the turn of the worker that runs it ends.
     waits: Cell<bool>,
 }
@@ -38,7 +36,6 @@ per_thread! {
             budget: Cell::new(u32::MAX),
             sent: Cell::new(0),
             began: Cell::new(None),
-            waker: Cell::new(0),
             waits: Cell::new(false),
         }
     };
@@ -64,14 +61,14 @@ pub(crate) fn take_sent() -> u64 {
     HERE.with(|here| here.sent.take())
 }
 
-/// Has the task of the process that runs here polled once more when the worker's turn ends. False if it is something else, within
-/// the task, that `waker` wakes.
+/// Has the process that runs here polled once more when the worker's turn ends. False if it is something else, within the process,
+/// that `waker` wakes: what wakes a process refers to where that lies.
 #[inline]
 pub(crate) fn wait_a_turn(waker: &Waker) -> bool {
     HERE.with(|here| {
-        let is_task = here.waker.get() == waker.data().addr();
-        here.waits.set(here.waits.get() || is_task);
-        is_task
+        let is_process = here.address.get() == waker.data().addr();
+        here.waits.set(here.waits.get() || is_process);
+        is_process
     })
 }
 
@@ -144,17 +141,16 @@ pub async fn consume_budget() {
 }
 
 /// Marks this thread as running that process while `code` runs; replies that are dropped meanwhile end in `unanswered`.
-/// `waker` wakes its task, if that runs; `began` is now, if its time is to be measured.
+/// `began` is now, if its time is to be measured.
 #[inline]
 pub(crate) fn within<T>(
     address: usize,
     pid: Pid,
-    waker: Option<&Waker>,
     began: Option<Instant>,
     unanswered: &mut Unanswered,
     code: impl FnOnce() -> T,
 ) -> T {
-    let outer = HERE.with(|here| here.enter(address, pid, waker, began));
+    let outer = HERE.with(|here| here.enter(address, pid, began));
     let outer_unanswered = Unanswered::begin(unanswered);
     let result = code();
     Unanswered::end(outer_unanswered, unanswered);
@@ -165,14 +161,13 @@ pub(crate) fn within<T>(
 impl Here {
     /// Returns what was here, if a process was.
     #[inline]
-    fn enter(&self, address: usize, pid: Pid, waker: Option<&Waker>, began: Option<Instant>) -> Option<Box<Here>> {
+    fn enter(&self, address: usize, pid: Pid, began: Option<Instant>) -> Option<Box<Here>> {
         let outer = (self.address.get() != 0).then(|| Box::new(self.clone()));
         self.address.set(address);
         self.pid.set(Some(pid));
         self.budget.set(POLL_BUDGET);
         self.sent.set(0);
         self.began.set(began);
-        self.waker.set(waker.map_or(0, |waker| waker.data().addr()));
         self.waits.set(false);
         outer
     }
@@ -185,7 +180,6 @@ impl Here {
                 self.address.set(0);
                 self.pid.set(None);
                 self.budget.set(u32::MAX);
-                self.waker.set(0);
             }
         }
     }
@@ -197,7 +191,6 @@ impl Here {
         self.budget.set(outer.budget.get());
         self.sent.set(outer.sent.get());
         self.began.set(outer.began.get());
-        self.waker.set(outer.waker.get());
         self.waits.set(outer.waits.get());
     }
 }

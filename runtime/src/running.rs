@@ -36,7 +36,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if !matches!(*this.body, Body::Over) {
-                within(this.process, None, this.unanswered, || finish(this.process, this.body, None));
+                within(this.process, this.unanswered, || finish(this.process, this.body, None));
             }
         }
     }
@@ -92,9 +92,9 @@ where
 impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Running<M, B, F> {
     fn poll(self: Pin<&mut Self>) -> Poll<()> {
         let mut this = self.project();
-        let (process, waker) = (this.process, &*this.waker);
-        let cx = &mut Context::from_waker(waker);
-        let polled = within(process, Some(waker), this.unanswered, || {
+        let process = this.process;
+        let cx = &mut Context::from_waker(this.waker);
+        let polled = within(process, this.unanswered, || {
             let polled = run(process, this.body.as_mut(), cx).map(|by_itself| finish(process, this.body, by_itself));
             if current::take_waits() {
                 process.wait_a_turn();
@@ -137,17 +137,16 @@ fn finish<M: Send + 'static, B, F>(
     process.finish(by_itself, fault);
 }
 
-/// Runs `code` as the process, and as its task if `waker` wakes that.
+/// Runs `code` as the process.
 #[inline]
 pub(crate) fn within<M: Send + 'static, T>(
     process: &Process<M>,
-    waker: Option<&Waker>,
     unanswered: &mut Unanswered,
     code: impl FnOnce() -> T,
 ) -> T {
     process.begin_poll();
     let began = process.system.shared.measures_busy_time().then(|| process.system.shared.timers.now());
-    let result = current::within(process.address(), process.pid, waker, began, unanswered, || {
+    let result = current::within(process.address(), process.pid, began, unanswered, || {
         let result = code();
         process.settle();
         result
