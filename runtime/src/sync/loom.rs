@@ -8,29 +8,8 @@ use loom::thread::{AccessError, LocalKey};
 pub(super) use loom::sync::Mutex;
 pub(crate) use loom::sync::{Condvar, MutexGuard, atomic};
 
-/// A mutex; how others wait for it makes no new order of threads.
-pub(crate) struct SpinLock<T>(Mutex<T>);
-pub(crate) type SpinGuard<'a, T> = MutexGuard<'a, T>;
-
-impl<T> SpinLock<T> {
-    pub(crate) fn new(value: T) -> Self {
-        SpinLock(Mutex::new(value))
-    }
-
-    pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
-        self.0.lock().expect("nothing panics within")
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut().expect("nothing panics within")
-    }
-}
-
-impl<T: Default> Default for SpinLock<T> {
-    fn default() -> Self {
-        SpinLock::new(T::default())
-    }
-}
+// How others wait for a mutex makes no new order of threads.
+pub(crate) use super::{Guard as SpinGuard, Lock as SpinLock};
 
 /// `std::thread_local`, with a value for each of loom's threads.
 macro_rules! per_thread {
