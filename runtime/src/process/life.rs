@@ -39,6 +39,7 @@ impl<M> Process<M> {
     pub(crate) fn lay(&self, life: Runnable) {
         let mut inner = self.inner.lock();
         if let Some(life) = inner.berth.lay(life) {
+            self.woken.store(false, Ordering::Relaxed);
             self.queue(inner, life, true);
         }
     }
