@@ -50,12 +50,10 @@ impl Wire {
     /// known that there is something to read.
     pub(super) fn read_rest(&mut self) -> bool {
         let before = self.bytes.len();
-        let mut stream = self.stream.get_ref();
-        let mut chunk = [0; CHUNK];
         loop {
-            match stream.read(&mut chunk) {
+            match read_some(self.stream.get_ref(), &mut self.bytes) {
                 Ok(0) => break,
-                Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
@@ -105,19 +103,21 @@ async fn read(stream: &Async<UnixStream>, bytes: &mut Vec<u8>, taken: &mut usize
     if bytes.is_empty() {
         bytes.shrink_to(CHUNK);
     }
-    let read = stream.read_with(|mut stream| {
-        let before = bytes.len();
-        bytes.resize(before + before.clamp(CHUNK, LARGE_CHUNK), 0);
-        let read = stream.read(&mut bytes[before..]);
-        bytes.truncate(before + *read.as_ref().unwrap_or(&0));
-        read
-    });
-    match read.await {
+    match stream.read_with(|stream| read_some(stream, bytes)).await {
         Ok(0) => Err(Closed::End),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(Closed::End),
         Err(error) => Err(Closed::Failed(error)),
     }
+}
+
+/// Reads what is there behind `bytes`, or the beginning of it.
+fn read_some(mut stream: &UnixStream, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let before = bytes.len();
+    bytes.resize(before + before.clamp(CHUNK, LARGE_CHUNK), 0);
+    let read = stream.read(&mut bytes[before..]);
+    bytes.truncate(before + *read.as_ref().unwrap_or(&0));
+    read
 }
 
 /// Writes what waits, again and again, until that fails.
