@@ -1,8 +1,10 @@
 //! What a document says a test shows, a test of that name does: it is written `file.rs::name_of_the_test`.
 
+mod repository;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use repository::{programs, read};
 
 /// The documents that name tests.
 const DOCUMENTS: &[&str] = &[
@@ -34,7 +36,7 @@ const REASONS: &[&str] = &["void: ", "left out: ", "later"];
 fn every_test_that_a_document_names_is_there() {
     let tests = tests();
     for document in DOCUMENTS {
-        let text = read(&root().join(document));
+        let text = read(document);
         assert_ne!(evidence(&text).count(), 0, "{document} names no test");
         let missing: Vec<&str> = evidence(&text).filter(|named| !is_there(&tests, named)).collect();
         assert_eq!(missing, [""; 0], "{document}");
@@ -44,7 +46,7 @@ fn every_test_that_a_document_names_is_there() {
 #[test]
 fn every_case_of_otp_has_a_test_or_a_reason_to_have_none() {
     for document in CASES {
-        let text = read(&root().join(document));
+        let text = read(document);
         assert!(rows(&text).len() > 10, "{document}");
         for row in rows(&text) {
             let [case, asserted, shown] = row[..] else { panic!("three cells to a row: {row:?}") };
@@ -88,23 +90,7 @@ fn rows(text: &str) -> Vec<Vec<&str>> {
 
 /// The tests of each file, by its path from the root.
 fn tests() -> BTreeMap<String, BTreeSet<String>> {
-    let mut tests = BTreeMap::new();
-    for folder in FOLDERS {
-        add_tests(&root().join(folder), &mut tests);
-    }
-    tests
-}
-
-fn add_tests(folder: &Path, tests: &mut BTreeMap<String, BTreeSet<String>>) {
-    for entry in fs::read_dir(folder).expect("the folder is in the repository") {
-        let path = entry.expect("it can be read").path();
-        if path.is_dir() {
-            add_tests(&path, tests);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(root()).expect("it is in the repository").to_string_lossy().into_owned();
-            tests.insert(name, tests_in(&read(&path)));
-        }
-    }
+    programs(FOLDERS).into_iter().map(|(file, text)| (file, tests_in(&text))).collect()
 }
 
 /// The functions under `#[test]`, and those that a list of `tests!` names for a runner of its own.
@@ -125,12 +111,4 @@ fn tests_in(text: &str) -> BTreeSet<String> {
         }
     }
     names
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(file: &Path) -> String {
-    fs::read_to_string(file).expect("it is text")
 }

@@ -3,9 +3,11 @@
 //!
 //! What is `pub` is public: the lint `unreachable_pub` sees to that.
 
+mod repository;
+
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use repository::programs;
 
 const LIBRARIES: &[&str] = &["runtime", "behaviours", "supervisor"];
 
@@ -156,25 +158,5 @@ fn declared<'a>(line: &'a str, head: &str) -> Option<(&'static str, &'a str)> {
 
 /// The files of the libraries, by their paths from the root.
 fn sources() -> BTreeMap<String, String> {
-    let mut sources = BTreeMap::new();
-    for library in LIBRARIES {
-        add_sources(&root().join(library).join("src"), &mut sources);
-    }
-    sources
-}
-
-fn add_sources(folder: &Path, sources: &mut BTreeMap<String, String>) {
-    for entry in fs::read_dir(folder).expect("the folder is in the repository") {
-        let path = entry.expect("it can be read").path();
-        if path.is_dir() {
-            add_sources(&path, sources);
-        } else {
-            let name = path.strip_prefix(root()).expect("it is in the repository").to_string_lossy().into_owned();
-            sources.insert(name, fs::read_to_string(&path).expect("it is text"));
-        }
-    }
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    programs(LIBRARIES.iter().map(|library| format!("{library}/src")))
 }
