@@ -10,7 +10,7 @@ use crate::current;
 use crate::exit::{ExitReason, Outcome};
 use crate::observer::Moment;
 use crate::panic::catch;
-use crate::process::Process;
+use crate::process::{Lives, Process};
 use crate::reply::Unanswered;
 use crate::scheduler::Task;
 
@@ -83,9 +83,19 @@ where
     fn run(mut self: Pin<Box<Self>>) {
         self.process.rise();
         if self.as_mut().poll().is_pending() {
-            let process = self.process.clone();
-            process.lay(self);
+            Process::lay(self);
         }
+    }
+}
+
+impl<M, B, F> Lives<M> for Running<M, B, F>
+where
+    M: Send + 'static,
+    B: FnOnce() -> F + Send + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    fn process(&self) -> &Arc<Process<M>> {
+        &self.process
     }
 }
 

@@ -7,6 +7,7 @@
 mod calls;
 mod ends;
 mod mailboxes;
+mod owners;
 mod relations;
 mod workers;
 

@@ -1,15 +1,38 @@
 //! How a process comes to run: its life lies in its berth while it waits, and is queued by who wakes it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Wake;
 
 use super::{Inner, Process};
 use crate::mailbox::Consumer;
-use crate::scheduler::{Home, Priority, Runnable};
-use crate::sync::SpinGuard;
+use crate::scheduler::{Home, Priority, Runnable, Task};
 use crate::sync::atomic::Ordering;
+use crate::sync::{OwnedGuard, Owner, SpinGuard, SpinLock};
 
-impl<M> Process<M> {
+/// What runs a process, and owns it.
+pub(crate) trait Lives<M>: Task {
+    fn process(&self) -> &Arc<Process<M>>;
+}
+
+pub(crate) type Living<M> = Pin<Box<dyn Lives<M>>>;
+
+impl<M: 'static> Owner for Living<M> {
+    type Place = Process<M>;
+    type Guarded = Inner<M>;
+
+    #[inline]
+    fn place(&self) -> &Arc<Process<M>> {
+        self.process()
+    }
+
+    #[inline]
+    fn lock(process: &Process<M>) -> &SpinLock<Inner<M>> {
+        &process.inner
+    }
+}
+
+impl<M: 'static> Process<M> {
     pub(crate) fn priority(&self) -> Priority {
         Priority::of_number(self.priority.load(Ordering::Relaxed))
     }
@@ -34,14 +57,22 @@ impl<M> Process<M> {
         }
     }
 
-    /// Its life waits, unless it was woken meanwhile.
+    /// A life waits, unless its process was woken meanwhile.
     #[inline]
-    pub(crate) fn lay(&self, life: Runnable) {
-        let mut inner = self.inner.lock();
-        if let Some(life) = inner.berth.lay(life) {
-            self.woken.store(false, Ordering::Relaxed);
-            self.queue(inner, life, true);
+    pub(crate) fn lay(life: Living<M>) {
+        let mut inner = OwnedGuard::lock(life);
+        if inner.berth.admits() {
+            inner.leave_in(|inner| inner.berth.place());
+        } else {
+            Self::queue_again(inner);
         }
+    }
+
+    fn queue_again(inner: OwnedGuard<Living<M>>) {
+        let process = inner.owner().process().clone();
+        process.woken.store(false, Ordering::Relaxed);
+        let thread = inner.thread().cloned();
+        process.queue(thread, inner.release(), true);
     }
 
     /// Wakes it, whatever it waits for.
@@ -53,7 +84,11 @@ impl<M> Process<M> {
     #[inline]
     fn rouse_locked(&self, mut inner: SpinGuard<'_, Inner<M>>) {
         match inner.berth.wake() {
-            Some(life) => self.queue(inner, life, false),
+            Some(life) => {
+                let thread = inner.thread().cloned();
+                drop(inner);
+                self.queue(thread, life, false);
+            }
             None => self.woken.store(true, Ordering::Relaxed),
         }
     }
@@ -74,11 +109,9 @@ impl<M> Process<M> {
         }
     }
 
-    /// Frees the lock, and queues the life, which was woken.
+    /// Queues the life, which was woken, at the `thread` that runs nothing else, if it has one.
     #[inline]
-    fn queue(&self, inner: SpinGuard<'_, Inner<M>>, life: Runnable, woken_while_running: bool) {
-        let thread = inner.thread().cloned();
-        drop(inner);
+    fn queue(&self, thread: Option<Home>, life: Runnable, woken_while_running: bool) {
         thread.as_ref().unwrap_or(&self.system.shared.home).queue(life, self.priority(), woken_while_running);
     }
 }

@@ -13,6 +13,8 @@ mod push;
 mod signals;
 mod vitals;
 
+pub(crate) use life::{Lives, Living};
+
 use std::any::type_name;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -93,9 +95,9 @@ pub(crate) struct Process<M> {
     ended: AtomicBool,
 }
 
-struct Inner<M> {
+pub(crate) struct Inner<M> {
     /// Where its life lies while it waits.
-    berth: Berth,
+    berth: Berth<Living<M>>,
     queue: Queue<M>,
     control: Control,
     debts: Rare<Debts>,

@@ -45,10 +45,21 @@ impl<T> Berth<T> {
         self.woken = false;
     }
 
-    /// Lays down a task that waits; gives it back, to be queued, if it was woken meanwhile.
+    /// Whether a task that has run may lie down. If it was woken meanwhile it may not: it is queued.
     #[inline]
+    pub(crate) fn admits(&mut self) -> bool {
+        !mem::take(&mut self.woken)
+    }
+
+    /// Where a task lies that was admitted.
+    #[inline]
+    pub(crate) fn place(&mut self) -> &mut Option<T> {
+        &mut self.task
+    }
+
+    /// Lays down a task that waits; gives it back, to be queued, if it was woken meanwhile.
     pub(crate) fn lay(&mut self, task: T) -> Option<T> {
-        if mem::take(&mut self.woken) {
+        if !self.admits() {
             return Some(task);
         }
         self.task = Some(task);

@@ -1,15 +1,16 @@
 //! Senders whose right is another's, and senders whom no receiver waits for: so answers cross to other systems.
 
+use std::mem;
 use std::sync::{Arc, Weak};
 
-use super::{Close, Gone, HandOn, Inherited, Owed, Sender, State, wake};
+use super::{Close, Gone, HandOn, Inherited, Owed, Sender, Share, Slot, State, wake};
 use crate::sync::SpinLock;
 
 /// The right to send one value, in a sender's stead.
 pub(crate) struct Heir<T>(Option<Legacy<T>>);
 
 enum Legacy<T> {
-    Slot(Arc<SpinLock<State<T>>>),
+    Slot(Share<T>),
     HandOn(HandOn<T>),
 }
 
@@ -21,7 +22,7 @@ impl<T> Heir<T> {
 
     /// Whether nobody waits any more.
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(&self.0, Some(Legacy::Slot(shared)) if matches!(*shared.lock(), State::Closed))
+        matches!(&self.0, Some(Legacy::Slot(shared)) if shared.lock().is_closed())
     }
 
     fn settle(&mut self, value: Option<T>) {
@@ -30,11 +31,11 @@ impl<T> Heir<T> {
             Some(Legacy::HandOn(to)) => return to(value),
             None => return,
         };
-        let mut state = shared.lock();
-        let State::Inherited(inherited) = &mut *state else { return };
+        let mut slot = shared.lock();
+        let State::Inherited(inherited) = &mut slot.state else { return };
         let receiver = inherited.receiver.take();
-        let before = std::mem::replace(&mut *state, value.map_or(State::Closed, State::Full));
-        drop(state);
+        let before = mem::replace(&mut slot.state, value.map_or(State::Closed, State::Full));
+        drop(slot);
         drop(before);
         wake(receiver);
     }
@@ -51,15 +52,15 @@ impl<T> Sender<T> {
     /// is called.
     pub(crate) fn bequeath(&self, gone: Gone) -> Option<Heir<T>> {
         let shared = self.shared.as_ref()?;
-        let mut state = shared.lock();
-        match std::mem::replace(&mut *state, State::Closed) {
+        let mut slot = shared.lock();
+        match mem::replace(&mut slot.state, State::Closed) {
             State::Empty(receiver) => {
-                *state = State::Inherited(Box::new(Inherited { receiver, gone }));
+                slot.state = State::Inherited(Box::new(Inherited { receiver, gone }));
                 Some(Heir(Some(Legacy::Slot(shared.clone()))))
             }
             State::HandedOn(to) => Some(Heir(Some(Legacy::HandOn(to)))),
             before => {
-                *state = before;
+                slot.state = before;
                 None
             }
         }
@@ -68,7 +69,7 @@ impl<T> Sender<T> {
 
 /// A sender of what `to` is handed, and the slot as who no longer wants it may close it.
 pub(crate) fn handing_on<T: Send + 'static>(to: HandOn<T>) -> (Sender<T>, Owed) {
-    let shared = Arc::new(SpinLock::new(State::HandedOn(to)));
+    let shared = Arc::new(SpinLock::new(Slot::new(State::HandedOn(to))));
     (Sender { shared: Some(shared.clone()) }, Owed(shared))
 }
 

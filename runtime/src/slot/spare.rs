@@ -1,28 +1,31 @@
-//! Rooms that are empty again. Who calls again and again, and gets its answers at once, needs a single one.
+//! Slots that are empty again. Who calls again and again, and gets its answers at once, needs a single one.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::State;
-use crate::sync::{SpinLock, per_thread};
+use super::Share;
+use crate::sync::per_thread;
+
+type AnyShare = Arc<dyn Any + Send + Sync>;
 
 per_thread! {
-    /// The one that was given back last on this thread.
-    static SPARE: Cell<Option<Arc<dyn Any + Send + Sync>>> = const { Cell::new(None) };
+    /// The two shares of the one that was given back last on this thread.
+    static SPARE: Cell<Option<(AnyShare, AnyShare)>> = const { Cell::new(None) };
 }
 
 /// Takes one that was given back, if it is of that kind.
 #[inline]
-pub(super) fn take<T: Send + 'static>() -> Option<Arc<SpinLock<State<T>>>> {
-    SPARE.try_with(Cell::take).ok()??.downcast().ok()
+pub(super) fn take<T: Send + 'static>() -> Option<(Share<T>, Share<T>)> {
+    let (one, other) = SPARE.try_with(Cell::take).ok()??;
+    Some((one.downcast().ok()?, other.downcast().ok()?))
 }
 
-/// Gives one back that is empty, and that nobody else has any more.
+/// Gives one back that is empty; nobody has more than these two shares of it.
 #[inline]
-pub(super) fn give_back<T: Send + 'static>(shared: Arc<SpinLock<State<T>>>) {
+pub(super) fn give_back<T: Send + 'static>(one: Share<T>, other: Share<T>) {
     // What was there before may only go when the cell is free again.
-    let _before = SPARE.try_with(|spare| spare.replace(Some(shared)));
+    let _before = SPARE.try_with(|spare| spare.replace(Some((one, other))));
 }
 
 #[cfg(test)]

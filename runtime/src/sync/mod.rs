@@ -12,9 +12,12 @@ mod platform;
 #[path = "std.rs"]
 mod platform;
 
+mod owned_guard;
+
 use std::fmt;
 use std::sync::PoisonError;
 
+pub(crate) use owned_guard::{OwnedGuard, Owner};
 use platform::Mutex;
 #[cfg(proscenium_loom)]
 pub(crate) use platform::PerThread;
