@@ -94,6 +94,7 @@ const BEHAVIOURS: &[&str] = &[
 ];
 
 const SUPERVISOR: &[&str] = &[
+    "child_id",
     "child_spec",
     "typed_start",
     "backoff",

@@ -53,11 +53,11 @@ impl AutoShutdown {
 
     /// Whether a supervisor may have such a child.
     pub(crate) fn check(self, spec: &ChildSpec) -> Result<(), SpecError> {
-        let id = spec.id.clone();
+        let id = || spec.id.to_shared();
         match (self, spec.restart) {
             _ if !spec.significant => Ok(()),
-            (AutoShutdown::Never, _) => Err(SpecError::SignificantInVain { id }),
-            (_, Restart::Permanent) => Err(SpecError::SignificantPermanent { id }),
+            (AutoShutdown::Never, _) => Err(SpecError::SignificantInVain { id: id() }),
+            (_, Restart::Permanent) => Err(SpecError::SignificantPermanent { id: id() }),
             _ => Ok(()),
         }
     }

@@ -13,6 +13,8 @@ use proscenium_runtime::{
 };
 pub use proscenium_runtime::{ChildKind, Restart, Shutdown};
 
+use crate::child_id::ChildId;
+
 /// A child: its id, how it is started, when it is restarted, how it is stopped.
 ///
 /// # Examples
@@ -33,7 +35,7 @@ pub use proscenium_runtime::{ChildKind, Restart, Shutdown};
 /// ```
 #[derive(Clone)]
 pub struct ChildSpec {
-    pub(crate) id: Arc<str>,
+    pub(crate) id: ChildId,
     pub(crate) start: Arc<dyn StartChild>,
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,

@@ -15,10 +15,10 @@ pub(crate) struct Key(pub(crate) u64);
 pub(crate) struct Child {
     pub(crate) spec: ChildSpec,
     pub(crate) state: ChildState,
-    /// How many times it was started.
-    pub(crate) starts: u32,
+    /// How many times it was started, if that is no more than fits.
+    pub(crate) starts: u16,
     /// How many times it was to be restarted later: a retry of an earlier time is none.
-    pub(crate) delays: u32,
+    pub(crate) delays: u16,
 }
 
 /// Where a child is in its life.
@@ -119,7 +119,7 @@ pub struct ChildCount {
 
 impl Child {
     pub(crate) fn info(&self) -> ChildInfo {
-        ChildInfo { id: self.spec.id.clone(), state: self.state, kind: self.spec.kind() }
+        ChildInfo { id: self.spec.id.to_shared(), state: self.state, kind: self.spec.kind() }
     }
 }
 
@@ -251,7 +251,7 @@ impl Children {
     }
 
     /// The child is to be restarted later. Which time this is.
-    pub(crate) fn delayed(&mut self, key: Key) -> u32 {
+    pub(crate) fn delayed(&mut self, key: Key) -> u16 {
         self.set_state(key, ChildState::Restarting);
         let Some(child) = self.get_mut(key) else { return 0 };
         child.delays = child.delays.wrapping_add(1);
@@ -326,10 +326,19 @@ impl Children {
         self.places.iter().filter_map(|place| place.child.as_ref())
     }
 
+    /// The id of a child that is there.
+    pub(crate) fn id(&self, key: Key) -> Arc<str> {
+        self.spec(key).id.to_shared()
+    }
+
+    fn spec(&self, key: Key) -> &ChildSpec {
+        &self.get(key).expect("what is told of is a child that is there").spec
+    }
+
     /// The child as reports name it.
     pub(crate) fn offender(&self, key: Key, pid: Option<Pid>) -> Offender {
-        let spec = &self.get(key).expect("what is reported is a child that is there").spec;
-        Offender::new(spec.id.clone(), pid, spec.restart, spec.shutdown, spec.significant, spec.kind())
+        let spec = self.spec(key);
+        Offender::new(spec.id.to_shared(), pid, spec.restart, spec.shutdown, spec.significant, spec.kind())
     }
 }
 

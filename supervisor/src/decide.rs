@@ -52,8 +52,9 @@ impl Flags {
         let mut children = Children::with_capacity(specs.len());
         for spec in specs {
             self.auto_shutdown.check(&spec)?;
-            let id = spec.id.clone();
-            children.add(spec).map_err(|_| SpecError::DuplicateId { id })?;
+            if let Err(known) = children.add(spec) {
+                return Err(SpecError::DuplicateId { id: children.id(known) });
+            }
         }
         Ok(children)
     }
@@ -268,13 +269,9 @@ impl Decide {
         match request {
             Request::Start(spec) => {
                 self.auto_shutdown.check(&spec).map_err(ChildError::Spec)?;
-                let id = spec.id.clone();
                 match self.children.add(spec) {
                     Ok(key) => Ok((Purpose::Request { adds: true }, [Step::Start(key)].into())),
-                    Err(key) => Err(match self.children.get(key).map(|child| child.state) {
-                        Some(ChildState::Running(pid)) => ChildError::AlreadyStarted { id, pid },
-                        _ => ChildError::AlreadyPresent { id },
-                    }),
+                    Err(known) => Err(self.is_known(known)),
                 }
             }
             Request::Terminate(id) => self.find(&id).map(|(key, _)| on(Step::Stop(key))),
@@ -324,6 +321,15 @@ impl Decide {
         for key in keys {
             let retry = Retry { key, delay: self.children.delayed(key), counts: false };
             actions.push(Action::Retry { retry, pause: None });
+        }
+    }
+
+    /// Why no other child is added with the id of this one.
+    fn is_known(&self, key: Key) -> ChildError {
+        let id = self.children.id(key);
+        match self.children.get(key).map(|child| child.state) {
+            Some(ChildState::Running(pid)) => ChildError::AlreadyStarted { id, pid },
+            _ => ChildError::AlreadyPresent { id },
         }
     }
 

@@ -60,6 +60,7 @@
 
 #![warn(clippy::print_stdout, clippy::unwrap_used)]
 
+mod child_id;
 mod child_spec;
 mod typed_start;
 

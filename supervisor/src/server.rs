@@ -151,7 +151,7 @@ impl Server {
 
     async fn start_child(&self, key: Key, ctx: &mut Context<Ask>) -> Result<Pid, StartError> {
         let child = self.decide.children().get(key).expect("only a child that is there is started");
-        let parent = ctx.as_parent().as_supervisor(child.starts);
+        let parent = ctx.as_parent().as_supervisor(child.starts.into());
         let pid = start(&child.spec, parent).await?;
         shutdown::keep_watch(ctx, pid);
         Ok(pid)
@@ -159,7 +159,7 @@ impl Server {
 
     fn report_progress(&self, key: Key, pid: Pid, requested: bool, ctx: &Context<Ask>) {
         ctx.system().report(|| {
-            let id = self.decide.children().offender(key, Some(pid)).id;
+            let id = self.decide.children().id(key);
             let report = ProgressReport::new(ctx.pid(), id, pid, requested);
             Report::Progress(Arc::new(report.named(self.name.clone())))
         });

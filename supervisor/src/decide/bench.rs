@@ -200,7 +200,7 @@ impl Bench {
                 ChildState::Restarting => "restarting",
                 ChildState::Stopped => "down",
             };
-            format!("{}:{state}", child.spec.id)
+            format!("{}:{state}", &*child.spec.id)
         };
         self.decide.children().iter().map(child).collect::<Vec<_>>().join(" ")
     }

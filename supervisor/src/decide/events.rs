@@ -34,7 +34,7 @@ pub(crate) enum Event {
 pub(crate) struct Retry {
     pub(super) key: Key,
     /// Which time of the child's this is.
-    pub(super) delay: u32,
+    pub(super) delay: u16,
     /// Whether it is a decision of its own, after an attempt that failed, or the rest of one that was counted.
     pub(super) counts: bool,
 }

@@ -22,7 +22,7 @@ struct Kid {
     brutal: bool,
     state: State,
     /// How many times its restart was put off.
-    delays: u32,
+    delays: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ enum State {
 #[derive(Clone, Copy)]
 struct Later {
     number: usize,
-    delay: u32,
+    delay: u16,
     counts: bool,
 }
 

@@ -310,6 +310,6 @@ impl Shared {
             What::Supervisor(_) => Arc::new(Planted { shared: self.clone(), path: above.child(&child.id) }),
         };
         let ChildPolicy { restart, shutdown, significant } = child.policy;
-        ChildSpec { id: child.id.clone(), start, restart, shutdown, significant }
+        ChildSpec { id: (&*child.id).into(), start, restart, shutdown, significant }
     }
 }
