@@ -54,18 +54,29 @@ pub struct Context<M: Send + 'static> {
     process: Arc<Process<M>>,
     /// Taken from the mailbox, not received yet.
     batch: Burst<Item<M>>,
+    /// Made when it is first asked for a logger, or changed.
+    seldom: OnceLock<Box<Seldom<M>>>,
+}
+
+/// What most processes never have: an idle one does without all of it.
+struct Seldom<M> {
     /// How much of the batch, from its front, has priority.
-    urgent: u32,
+    urgent: usize,
     /// Who wants to hear if the process fails of what it has received last.
     on_failure: Option<OnFailure>,
-    // Boxed, for most processes never log.
-    logger: OnceLock<Box<Logger>>,
+    logger: OnceLock<Logger>,
     wishes: Option<Box<Wishes<M>>>,
+}
+
+impl<M> Default for Seldom<M> {
+    fn default() -> Self {
+        Seldom { urgent: 0, on_failure: None, logger: OnceLock::new(), wishes: None }
+    }
 }
 
 impl<M: Send + 'static> Context<M> {
     pub(crate) fn new(process: Arc<Process<M>>) -> Self {
-        Context { process, batch: Burst::new(), urgent: 0, on_failure: None, logger: OnceLock::new(), wishes: None }
+        Context { process, batch: Burst::new(), seldom: OnceLock::new() }
     }
 
     /// Who this process is.
@@ -177,10 +188,10 @@ impl<M: Send + 'static> Context<M> {
     /// assert_eq!(test.block_on(clerk.exited()), ExitReason::Normal);
     /// ```
     pub fn logger(&self) -> &Logger {
-        self.logger.get_or_init(|| {
+        self.seldom.get_or_init(Box::default).logger.get_or_init(|| {
             let ancestors = self.ancestors().clone();
             let identity = Identity { pid: self.pid(), name: self.name(), label: self.label(), ancestors };
-            Box::new(self.process.system.logger().new(o!(identity)))
+            self.process.system.logger().new(o!(identity))
         })
     }
 
@@ -203,7 +214,7 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn register(&mut self, name: &str) -> Result<(), RegisterError> {
-        self.logger.take();
+        self.forget_logger();
         self.process.system.register(name, self.pid())
     }
 
@@ -232,7 +243,7 @@ impl<M: Send + 'static> Context<M> {
     /// assert_eq!(labels, ["session of Ann", "session of Bob"]);
     /// ```
     pub fn set_label(&mut self, label: &str) {
-        self.logger.take();
+        self.forget_logger();
         self.process.control(|control| control.seldom.make().label = Some(label.into()));
     }
 
@@ -419,12 +430,44 @@ impl<M: Send + 'static> Context<M> {
     pub(crate) fn process(&self) -> &Arc<Process<M>> {
         &self.process
     }
+
+    /// To change something there.
+    fn make_seldom(&mut self) -> &mut Seldom<M> {
+        self.seldom.get_or_init(Box::default);
+        self.seldom.get_mut().expect("it has just been made")
+    }
+
+    /// It may have another name or label when it next logs something.
+    fn forget_logger(&mut self) {
+        if let Some(seldom) = self.seldom.get_mut() {
+            seldom.logger.take();
+        }
+    }
+
+    /// How much of the batch, from its front, has priority.
+    fn urgent(&self) -> usize {
+        self.seldom.get().map_or(0, |seldom| seldom.urgent)
+    }
+
+    /// Whoever wanted to hear of a failure before does not any more.
+    #[inline(always)]
+    fn set_on_failure(&mut self, on_failure: Option<OnFailure>) {
+        if on_failure.is_some() || self.seldom.get().is_some() {
+            self.change_on_failure(on_failure);
+        }
+    }
+
+    #[cold]
+    fn change_on_failure(&mut self, on_failure: Option<OnFailure>) {
+        self.make_seldom().on_failure = on_failure;
+    }
 }
 
 impl<M: Send + 'static> Drop for Context<M> {
     fn drop(&mut self) {
-        if !self.batch.is_empty() || self.on_failure.is_some() {
-            self.process.put_back(std::mem::take(&mut self.batch), self.on_failure.take());
+        let on_failure = self.seldom.get_mut().and_then(|seldom| seldom.on_failure.take());
+        if !self.batch.is_empty() || on_failure.is_some() {
+            self.process.put_back(std::mem::take(&mut self.batch), on_failure);
         }
     }
 }

@@ -74,6 +74,6 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn forgive(&mut self) {
-        self.on_failure = None;
+        self.set_on_failure(None);
     }
 }

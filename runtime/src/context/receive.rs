@@ -320,7 +320,8 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn put_back(&mut self, message: M) {
-        self.batch.make().insert(self.urgent as usize, message.into());
+        let place = self.urgent();
+        self.batch.make().insert(place, message.into());
         self.process.unreceived(self.batch.len());
     }
 
@@ -408,10 +409,16 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Takes what has priority before all else, and tells where it is now.
+    #[inline]
     fn take_urgent(&mut self) -> Range<usize> {
-        let place = self.urgent as usize;
+        if self.process.has_urgent() { self.take_what_is_urgent() } else { 0..0 }
+    }
+
+    #[cold]
+    fn take_what_is_urgent(&mut self) -> Range<usize> {
+        let place = self.urgent();
         let taken = self.process.take_urgent_into(&mut self.batch, place);
-        self.urgent += taken as u32;
+        self.make_seldom().urgent += taken;
         place..place + taken
     }
 
@@ -446,7 +453,9 @@ impl<M: Send + 'static> Context<M> {
     fn take<T>(&mut self, index: usize, open: impl Open<M, T>) -> T {
         let item = if index == 0 { self.batch.pop_front() } else { self.batch.remove(index) };
         let item = item.expect("the caller found it there");
-        self.urgent -= u32::from(index < self.urgent as usize);
+        if let Some(seldom) = self.seldom.get_mut() {
+            seldom.urgent -= usize::from(index < seldom.urgent);
+        }
         self.deliver(item, open)
     }
 
@@ -455,7 +464,7 @@ impl<M: Send + 'static> Context<M> {
         current::spend();
         self.process.received(item.is_message(), self.batch.len());
         let (received, on_failure) = open(item);
-        self.on_failure = on_failure;
+        self.set_on_failure(on_failure);
         received
     }
 }

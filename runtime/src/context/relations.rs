@@ -240,8 +240,10 @@ impl<M: Send + 'static> Context<M> {
     }
 
     fn discard(&mut self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) {
-        let urgent = self.batch.iter().take(self.urgent as usize);
-        self.urgent -= urgent.filter(|item| item.is_news(unwanted)).count() as u32;
+        if let Some(seldom) = self.seldom.get_mut() {
+            let urgent = self.batch.iter().take(seldom.urgent);
+            seldom.urgent -= urgent.filter(|item| item.is_news(unwanted)).count();
+        }
         if !self.batch.is_empty() {
             drop(mailbox::discard(self.batch.make(), unwanted));
         }

@@ -146,11 +146,11 @@ impl<M: Send + 'static> Context<M> {
     /// ```
     #[inline]
     pub fn take_wishes(&mut self) -> Option<Box<Wishes<M>>> {
-        self.wishes.take()
+        self.seldom.get_mut()?.wishes.take()
     }
 
     fn wish(&mut self) -> &mut Wishes<M> {
-        self.wishes.get_or_insert_default()
+        self.make_seldom().wishes.get_or_insert_default()
     }
 }
 

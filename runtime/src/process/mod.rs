@@ -244,19 +244,13 @@ impl<M: Send + 'static> Process<M> {
         self.receiving.store(_is_receiving, Ordering::Release);
     }
 
-    /// Moves what has priority into `batch`, at `place`, and tells how much that was.
-    #[inline]
-    pub(crate) fn take_urgent_into(&self, batch: &mut Burst<Item<M>>, place: usize) -> usize {
-        if self.has_urgent() { self.take_what_is_urgent(batch, place) } else { 0 }
-    }
-
     #[inline]
     pub(crate) fn has_urgent(&self) -> bool {
         self.urgent.load(Ordering::Acquire)
     }
 
-    #[cold]
-    fn take_what_is_urgent(&self, batch: &mut Burst<Item<M>>, place: usize) -> usize {
+    /// Moves what has priority into `batch`, at `place`, and tells how much that was.
+    pub(crate) fn take_urgent_into(&self, batch: &mut Burst<Item<M>>, place: usize) -> usize {
         let mut inner = self.inner.lock();
         self.urgent.store(false, Ordering::Release);
         let count = inner.queue.take_urgent_into(batch, place);
