@@ -75,6 +75,7 @@ const RUNTIME: &[&str] = &[
 ];
 
 const BEHAVIOURS: &[&str] = &[
+    "then",
     "keeper",
     "protocol",
     "behaviour",

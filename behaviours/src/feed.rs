@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 use std::task::{self, Poll};
 use std::time::Instant;
 
-use proscenium_runtime::{Address, Context, ExitReason, InitAck};
+use proscenium_runtime::{Address, Context, ExitReason, Incoming, InitAck};
 
 use crate::behaviour::{Behaviour, Start};
 use crate::gen_server::{GenServer, Live, ServerLoop, Source, serve};
-use crate::sys::{Received, Subject, SysState};
+use crate::sys::{self, Received, Subject, SysState};
+use crate::then::then;
 
 /// What gives a server messages beside its mailbox, one whenever the server has nothing else to do: for who writes pools.
 ///
@@ -196,11 +197,18 @@ impl<S: GenServer, F: Feed<S::Message>> Behaviour for FedLoop<S, F> {
         type_name::<S>()
     }
 
-    async fn run((args, mut feed): Self::Args, mut ctx: Context<S::Message>, ack: InitAck) -> Result<(), ExitReason> {
-        let mut live = Live(S::init(args, &mut ctx).await?);
-        feed.started(&ctx.address());
-        ack.ready();
-        serve(&mut live, &mut ctx, MailboxAnd(feed)).await
+    fn run(
+        (args, mut feed): Self::Args,
+        mut ctx: Context<S::Message>,
+        ack: InitAck,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        let init = async move {
+            let live = Live(S::init(args, &mut ctx).await?);
+            feed.started(&ctx.address());
+            ack.ready();
+            Ok((live, ctx, feed))
+        };
+        then(init, |(live, ctx, feed)| serve(live, ctx, MailboxAnd(feed)))
     }
 }
 
@@ -214,9 +222,9 @@ impl<S, F> fmt::Debug for FedLoop<S, F> {
 struct MailboxAnd<F>(F);
 
 impl<M: Send + 'static, F: Feed<M>> Source<M> for MailboxAnd<F> {
-    async fn receive(&mut self, sys: &mut SysState, ctx: &mut Context<M>, subject: &mut impl Subject) -> Received<M> {
-        let received = sys.receive_or(ctx, subject, None, |cx| self.0.poll_next(cx)).await;
-        received.expect("without a deadline nothing is overdue")
+    async fn receive(&mut self, ctx: &mut Context<M>) -> Incoming<M> {
+        let incoming = sys::incoming_or(ctx, None, &mut |cx| self.0.poll_next(cx)).await;
+        incoming.expect("without a deadline nothing is overdue")
     }
 
     async fn receive_deadline(

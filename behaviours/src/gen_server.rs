@@ -8,15 +8,15 @@
 use std::any::{Any, type_name};
 use std::fmt;
 use std::marker::PhantomData;
-use std::pin::Pin;
-use std::task::{self, Poll};
 use std::time::Instant;
 
-use pin_project_lite::pin_project;
-use proscenium_runtime::{Address, Context, Down, Event, Exit, ExitReason, IdleTimeout, InitAck, Wishes, catch_panic};
+use proscenium_runtime::{
+    Address, Context, Down, Event, Exit, ExitReason, IdleTimeout, Incoming, InitAck, Wishes, catch_panic,
+};
 
 use crate::behaviour::{Behaviour, Start};
 use crate::sys::{Received, Subject, SysEventKind, SysState};
+use crate::then::then;
 
 /// A server's callbacks.
 ///
@@ -275,10 +275,8 @@ pub trait GenServer: Sized + Send + 'static {
     /// });
     /// ```
     fn enter_loop(self, mut ctx: Context<Self::Message>) -> impl Future<Output = Result<(), ExitReason>> + Send {
-        async move {
-            ctx.become_behaviour();
-            serve(&mut Live(self), &mut ctx, MailboxOnly).await
-        }
+        ctx.become_behaviour();
+        serve(Live(self), ctx, MailboxOnly)
     }
 
     /// Writes of the server what reports and [`Sys`](crate::Sys) may show; OTP's `format_status`. By default the name of its
@@ -464,17 +462,17 @@ impl<S: GenServer> Behaviour for ServerLoop<S> {
         type_name::<S>()
     }
 
-    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
     fn run(
         args: S::Args,
         mut ctx: Context<S::Message>,
         ack: InitAck,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send {
-        async move {
-            let mut live = Live(S::init(args, &mut ctx).await?);
+        let init = async move {
+            let live = Live(S::init(args, &mut ctx).await?);
             ack.ready();
-            serve(&mut live, &mut ctx, MailboxOnly).await
-        }
+            Ok((live, ctx))
+        };
+        then(init, |(live, ctx)| serve(live, ctx, MailboxOnly))
     }
 }
 
@@ -486,13 +484,8 @@ impl<S> fmt::Debug for ServerLoop<S> {
 
 /// Where a server's messages come from.
 pub(crate) trait Source<M: Send + 'static>: Send {
-    /// As [`SysState::receive`].
-    fn receive(
-        &mut self,
-        sys: &mut SysState,
-        ctx: &mut Context<M>,
-        subject: &mut impl Subject,
-    ) -> impl Future<Output = Received<M>> + Send;
+    /// Waits for what comes next.
+    fn receive(&mut self, ctx: &mut Context<M>) -> impl Future<Output = Incoming<M>> + Send;
 
     /// As [`SysState::receive_deadline`].
     fn receive_deadline(
@@ -516,13 +509,8 @@ pub(crate) trait Source<M: Send + 'static>: Send {
 struct MailboxOnly;
 
 impl<M: Send + 'static> Source<M> for MailboxOnly {
-    fn receive(
-        &mut self,
-        sys: &mut SysState,
-        ctx: &mut Context<M>,
-        subject: &mut impl Subject,
-    ) -> impl Future<Output = Received<M>> + Send {
-        sys.receive(ctx, subject)
+    fn receive(&mut self, ctx: &mut Context<M>) -> impl Future<Output = Incoming<M>> + Send {
+        ctx.receive_incoming()
     }
 
     fn receive_deadline(
@@ -557,34 +545,60 @@ impl<S: GenServer> Subject for Live<S> {
     }
 }
 
+/// What a server is made of, in the order in which it goes.
+struct Server<S: GenServer, Q> {
+    source: Q,
+    live: Live<S>,
+    ctx: Context<S::Message>,
+}
+
 /// The life of a server. When it stops, the source goes first.
-#[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
+///
+/// What is rare is boxed: an idle server has no room for it.
 pub(crate) fn serve<S: GenServer, Q: Source<S::Message>>(
-    live: &mut Live<S>,
-    ctx: &mut Context<S::Message>,
-    mut source: Q,
+    live: Live<S>,
+    ctx: Context<S::Message>,
+    source: Q,
 ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+    let mut server = Server { source, live, ctx };
     async move {
+        // So that it is taken in whole: parts would go in any order.
+        let _ = &server;
         let mut sys = SysState::new();
         let reason = loop {
-            let next = match ctx.take_wishes() {
-                None => {
-                    let received = source.receive(&mut sys, ctx, live).await;
-                    show::<S>(received, &mut sys, ctx)
+            // In a block of its own, or there would be room for what is next while the message is handled.
+            let message = {
+                let next = if let Some(wishes) = server.ctx.take_wishes() {
+                    Box::pin(grant(wishes, &mut sys, &mut server)).await
+                } else {
+                    match server.source.receive(&mut server.ctx).await {
+                        Incoming::Event(Event::Message(message)) => {
+                            show_message::<S>(&message, SysEventKind::In, &mut sys, &server.ctx);
+                            Next::Message(message)
+                        }
+                        news => Box::pin(attend(news, &mut sys, &mut server)).await,
+                    }
+                };
+                match next {
+                    Next::Message(message) => message,
+                    Next::Nothing => continue,
+                    Next::Handled(Ok(())) => {
+                        server.source.handled();
+                        continue;
+                    }
+                    Next::Handled(Err(reason)) => break reason,
                 }
-                // Boxed, so that a server that wishes for nothing has no room for it.
-                Some(wishes) => Box::pin(grant(wishes, &mut sys, live, ctx, &mut source)).await,
             };
-            let handled = catch_panic(handle(&mut live.0, ctx, next)).await;
+            let handled = catch_panic(server.live.0.handle(message, &mut server.ctx)).await;
             if let Err(reason) = handled.and_then(|outcome| outcome) {
                 break reason;
             }
-            source.handled();
+            server.source.handled();
         };
-        source.stopping(&reason);
-        drop(source);
-        ctx.begin_exit();
-        Err(Box::pin(end(reason, &mut sys, live, ctx)).await)
+        server.source.stopping(&reason);
+        drop(server.source);
+        server.ctx.begin_exit();
+        Err(Box::pin(end(reason, &mut sys, &mut server.live, &mut server.ctx)).await)
     }
 }
 
@@ -605,65 +619,59 @@ async fn end<S: GenServer>(
     reason
 }
 
-/// What a server shall handle next.
+/// What there is for a server to do.
 enum Next<M> {
-    Continue(M),
+    /// It shall handle this.
     Message(M),
-    Info(Info),
-    Stop(ExitReason),
+    /// It has handled something; with an error, it stops.
+    Handled(Result<(), ExitReason>),
+    Nothing,
 }
 
-/// Calls the callback for what is next. If that is to stop, it does so without one.
-fn handle<S: GenServer>(
-    server: &mut S,
-    ctx: &mut Context<S::Message>,
-    next: Next<S::Message>,
-) -> impl Future<Output = Result<(), ExitReason>> + Send {
-    match next {
-        Next::Continue(message) => Handling::Continue { future: server.handle_continue(message, ctx) },
-        Next::Message(message) => Handling::Message { future: server.handle(message, ctx) },
-        Next::Info(info) => Handling::Info { future: Box::pin(server.handle_info(info, ctx)) },
-        Next::Stop(reason) => Handling::Stop { reason },
+/// What comes next after a callback that has wished for something.
+async fn grant<S: GenServer, Q: Source<S::Message>>(
+    wishes: Box<Wishes<S::Message>>,
+    sys: &mut SysState,
+    server: &mut Server<S, Q>,
+) -> Next<S::Message> {
+    let Server { source, live, ctx } = server;
+    if let Some(message) = wishes.continue_with {
+        show_message::<S>(&message, SysEventKind::Continue, sys, ctx);
+        return Next::Handled(catch_panic(live.0.handle_continue(message, ctx)).await.and_then(|outcome| outcome));
     }
-}
-
-pin_project! {
-    // One future for all callbacks, so that a server has room for one of them, and none for the arguments of others.
-    #[project = HandlingProjection]
-    enum Handling<C, H, I> {
-        Continue { #[pin] future: C },
-        Message { #[pin] future: H },
-        // News is rare, and large: what handles it takes no room meanwhile.
-        Info { future: Pin<Box<I>> },
-        Stop { reason: ExitReason },
-    }
-}
-
-impl<C, H, I> Future for Handling<C, H, I>
-where
-    C: Future<Output = Result<(), ExitReason>>,
-    H: Future<Output = Result<(), ExitReason>>,
-    I: Future<Output = Result<(), ExitReason>>,
-{
-    type Output = Result<(), ExitReason>;
-
-    // What stands between a panic and who catches it is unwound, which costs more than all else here.
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
-            HandlingProjection::Continue { future } => future.poll(cx),
-            HandlingProjection::Message { future } => future.poll(cx),
-            HandlingProjection::Info { future } => future.as_mut().poll(cx),
-            HandlingProjection::Stop { reason } => Poll::Ready(Err(reason.clone())),
+    let Some(IdleTimeout { at, message }) = wishes.idle_timeout else { return Next::Nothing };
+    let received = match at {
+        Some(at) => source.receive_deadline(sys, ctx, live, at).await,
+        None => None,
+    };
+    match received {
+        Some(received) => take_in(received, sys, live, ctx).await,
+        None => {
+            show_message::<S>(&message, SysEventKind::Timeout, sys, ctx);
+            Next::Message(message)
         }
     }
 }
 
-/// What is to be handled, and is told to whoever watches.
-fn show<S: GenServer>(
+/// Sees to what is no message.
+async fn attend<S: GenServer, Q: Source<S::Message>>(
+    news: Incoming<S::Message>,
+    sys: &mut SysState,
+    server: &mut Server<S, Q>,
+) -> Next<S::Message> {
+    let Server { live, ctx, .. } = server;
+    match sys.sort(news, ctx, live).await {
+        Some(received) => take_in(received, sys, live, ctx).await,
+        None => Next::Nothing,
+    }
+}
+
+/// Tells whoever watches of what was received, and handles it unless it is a message.
+async fn take_in<S: GenServer>(
     received: Received<S::Message>,
     sys: &mut SysState,
-    ctx: &Context<S::Message>,
+    live: &mut Live<S>,
+    ctx: &mut Context<S::Message>,
 ) -> Next<S::Message> {
     let info = match received {
         Received::Event(Event::Message(message)) => {
@@ -672,10 +680,10 @@ fn show<S: GenServer>(
         }
         Received::Event(Event::Exit(exit)) => Info::Exit(exit),
         Received::Event(Event::Down(down)) => Info::Down(down),
-        Received::Stop(reason) => return Next::Stop(reason),
+        Received::Stop(reason) => return Next::Handled(Err(reason)),
     };
     sys.note(ctx, SysEventKind::Info, |f| write!(f, "{info:?}"));
-    Next::Info(info)
+    Next::Handled(catch_panic(live.0.handle_info(info, ctx)).await.and_then(|outcome| outcome))
 }
 
 fn show_message<S: GenServer>(message: &S::Message, kind: SysEventKind, sys: &mut SysState, ctx: &Context<S::Message>) {
@@ -683,31 +691,4 @@ fn show_message<S: GenServer>(message: &S::Message, kind: SysEventKind, sys: &mu
     if S::KEEPS_LAST_MESSAGE {
         sys.keep_message(|f| S::format_message(message, f));
     }
-}
-
-/// What comes next after a callback that has wished for something.
-async fn grant<S: GenServer>(
-    wishes: Box<Wishes<S::Message>>,
-    sys: &mut SysState,
-    live: &mut Live<S>,
-    ctx: &mut Context<S::Message>,
-    source: &mut impl Source<S::Message>,
-) -> Next<S::Message> {
-    if let Some(message) = wishes.continue_with {
-        show_message::<S>(&message, SysEventKind::Continue, sys, ctx);
-        return Next::Continue(message);
-    }
-    let Some(IdleTimeout { at, message }) = wishes.idle_timeout else {
-        let received = source.receive(sys, ctx, live).await;
-        return show::<S>(received, sys, ctx);
-    };
-    let received = match at {
-        Some(at) => source.receive_deadline(sys, ctx, live, at).await,
-        None => None,
-    };
-    if let Some(received) = received {
-        return show::<S>(received, sys, ctx);
-    }
-    show_message::<S>(&message, SysEventKind::Timeout, sys, ctx);
-    Next::Message(message)
 }

@@ -73,6 +73,7 @@ mod protocol;
 pub mod subprocess;
 mod sys;
 mod task;
+mod then;
 
 pub use agent::{Agent, AgentLoop, AgentMessage, AgentState};
 pub use behaviour::{Behaviour, Start};
