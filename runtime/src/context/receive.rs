@@ -66,6 +66,36 @@ impl<M: Send + 'static> Context<M> {
         poll_fn(|cx| self.poll_next(cx, |_| true, Item::into_incoming))
     }
 
+    /// Receives what comes next if that is a message; `None`, at once, if it is anything else, which keeps its place for
+    /// [`receive_incoming`](Self::receive_incoming), or if a callback [has wished](Self::take_wishes) for something.
+    ///
+    /// For the loop that runs a process: most of what comes is messages, and an [`Incoming`] may be larger by far.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::{Context, Event, Incoming};
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     ctx.trap_exit(true);
+    ///     ctx.address().cast("first");
+    ///     assert_eq!(ctx.receive_if_message().await, Some("first"));
+    ///     let child = ctx.spawn_link(|_ctx: Context<()>| async {});
+    ///     child.exited().await;
+    ///     ctx.address().cast("second");
+    ///     assert_eq!(ctx.receive_if_message().await, None);
+    ///     assert!(matches!(ctx.receive_incoming().await, Incoming::Event(Event::Exit(_))));
+    ///     assert_eq!(ctx.receive_if_message().await, Some("second"));
+    /// });
+    /// ```
+    pub fn receive_if_message(&mut self) -> impl Future<Output = Option<M>> {
+        poll_fn(|cx| if self.has_wishes() { Poll::Ready(None) } else { self.poll_if_message(cx) })
+    }
+
     /// As [`receive_incoming`](Self::receive_incoming), or `None` if nothing has come by `deadline`; see
     /// [`receive_deadline`](Self::receive_deadline).
     ///
@@ -358,21 +388,35 @@ impl<M: Send + 'static> Context<M> {
     /// As [`poll_matching`](Self::poll_matching); a message that comes next is taken without much ado.
     #[inline]
     fn poll_receive_message(&mut self, cx: &mut task::Context<'_>, seen: &mut usize) -> Poll<M> {
-        if *seen == 0 && !self.process.has_urgent() {
-            ready!(current::poll_budget(cx));
-            match self.batch.front() {
-                Some(first) if first.is_message() => return self.poll_take(0, Item::into_message),
-                Some(_) => {}
-                None => match self.process.take_next(&mut self.batch, cx.waker()) {
-                    Some(item) if item.is_message() => return self.poll_deliver(item, Item::into_message),
-                    Some(item) => self.batch.make().push_front(item),
-                    None if self.process.has_urgent() => {}
-                    None => return Poll::Pending,
-                },
-            }
+        if *seen == 0
+            && let Some(message) = ready!(self.poll_if_message(cx))
+        {
+            return Poll::Ready(message);
         }
         let is_wanted = &mut |item: &Item<M>| matches!(item.peek(), Some(EventRef::Message(_)));
         self.poll_matching(cx, seen, is_wanted, Item::into_message)
+    }
+
+    /// Takes what comes next if it is a message. Otherwise that lies first in the batch.
+    #[inline(always)]
+    fn poll_if_message(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<M>> {
+        ready!(current::poll_budget(cx));
+        loop {
+            if self.process.has_urgent() {
+                self.take_urgent();
+            }
+            match self.batch.front() {
+                Some(first) if first.is_message() => return self.poll_take(0, Item::into_message).map(Some),
+                Some(_) => return Poll::Ready(None),
+                None => {}
+            }
+            match self.process.take_next(&mut self.batch, cx.waker()) {
+                Some(item) if item.is_message() => return self.poll_deliver(item, Item::into_message).map(Some),
+                Some(item) => self.batch.make().push_front(item),
+                None if self.process.has_urgent() => {}
+                None => return Poll::Pending,
+            }
+        }
     }
 
     fn poll_matching<T>(
@@ -427,7 +471,7 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// As [`poll_deliver`](Self::poll_deliver), of an item in the batch.
-    #[inline]
+    #[inline(always)]
     fn poll_take<T>(&mut self, index: usize, open: impl Open<M, T>) -> Poll<T> {
         self.announce(&self.batch[index]);
         if self.process.is_doomed() { Poll::Pending } else { Poll::Ready(self.take(index, open)) }
@@ -449,7 +493,7 @@ impl<M: Send + 'static> Context<M> {
         self.process.system.shared.observe(|| Moment::Receives(&*self.process, item.kind()));
     }
 
-    #[inline]
+    #[inline(always)]
     fn take<T>(&mut self, index: usize, open: impl Open<M, T>) -> T {
         let item = if index == 0 { self.batch.pop_front() } else { self.batch.remove(index) };
         let item = item.expect("the caller found it there");

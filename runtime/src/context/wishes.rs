@@ -149,6 +149,11 @@ impl<M: Send + 'static> Context<M> {
         self.seldom.get_mut()?.wishes.take()
     }
 
+    #[inline]
+    pub(super) fn has_wishes(&self) -> bool {
+        self.wishes.is_some()
+    }
+
     fn wish(&mut self) -> &mut Wishes<M> {
         self.make_seldom().wishes.get_or_insert_default()
     }
