@@ -2,15 +2,17 @@
 
 use std::any::type_name;
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::task::{self, Poll};
 use std::time::Instant;
 
-use proscenium_runtime::{Address, Context, ExitReason, Incoming, InitAck};
+use futures_lite::future::or;
+use proscenium_runtime::{Address, Context, ExitReason, InitAck, consume_budget};
 
 use crate::behaviour::{Behaviour, Start};
 use crate::gen_server::{GenServer, Live, ServerLoop, Source, serve};
-use crate::sys::{self, Received, Subject, SysState};
+use crate::sys::{Received, Subject, SysState};
 use crate::then::then;
 
 /// What gives a server messages beside its mailbox, one whenever the server has nothing else to do: for who writes pools.
@@ -222,9 +224,15 @@ impl<S, F> fmt::Debug for FedLoop<S, F> {
 struct MailboxAnd<F>(F);
 
 impl<M: Send + 'static, F: Feed<M>> Source<M> for MailboxAnd<F> {
-    async fn receive(&mut self, ctx: &mut Context<M>) -> Incoming<M> {
-        let incoming = sys::incoming_or(ctx, None, &mut |cx| self.0.poll_next(cx)).await;
-        incoming.expect("without a deadline nothing is overdue")
+    async fn receive_message(&mut self, ctx: &mut Context<M>) -> Option<M> {
+        // What comes from elsewhere is paid for here, what is in the mailbox there.
+        consume_budget().await;
+        or(ctx.receive_if_message(), poll_fn(|cx| self.0.poll_next(cx).map(Some))).await
+    }
+
+    async fn receive(&mut self, sys: &mut SysState, ctx: &mut Context<M>, subject: &mut impl Subject) -> Received<M> {
+        let received = sys.receive_or(ctx, subject, None, |cx| self.0.poll_next(cx)).await;
+        received.expect("without a deadline nothing is overdue")
     }
 
     async fn receive_deadline(

@@ -15,6 +15,5 @@ mod watch;
 pub use client::{Sys, SysStatus};
 pub use error::{StopError, SysError};
 pub use event::{SysEvent, SysEventKind};
-pub(crate) use state::incoming_or;
 pub use state::{Received, Subject, SysState};
 pub use watch::SysStatistics;

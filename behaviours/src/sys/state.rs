@@ -408,22 +408,6 @@ impl SysState {
         });
     }
 
-    /// Makes of what has come what the loop shall do; nothing, if that was a system message that does not end the process.
-    pub(crate) async fn sort<M: Send + 'static>(
-        &mut self,
-        incoming: Incoming<M>,
-        ctx: &mut Context<M>,
-        subject: &mut dyn Subject,
-    ) -> Option<Received<M>> {
-        match incoming {
-            Incoming::Event(event) => Some(sort(event, ctx)),
-            Incoming::System(message) => match self.attend(message, ctx, subject, None).await {
-                Attended::Stop(reason) => Some(Received::Stop(reason)),
-                Attended::Runs | Attended::Overdue | Attended::Moot => None,
-            },
-        }
-    }
-
     /// Does what the message says, and all that others say until the process runs.
     async fn attend<M: Send + 'static>(
         &mut self,
@@ -566,7 +550,7 @@ impl Watch {
 }
 
 /// The next from the mailbox or, if there is nothing, what `poll_other` gives; `None` if the deadline passes before.
-pub(crate) async fn incoming_or<M: Send + 'static>(
+async fn incoming_or<M: Send + 'static>(
     ctx: &mut Context<M>,
     deadline: Option<Instant>,
     poll_other: &mut (impl FnMut(&mut task::Context<'_>) -> Poll<M> + Send),

@@ -151,7 +151,7 @@ impl<M: Send + 'static> Context<M> {
 
     #[inline]
     pub(super) fn has_wishes(&self) -> bool {
-        self.wishes.is_some()
+        self.seldom.get().is_some_and(|seldom| seldom.wishes.is_some())
     }
 
     fn wish(&mut self) -> &mut Wishes<M> {
