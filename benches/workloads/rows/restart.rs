@@ -1,7 +1,8 @@
 //! To heal: a server panics, that is reported to a subscriber who counts, and it is started anew and ready; one after another.
 //! For tokio and smol a supervisor is written by hand: a task that waits for another, reports and spawns it again.
 
-use std::panic::AssertUnwindSafe;
+use std::hint::black_box;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,15 +16,21 @@ use crate::stage;
 use crate::stopwatch::Stopwatch;
 
 pub(crate) fn rows() -> Vec<Row> {
-    let restart = Row::new("supervised restart", 10_000, proscenium).beside("tokio", tokio).beside("smol", smol);
+    let restart =
+        Row::new("supervised restart", 10_000, proscenium::<true>).beside("tokio", tokio).beside("smol", smol);
     let restart = restart.beside("Erlang/OTP", |load| erlang::run("supervision.escript", "restart", &[""], load));
-    vec![restart.target("", Target::AtMost(2000.0))]
+    let after_error = Row::new("supervised restart after an error", 10_000, proscenium::<false>);
+    vec![
+        restart.target("", Target::AtMost(2000.0)),
+        after_error.target("", Target::AtMost(2000.0)),
+        Row::new("a panic of std, caught, and nothing else", 10_000, bare_panic).with_most_workers(),
+    ]
 }
 
-/// Tells its starter that it is there, and panics when it gets a message.
-struct Fragile;
+/// Tells its starter that it is there, and when it gets a message it panics, or fails.
+struct Fragile<const PANICS: bool>;
 
-impl GenServer for Fragile {
+impl<const PANICS: bool> GenServer for Fragile<PANICS> {
     type Args = Address<Address<()>>;
     type Message = ();
 
@@ -33,11 +40,23 @@ impl GenServer for Fragile {
     }
 
     async fn handle(&mut self, _message: (), _ctx: &mut Context<()>) -> Result<(), ExitReason> {
-        panic!("as told");
+        if PANICS {
+            panic!("as told");
+        }
+        Err(ExitReason::error("as told"))
     }
 }
 
-fn proscenium(load: Load) -> Outcome {
+/// What no restart after a panic can cost less than.
+fn bare_panic(load: Load) -> Outcome {
+    let watch = Stopwatch::start();
+    for _ in 0..load.size {
+        black_box(panic::catch_unwind(|| panic!("as told")).is_err());
+    }
+    Ok(watch.stop().each(load.size))
+}
+
+fn proscenium<const PANICS: bool>(load: Load) -> Outcome {
     stage::proscenium(load, move |mut ctx: Context<Address<()>>| async move {
         let reports = ctx.system().reports();
         let count = Arc::new(AtomicU64::new(0));
@@ -47,7 +66,7 @@ fn proscenium(load: Load) -> Outcome {
                 counted.fetch_add(matches!(report, Report::Crash(_)).into(), Ordering::Relaxed);
             }
         });
-        let spec = ChildSpec::new("fragile", Fragile::start(ctx.address()));
+        let spec = ChildSpec::new("fragile", Fragile::<PANICS>::start(ctx.address()));
         let supervisor = Supervisor::one_for_one().intensity(u32::MAX).child(spec);
         supervisor.start_link(&mut ctx).await.expect("it starts");
         let mut fragile = ctx.receive_message().await;
@@ -69,7 +88,7 @@ fn tokio(load: Load) -> Outcome {
             let mut count = 0_u64;
             while let Some(crash) = reports.recv().await {
                 count += 1;
-                std::hint::black_box::<(u64, tokio::task::JoinError)>((count, crash));
+                black_box::<(u64, tokio::task::JoinError)>((count, crash));
             }
         });
         let (home, mut started) = mpsc::unbounded_channel();
@@ -106,7 +125,7 @@ fn smol(load: Load) -> Outcome {
             let mut count = 0_u64;
             while let Ok(crash) = reports.recv().await {
                 count += 1;
-                std::hint::black_box::<(u64, Box<dyn std::any::Any + Send>)>((count, crash));
+                black_box::<(u64, Box<dyn std::any::Any + Send>)>((count, crash));
             }
         };
         spawner.spawn(count).detach();
