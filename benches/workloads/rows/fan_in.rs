@@ -20,7 +20,9 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![idle.target("", Target::TimesTokio(1.5)), computing.target("", Target::TimesTokio(1.0))]
 }
 
-/// What a sender does before it sends its `n`th message: `STEPS` multiplications, each of which needs the one before.
+/// What a sender does before it sends its `n`th message: `STEPS` multiplications, each of which needs the one before. Not inlined, or
+/// each contender would compute in its own way.
+#[inline(never)]
 fn compute<const STEPS: u64>(n: u64) -> u64 {
     (0..STEPS).fold(n, |x, _| black_box(x).wrapping_mul(6_364_136_223_846_793_005))
 }
