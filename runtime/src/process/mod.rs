@@ -47,26 +47,18 @@ use crate::vitals::Vitals;
 use crate::waiters::Place;
 
 /// A process as its senders and its own body know it.
+// What whoever sends it something or wakes it looks at comes first, in as few of the pieces that a processor takes from memory as
+// may be: each has to be fetched if the process has run elsewhere.
+#[repr(C)]
 pub(crate) struct Process<M> {
-    pub(crate) pid: Pid,
-    pub(crate) ancestors: Ancestors,
-    pub(crate) system: SystemHandle,
-    inner: SpinLock<Inner<M>>,
-    pub(crate) timers: TimerOwner,
-    /// How much its body has taken out of the queue and not received yet.
-    held: AtomicU32,
-    /// Bytes of what runs in it.
-    body_size: AtomicU32,
-    /// How many times its supervisor had started this child before.
-    restarts: AtomicU16,
-    /// Nanoseconds from the system's start to its spawn.
-    born_nanos: u64,
-    /// Messages it has received.
-    received: AtomicU64,
-    /// Messages that mailboxes have taken from it.
-    sent: AtomicU64,
-    /// How long it has run while that was measured.
-    busy_nanos: AtomicU64,
+    /// Set once it is woken while it is not in its berth: what the lock knows, told without the lock.
+    woken: AtomicBool,
+    /// Set while something with priority waits: what the lock knows, told without the lock.
+    urgent: AtomicBool,
+    /// The next push wakes the task: what the lock knows, told without the lock. It may be false for no reason.
+    armed: AtomicBool,
+    /// Set once a signal has ended it: what the lock knows, told without the lock.
+    doomed: AtomicBool,
     /// How urgent its work is, as a number.
     priority: AtomicU8,
     is_bounded: bool,
@@ -74,17 +66,9 @@ pub(crate) struct Process<M> {
     pub(crate) makes_senders_wait: bool,
     /// Whether it runs now.
     running: AtomicBool,
-    /// Set once it is woken while it is not in its berth: what the lock knows, told without the lock.
-    woken: AtomicBool,
-    /// Set while something with priority waits: what the lock knows, told without the lock.
-    urgent: AtomicBool,
-    /// The next push wakes the task: what the lock knows, told without the lock. It may be false for no reason.
-    armed: AtomicBool,
     /// Whether the body waits for what comes next.
     #[cfg(debug_assertions)]
     receiving: AtomicBool,
-    /// Set once a signal has ended it: what the lock knows, told without the lock.
-    doomed: AtomicBool,
     /// Whether a loop runs it that takes system messages.
     is_behaviour: AtomicBool,
     /// Whether a worker has noted to have it polled once more.
@@ -93,15 +77,35 @@ pub(crate) struct Process<M> {
     leaving: AtomicBool,
     /// Set when all is released and all are told.
     ended: AtomicBool,
+    /// How many times its supervisor had started this child before.
+    restarts: AtomicU16,
+    pub(crate) system: SystemHandle,
+    inner: SpinLock<Inner<M>>,
+    pub(crate) pid: Pid,
+    pub(crate) ancestors: Ancestors,
+    pub(crate) timers: TimerOwner,
+    /// Nanoseconds from the system's start to its spawn.
+    born_nanos: u64,
+    /// Messages it has received.
+    received: AtomicU64,
+    /// Messages that mailboxes have taken from it.
+    sent: AtomicU64,
+    /// How long it has run while that was measured.
+    busy_nanos: AtomicU64,
+    /// How much its body has taken out of the queue and not received yet.
+    held: AtomicU32,
+    /// Bytes of what runs in it.
+    body_size: AtomicU32,
 }
 
+#[repr(C)]
 pub(crate) struct Inner<M> {
     /// Where its life lies while it waits.
     berth: Berth<Living<M>>,
+    extras: Rare<Extras<M>>,
     queue: Queue<M>,
     control: Control,
     debts: Rare<Debts>,
-    extras: Rare<Extras<M>>,
 }
 
 /// What hardly any process has.

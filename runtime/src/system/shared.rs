@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     observer: Option<Arc<dyn Observer>>,
     #[cfg(debug_assertions)]
     pub(crate) waits: Arc<Waits>,
-    references: AtomicU64,
+    references: Apart<AtomicU64>,
     /// How many processes were started in the place of others.
     pub(crate) restarts: AtomicU64,
     /// How many want to know how long processes run.
@@ -54,6 +54,10 @@ pub(crate) struct Shared {
     pub(crate) emptied: Event,
     halting: AtomicBool,
 }
+
+/// What many change, with nothing beside it: otherwise who looks at that would have to fetch it anew after each change.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 impl Shared {
     pub(super) fn new(
@@ -77,7 +81,7 @@ impl Shared {
             observer,
             #[cfg(debug_assertions)]
             waits: Arc::default(),
-            references: AtomicU64::new(0),
+            references: Apart(AtomicU64::new(0)),
             restarts: AtomicU64::new(0),
             busy_time_users: AtomicUsize::new(0),
             link_locks: array::from_fn(|_| Lock::default()),
@@ -179,7 +183,7 @@ impl Shared {
 
     /// A number that nothing else of this system has.
     pub(crate) fn next_reference(&self) -> u64 {
-        self.references.fetch_add(1, Ordering::Relaxed) + 1
+        self.references.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn next_monitor(&self) -> MonitorRef {
