@@ -10,7 +10,7 @@ use crate::exit::ExitReason;
 use crate::info::ProcessInfo;
 use crate::links::Control;
 use crate::pid::Pid;
-use crate::signal::Signal;
+use crate::signal::{Down, Signal};
 use crate::slot::Owed;
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::Timers;
@@ -53,6 +53,8 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     /// Has it polled once more.
     fn poll_again(&self);
     fn signal(&self, signal: Signal) -> Delivery;
+    /// The process that it monitors has ended: it shall receive `down`, unless that monitor has ended meanwhile.
+    fn tell_down(&self, down: Box<Down>);
     /// Queues a message for the loop that runs the process.
     fn push_system(&self, message: SystemMessage) -> Result<(), NotTaken>;
     /// Ends the process on the system's behalf, whether it traps exits or not.

@@ -15,7 +15,7 @@ use crate::few::Few;
 use crate::held::{Holder, Holders};
 use crate::pid::{AliasRef, MonitorRef, Pid, WatchRef};
 use crate::rare::Rare;
-use crate::signal::{Down, Exit, Notice, Signal, Urgency};
+use crate::signal::{Exit, Signal, Urgency};
 use crate::waiters::Waiters;
 
 /// Where a process is in its life.
@@ -45,7 +45,7 @@ pub(crate) enum Starter {
 pub(crate) enum Effect {
     Nothing,
     /// The receiver shall find this in its mailbox.
-    Queue(Notice, Urgency),
+    Queue(Box<Exit>, Urgency),
     /// The receiver must be woken to end.
     End,
     /// The receiver has ended already.
@@ -167,7 +167,6 @@ impl Control {
         match signal {
             Signal::Exit(exit) => return self.exit(exit, Urgency::Ordinary),
             Signal::UrgentExit(exit) => return self.exit(exit, Urgency::Priority),
-            Signal::Down(down) => return self.down(down),
             Signal::Link(pid) => _ = self.links.insert(*pid, ()),
             Signal::Unlink(pid) => {
                 if self.starter == Starter::Supervises(*pid) {
@@ -196,19 +195,16 @@ impl Control {
         }
         match &exit.reason {
             ExitReason::Kill if !exit.linked => self.doom(ExitReason::Killed),
-            _ if self.trap_exit => Effect::Queue(Notice::Exit(exit.clone()), urgency),
+            _ if self.trap_exit => Effect::Queue(Box::new(exit.clone()), urgency),
             ExitReason::Normal => Effect::Nothing,
             reason => self.doom(reason.clone()),
         }
     }
 
-    fn down(&mut self, down: &Down) -> Effect {
-        match self.remove_watching(down.monitor) {
-            Some(Watching { name, urgency, .. }) if self.is_running() => {
-                Effect::Queue(Notice::Down(Down { name, ..down.clone() }), urgency)
-            }
-            _ => Effect::Nothing,
-        }
+    /// A down of that monitor has come: the monitor is gone with that. Returns what was known of it, if it stood and the down is
+    /// to be received.
+    pub(crate) fn down(&mut self, monitor: MonitorRef) -> Option<Watching> {
+        self.remove_watching(monitor).filter(|_| self.is_running())
     }
 
     /// The link with `pid` is gone, and with it its priority. Returns whether it had any.
@@ -301,7 +297,7 @@ mod tests {
     fn fate(trap_exit: bool, signal: Signal) -> String {
         let mut control = Control { trap_exit, links: Few::One(PEER, ()), ..Control::default() };
         match control.apply(&signal) {
-            Effect::Queue(Notice::Exit(exit), _) => format!("traps {}", exit.reason),
+            Effect::Queue(exit, _) => format!("traps {}", exit.reason),
             _ => match control.life {
                 Life::Doomed(reason) => format!("ends {reason}"),
                 _ => "lives".to_owned(),
@@ -348,10 +344,12 @@ mod tests {
     #[test]
     fn a_down_is_taken_once_and_only_while_the_monitor_stands() {
         let monitor = MonitorRef(1);
-        let down = || Signal::Down(Down { monitor, pid: PEER, name: None, reason: ExitReason::Normal });
         let mut control = Control::default();
         control.seldom.make().watching.insert(monitor, PEER.into());
-        assert!(matches!(control.apply(&down()), Effect::Queue(Notice::Down(_), Urgency::Ordinary)));
-        assert!(matches!(control.apply(&down()), Effect::Nothing));
+        assert!(matches!(control.down(monitor), Some(Watching { pid: PEER, urgency: Urgency::Ordinary, .. })));
+        assert!(control.down(monitor).is_none());
+        control.seldom.make().watching.insert(monitor, PEER.into());
+        control.doom(ExitReason::Shutdown);
+        assert!(control.down(monitor).is_none());
     }
 }

@@ -138,22 +138,6 @@ impl<M> EventRef<'_, M> {
     }
 }
 
-/// News of another process, on its way to who asked for it.
-#[derive(Debug)]
-pub(crate) enum Notice {
-    Exit(Exit),
-    Down(Down),
-}
-
-impl<M> From<Notice> for Event<M> {
-    fn from(notice: Notice) -> Self {
-        match notice {
-            Notice::Exit(exit) => Event::Exit(exit),
-            Notice::Down(down) => Event::Down(down),
-        }
-    }
-}
-
 /// Where a message or news goes in the mailbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Urgency {
@@ -164,13 +148,13 @@ pub(crate) enum Urgency {
     Priority,
 }
 
+/// What changes a process by itself. A [`Down`] is none: all that it can do is to be received.
 #[derive(Debug)]
 pub(crate) enum Signal {
     /// Asks the receiver to exit, or tells it that a linked process did.
     Exit(Exit),
     /// As `Exit`, sent by way of an alias: if it is trapped, it has priority.
     UrgentExit(Exit),
-    Down(Down),
     Link(Pid),
     Unlink(Pid),
     Monitor {

@@ -507,13 +507,14 @@ impl<M: Send + 'static> Context<M> {
     fn deliver<T>(&mut self, item: Item<M>, open: impl Open<M, T>) -> T {
         current::spend();
         self.process.received(item.is_message(), self.batch.len());
-        let (received, on_failure) = open(item);
+        let mut on_failure = None;
+        let received = open(item, &mut on_failure);
         self.set_on_failure(on_failure);
         received
     }
 }
 
 /// Makes of an item what is received, and tells whom to tell should the process fail of it.
-trait Open<M, T>: FnOnce(Item<M>) -> (T, Option<OnFailure>) {}
+trait Open<M, T>: FnOnce(Item<M>, &mut Option<OnFailure>) -> T {}
 
-impl<M, T, F: FnOnce(Item<M>) -> (T, Option<OnFailure>)> Open<M, T> for F {}
+impl<M, T, F: FnOnce(Item<M>, &mut Option<OnFailure>) -> T> Open<M, T> for F {}

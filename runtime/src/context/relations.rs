@@ -171,7 +171,7 @@ impl<M: Send + 'static> Context<M> {
         self.process.watch_process(monitor, Watching { pid, name, urgency: options.urgency }, options.teller);
         if shared.signal(pid, Signal::Monitor { monitor, watcher: self.pid() }) == Delivery::Gone {
             let down = Down { monitor, pid, name: None, reason: ExitReason::NoProcess };
-            self.process.signal(Signal::Down(down));
+            self.process.tell_down(Box::new(down));
         }
         monitor
     }

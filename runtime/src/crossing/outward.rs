@@ -125,7 +125,7 @@ impl Border {
         owner.control(|control| control.seldom.make().watching.insert(monitor, Watching::from(pid)));
         let signal = Signal::Monitor { monitor, watcher: owner.pid() };
         if self.system().shared.signal(pid, signal) == Delivery::Gone {
-            owner.signal(Signal::Down(Down { monitor, pid, name: None, reason: ExitReason::NoProcess }));
+            owner.tell_down(Box::new(Down { monitor, pid, name: None, reason: ExitReason::NoProcess }));
         }
     }
 

@@ -22,7 +22,7 @@ impl<T> Fifo<T> {
         usize::from(self.first.is_some()) + self.rest.len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, item: T) {
         if self.first.is_none() {
             self.first = Some(item);

@@ -2,14 +2,15 @@
 
 use crate::failure::OnFailure;
 use crate::pid::MonitorRef;
-use crate::signal::{Event, EventKind, EventRef, Exit, Notice};
+use crate::signal::{Down, Event, EventKind, EventRef, Exit};
 use crate::system_message::{Incoming, SystemMessage};
 
 /// What waits in a queue. News is boxed, so that it does not make every message larger.
 #[derive(Debug)]
 pub(crate) enum Item<M> {
     Message(M),
-    Notice(Box<Notice>),
+    Exit(Box<Exit>),
+    Down(Box<Down>),
     /// News of a monitor, as the message that the process wants of it.
     Told(Box<(MonitorRef, M)>),
     /// A message whose sender wants to hear if it makes the process fail.
@@ -33,10 +34,8 @@ impl<M> Item<M> {
             Item::Message(message) => EventRef::Message(message),
             Item::Told(told) => EventRef::Message(&told.1),
             Item::Blamable(blamable) => EventRef::Message(&blamable.0),
-            Item::Notice(notice) => match &**notice {
-                Notice::Exit(exit) => EventRef::Exit(exit),
-                Notice::Down(down) => EventRef::Down(down),
-            },
+            Item::Exit(exit) => EventRef::Exit(exit),
+            Item::Down(down) => EventRef::Down(down),
             Item::System(_) => return None,
         })
     }
@@ -58,41 +57,41 @@ impl<M> From<(M, OnFailure)> for Item<M> {
     }
 }
 
+// What comes out is put where it shall be, and not handed on with who wants to hear of a failure: an event may be larger than a
+// message by far, and to copy it costs more than all else here.
 impl<M> Item<M> {
-    /// What the body receives, and whom to tell should it fail of that.
-    pub(crate) fn into_event(self) -> (Event<M>, Option<OnFailure>) {
-        match self.into_incoming() {
-            (Incoming::Event(event), on_failure) => (event, on_failure),
-            (Incoming::System(_), _) => unreachable!("only the loop that runs the process takes it out"),
-        }
-    }
-
-    /// A message, and whom to tell should the process fail of it.
+    /// What the body receives. `on_failure` is told whom to tell should it fail of that.
     #[inline]
-    pub(crate) fn into_message(self) -> (M, Option<OnFailure>) {
+    pub(crate) fn into_event(self, on_failure: &mut Option<OnFailure>) -> Event<M> {
         match self {
-            Item::Message(message) => (message, None),
-            Item::Told(told) => (told.1, None),
-            Item::Blamable(blamable) => {
-                let (message, on_failure) = *blamable;
-                (message, Some(on_failure))
-            }
-            Item::Notice(_) | Item::System(_) => unreachable!("only messages are taken out as such"),
+            Item::Message(message) => Event::Message(message),
+            Item::Exit(exit) => Event::Exit(*exit),
+            Item::Down(down) => Event::Down(*down),
+            Item::Told(told) => Event::Message(told.1),
+            Item::Blamable(blamable) => Event::Message(blame(*blamable, on_failure)),
+            Item::System(_) => unreachable!("only the loop that runs the process takes it out"),
         }
     }
 
-    /// What the loop that runs the body receives, and whom to tell should it fail of that.
+    /// As [`into_event`](Self::into_event), of a message.
     #[inline]
-    pub(crate) fn into_incoming(self) -> (Incoming<M>, Option<OnFailure>) {
-        let (event, on_failure) = match self {
-            // For itself: an event may be larger than a message by far.
-            Item::Message(message) => return (Incoming::Event(Event::Message(message)), None),
-            Item::Notice(notice) => ((*notice).into(), None),
-            Item::Told(told) => (Event::Message(told.1), None),
-            Item::Blamable(blamable) => (Event::Message(blamable.0), Some(blamable.1)),
-            Item::System(message) => return (Incoming::System(*message), None),
-        };
-        (Incoming::Event(event), on_failure)
+    pub(crate) fn into_message(self, on_failure: &mut Option<OnFailure>) -> M {
+        match self {
+            Item::Message(message) => message,
+            Item::Told(told) => told.1,
+            Item::Blamable(blamable) => blame(*blamable, on_failure),
+            Item::Exit(_) | Item::Down(_) | Item::System(_) => unreachable!("only messages are taken out as such"),
+        }
+    }
+
+    /// As [`into_event`](Self::into_event), for the loop that runs the body.
+    #[inline]
+    pub(crate) fn into_incoming(self, on_failure: &mut Option<OnFailure>) -> Incoming<M> {
+        match self {
+            Item::Message(message) => Incoming::Event(Event::Message(message)),
+            Item::System(message) => Incoming::System(*message),
+            item => Incoming::Event(item.into_event(on_failure)),
+        }
     }
 
     /// Whether it is news that `unwanted` picks; what was made of a monitor's is that monitor's.
@@ -100,12 +99,15 @@ impl<M> Item<M> {
         match self {
             Item::Message(_) | Item::Blamable(_) | Item::System(_) => false,
             Item::Told(told) => unwanted(NewsRef::Down(told.0)),
-            Item::Notice(notice) => match &**notice {
-                Notice::Exit(exit) => unwanted(NewsRef::Exit(exit)),
-                Notice::Down(down) => unwanted(NewsRef::Down(down.monitor)),
-            },
+            Item::Exit(exit) => unwanted(NewsRef::Exit(exit)),
+            Item::Down(down) => unwanted(NewsRef::Down(down.monitor)),
         }
     }
+}
+
+fn blame<M>((message, its): (M, OnFailure), on_failure: &mut Option<OnFailure>) -> M {
+    *on_failure = Some(its);
+    message
 }
 
 /// News that waits, as who wants it no more knows it.

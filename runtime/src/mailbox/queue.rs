@@ -11,7 +11,7 @@ use super::{Item, Mailbox, MailboxOverflow, NewsRef, Overflow};
 use crate::pid::MonitorRef;
 use crate::rare::Rare;
 use crate::room::{Room, Turn};
-use crate::signal::{Notice, Urgency};
+use crate::signal::{Down, Exit, Urgency};
 use crate::system_message::SystemMessage;
 
 pub(crate) struct Queue<M> {
@@ -133,8 +133,12 @@ impl<M> Queue<M> {
         self.add_urgent(Item::Message(message))
     }
 
-    pub(crate) fn push_notice(&mut self, notice: Notice, urgency: Urgency) -> Consumer {
-        self.push_news(Item::Notice(Box::new(notice)), urgency)
+    pub(crate) fn push_exit(&mut self, exit: Box<Exit>, urgency: Urgency) -> Consumer {
+        self.push_news(Item::Exit(exit), urgency)
+    }
+
+    pub(crate) fn push_down(&mut self, down: Box<Down>, urgency: Urgency) -> Consumer {
+        self.push_news(Item::Down(down), urgency)
     }
 
     pub(crate) fn push_told(&mut self, monitor: MonitorRef, message: M, urgency: Urgency) -> Consumer {
@@ -172,7 +176,7 @@ impl<M> Queue<M> {
         count
     }
 
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, item: Item<M>) -> Consumer {
         self.items.push(item);
         self.take_consumer()
@@ -351,10 +355,9 @@ mod tests {
     use super::*;
     use crate::exit::ExitReason;
     use crate::pid::Pid;
-    use crate::signal::Exit;
 
-    fn exit() -> Notice {
-        Notice::Exit(Exit { pid: Pid::new(1, 1), reason: ExitReason::Normal, linked: true })
+    fn exit() -> Box<Exit> {
+        Box::new(Exit { pid: Pid::new(1, 1), reason: ExitReason::Normal, linked: true })
     }
 
     fn receive_all(queue: &mut Queue<u32>) -> Vec<String> {
@@ -384,7 +387,7 @@ mod tests {
         for mailbox in [Mailbox::unbounded(), Mailbox::bounded(9)] {
             let mut queue = Queue::new(mailbox);
             push(&mut queue, 1);
-            queue.push_notice(exit(), Urgency::Ordinary);
+            queue.push_exit(exit(), Urgency::Ordinary);
             push(&mut queue, 2);
             assert_eq!(receive_all(&mut queue), ["1", "exit", "2"]);
         }
@@ -393,10 +396,10 @@ mod tests {
     #[test]
     fn a_bound_counts_messages_only() {
         let mut queue = Queue::new(Mailbox::bounded(1));
-        queue.push_notice(exit(), Urgency::Ordinary);
+        queue.push_exit(exit(), Urgency::Ordinary);
         assert_eq!(push(&mut queue, 1), "queued");
         assert_eq!(push(&mut queue, 2), "full, back 2");
-        queue.push_notice(exit(), Urgency::Ordinary);
+        queue.push_exit(exit(), Urgency::Ordinary);
         assert_eq!(receive_all(&mut queue), ["exit", "1", "exit"]);
         assert_eq!(push(&mut queue, 3), "full, back 3", "taken is not yet received");
         assert!(queue.received().is_none());

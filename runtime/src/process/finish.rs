@@ -154,8 +154,9 @@ impl<M: Send + 'static> Process<M> {
             self.system.shared.signal(link, signal);
         }
         for (monitor, watcher) in ties.watchers {
-            let down = Down { monitor, pid: self.pid, name: None, reason: reason.clone() };
-            self.system.shared.signal(watcher, Signal::Down(down));
+            if let Some(watcher) = self.system.shared.table.get(watcher) {
+                watcher.tell_down(Box::new(Down { monitor, pid: self.pid, name: None, reason: reason.clone() }));
+            }
         }
     }
 }

@@ -98,6 +98,7 @@ pub(crate) struct Process<M> {
     body_size: AtomicU32,
 }
 
+// In this order, as the process.
 #[repr(C)]
 pub(crate) struct Inner<M> {
     /// Where its life lies while it waits.
@@ -467,6 +468,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn signal(&self, signal: Signal) -> Delivery {
         self.receive_signal(signal)
+    }
+
+    fn tell_down(&self, down: Box<Down>) {
+        self.receive_down(down);
     }
 
     fn push_system(&self, message: SystemMessage) -> Result<(), NotTaken> {

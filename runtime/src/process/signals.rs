@@ -14,16 +14,22 @@ use crate::sync::SpinGuard;
 
 impl<M: Send + 'static> Process<M> {
     pub(super) fn receive_signal(&self, signal: Signal) -> Delivery {
+        self.apply(|control| control.apply(&signal))
+    }
+
+    pub(super) fn receive_down(&self, mut down: Box<Down>) {
         let mut inner = self.inner.lock();
-        if let Signal::Down(down) = &signal
-            && let Some(teller) = inner.take_teller(down.monitor)
-        {
-            let name = inner.control.watching(down.monitor).and_then(|watching| watching.name.clone());
+        if let Some(teller) = inner.take_teller(down.monitor) {
+            down.name = inner.control.watching(down.monitor).and_then(|watching| watching.name.clone());
             drop(inner);
-            return self.tell_down(Down { name, ..down.clone() }, teller);
+            return self.receive_told(*down, teller);
         }
-        let effect = inner.control.apply(&signal);
-        self.carry_out(effect, inner)
+        if let Some(Watching { name, urgency, .. }) = inner.control.down(down.monitor) {
+            down.name = name;
+            self.note(urgency);
+            let consumer = inner.queue.push_down(down, urgency);
+            self.wake(inner, consumer);
+        }
     }
 
     /// Changes what the lock guards, and carries out the effect.
@@ -36,9 +42,9 @@ impl<M: Send + 'static> Process<M> {
     fn carry_out(&self, effect: Effect, mut inner: SpinGuard<'_, Inner<M>>) -> Delivery {
         let consumer = match effect {
             Effect::Nothing => Consumer::Nobody,
-            Effect::Queue(notice, urgency) => {
+            Effect::Queue(exit, urgency) => {
                 self.note(urgency);
-                inner.queue.push_notice(notice, urgency)
+                inner.queue.push_exit(exit, urgency)
             }
             Effect::End => {
                 self.doomed.store(true, Ordering::Release);
@@ -51,28 +57,24 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Puts the message that `teller` makes of `down` into the mailbox, unless the monitor ends meanwhile.
-    fn tell_down(&self, down: Down, teller: Teller<M>) -> Delivery {
+    fn receive_told(&self, down: Down, teller: Teller<M>) {
         let monitor = down.monitor;
         // Making the message runs user code: not under the lock.
         match catch(|| teller(down)) {
             Ok(message) => self.push_told(monitor, message),
             Err(panic) => self.crash(ExitReason::Panic(panic)),
         }
-        Delivery::Done
     }
 
     fn push_told(&self, monitor: MonitorRef, message: M) {
         let mut inner = self.inner.lock();
-        match inner.control.remove_watching(monitor) {
-            Some(Watching { urgency, .. }) if inner.control.is_running() => {
-                self.note(urgency);
-                let consumer = inner.queue.push_told(monitor, message, urgency);
-                self.wake(inner, consumer);
-            }
-            _ => {
-                drop(inner);
-                let _ = drop_quietly(message);
-            }
+        if let Some(Watching { urgency, .. }) = inner.control.down(monitor) {
+            self.note(urgency);
+            let consumer = inner.queue.push_told(monitor, message, urgency);
+            self.wake(inner, consumer);
+        } else {
+            drop(inner);
+            let _ = drop_quietly(message);
         }
     }
 
