@@ -113,12 +113,12 @@ pub use proscenium_runtime::{
     Cause, Changes, Context, CrashReport, DeadLetter, DeadReason, Down, Duplicate, ErrorContext, Event,
     EventHandlerReport, EventRef, Exit, ExitKind, ExitReason, Failure, GroupChange, GroupError, GroupName,
     GroupSnapshot, IdleTimeout, Incoming, InitAck, Interest, Interval, KeyError, LookupError, Mailbox, MailboxOverflow,
-    Missed, MonitorOptions, MonitorRef, Offender, Outcome, Overflow, Panic, Parent, ParsePidError, Pid, Priority,
-    ProcessInfo, ProgressReport, Ranked, Ready, Recipient, RegisterError, Registry, RegistryChange, RegistryEntry,
-    RegistryKey, Reply, Report, Request, Requests, Scope, ScopeChange, SendError, Sleep, SpawnOptions, StartError,
-    StartOptions, Status, SupervisorReport, System, SystemCounts, SystemHandle, SystemMessage, SystemSnapshot,
-    TerminateReport, TimerRef, TreeNode, TrySendError, Unique, WatchError, WatchRef, Watched, Wishes, catch_panic,
-    consume_budget, logging, multi_call, start, start_link, start_monitor, testing,
+    Missed, MonitorOptions, MonitorRef, Monitored, Offender, Outcome, Overflow, Panic, Parent, ParsePidError, Pid,
+    Priority, ProcessInfo, ProgressReport, Ranked, Ready, Recipient, RegisterError, Registry, RegistryChange,
+    RegistryEntry, RegistryKey, Reply, Report, Request, Requests, Scope, ScopeChange, SendError, Sleep, SpawnOptions,
+    StartError, StartOptions, Status, SupervisorReport, System, SystemCounts, SystemHandle, SystemMessage,
+    SystemSnapshot, TerminateReport, TimerRef, TreeNode, TrySendError, Unique, WatchError, WatchRef, Watched, Wishes,
+    catch_panic, consume_budget, logging, multi_call, start, start_link, start_monitor, testing,
 };
 pub use proscenium_supervisor::{
     AutoShutdown, Backoff, Bridge, BridgeStart, Candidate, ChildCount, ChildError, ChildInfo, ChildKind, ChildSpec,

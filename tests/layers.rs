@@ -59,6 +59,7 @@ const RUNTIME: &[&str] = &[
     "running",
     "sending",
     "address",
+    "monitored",
     "call",
     "requests",
     "system_call",

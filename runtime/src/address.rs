@@ -265,6 +265,14 @@ impl<M: Send + 'static> Address<M> {
         }
     }
 
+    /// Its process, if it is of one, and not of whoever has a name or a key.
+    pub(crate) fn process(&self) -> Option<&Arc<Process<M>>> {
+        match &self.target {
+            Target::Process(process) => Some(process),
+            Target::Via(_) => None,
+        }
+    }
+
     /// Whom it names: a process, or whoever has a name. Errors and dead letters carry it.
     ///
     /// # Examples

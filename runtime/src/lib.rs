@@ -108,6 +108,7 @@ mod sending;
 
 mod address;
 mod call;
+mod monitored;
 mod requests;
 mod system_call;
 
@@ -148,6 +149,7 @@ pub use key::{KeyError, RegistryKey};
 pub use mailbox::{Mailbox, MailboxOverflow, Overflow};
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
+pub use monitored::Monitored;
 pub use names::{LookupError, RegisterError};
 pub use panic::catch_panic;
 pub use pid::{GroupName, MonitorRef, ParsePidError, Pid, Recipient, TimerRef, WatchRef};

@@ -9,7 +9,7 @@ use common::{
 };
 use common::{text, workers};
 use futures_lite::future;
-use proscenium_runtime::testing::for_each_seed;
+use proscenium_runtime::testing::{TestSystem, for_each_seed};
 use proscenium_runtime::{Address, Context, Event, ExitReason, MonitorRef, Pid, SystemHandle};
 
 #[test]
@@ -49,11 +49,40 @@ fn a_monitor_of_a_process_that_is_not_there_gets_one_down_with_no_process() {
 }
 
 #[test]
+fn a_monitor_by_address_of_a_process_that_has_ended_gets_one_down_with_no_process() {
+    for_each_seed(100, |test| {
+        test.run(|mut ctx: Context<()>| async move {
+            let gone = ctx.spawn(|_ctx: Context<()>| async {});
+            gone.exited().await;
+            let monitor = ctx.monitor(&gone);
+            let down = next_down(&mut ctx).await;
+            assert_eq!((down.monitor, down.pid, down.reason), (monitor, pid(&gone), ExitReason::NoProcess));
+            expect_empty(&mut ctx).await;
+        });
+    });
+}
+
+#[test]
+fn an_address_from_another_system_leads_a_monitor_to_nobody() {
+    let (here, there) = (TestSystem::new(1), TestSystem::new(1));
+    let stranger = there.spawn(|mut ctx: Context<()>| async move { ctx.receive_message().await });
+    there.run_until_idle();
+    let target = stranger.clone();
+    here.run(|mut ctx: Context<()>| async move {
+        let monitor = ctx.monitor(&target);
+        let down = next_down(&mut ctx).await;
+        assert_eq!((down.monitor, down.pid, down.reason), (monitor, pid(&target), ExitReason::NoProcess));
+        expect_empty(&mut ctx).await;
+    });
+    assert_eq!(there.process_info(pid(&stranger)).expect("it lives").monitored_by, []);
+}
+
+#[test]
 fn a_monitor_set_while_its_target_ends_gets_exactly_one_down() {
     in_every_order(|mut ctx: Context<()>| async move {
         let target = ctx.spawn(|_ctx: Context<()>| async { Err(ExitReason::error("done")) });
-        for _ in 0..5 {
-            let monitor = ctx.monitor(pid(&target));
+        for round in 0..6 {
+            let monitor = if round % 2 == 0 { ctx.monitor(&target) } else { ctx.monitor(pid(&target)) };
             let down = next_down(&mut ctx).await;
             assert_eq!(down.monitor, monitor);
             assert!([ExitReason::error("done"), ExitReason::NoProcess].contains(&down.reason), "{}", down.reason);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use proscenium_runtime::{
-    Address, Call, Context, Event, ExitReason, InitAck, Pid, Recipient, Reply, Request, SystemHandle,
+    Address, Call, Context, Event, ExitReason, InitAck, Monitored, Pid, Recipient, Reply, Request, SystemHandle,
 };
 
 use super::command::Command;
@@ -158,6 +158,12 @@ impl From<Address<CommandQueueMessage>> for CommandQueue {
 
 impl From<&CommandQueue> for Recipient {
     fn from(queue: &CommandQueue) -> Self {
+        (&queue.server).into()
+    }
+}
+
+impl<'a> From<&'a CommandQueue> for Monitored<'a> {
+    fn from(queue: &'a CommandQueue) -> Self {
         (&queue.server).into()
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use proscenium_runtime::{Address, Call, Context, Event, ExitReason, InitAck, Pid, Recipient, Reply, SystemHandle};
+use proscenium_runtime::{
+    Address, Call, Context, Event, ExitReason, InitAck, Monitored, Pid, Recipient, Reply, SystemHandle,
+};
 
 use super::command::Command;
 use super::pump::{InputError, Writing};
@@ -237,6 +239,12 @@ impl From<Address<SubprocessMessage>> for Subprocess {
 
 impl From<&Subprocess> for Recipient {
     fn from(subprocess: &Subprocess) -> Self {
+        (&subprocess.server).into()
+    }
+}
+
+impl<'a> From<&'a Subprocess> for Monitored<'a> {
+    fn from(subprocess: &'a Subprocess) -> Self {
         (&subprocess.server).into()
     }
 }

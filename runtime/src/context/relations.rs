@@ -7,6 +7,7 @@ use crate::any_process::{AnyProcess, Delivery, WithControl};
 use crate::exit::ExitReason;
 use crate::links::Watching;
 use crate::mailbox::{self, NewsRef};
+use crate::monitored::Monitored;
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::process::Teller;
 use crate::signal::{Down, Signal, Urgency};
@@ -154,22 +155,18 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// assert_eq!(outcome, Ok(()));
     /// ```
-    pub fn monitor(&mut self, target: impl Into<Recipient>) -> MonitorRef {
+    pub fn monitor<'a>(&mut self, target: impl Into<Monitored<'a>>) -> MonitorRef {
         self.monitor_with(target, MonitorOptions::new())
     }
 
     /// As [`monitor`](Self::monitor), with options.
-    pub fn monitor_with(&mut self, target: impl Into<Recipient>, options: MonitorOptions<M>) -> MonitorRef {
+    pub fn monitor_with<'a>(&mut self, target: impl Into<Monitored<'a>>, options: MonitorOptions<M>) -> MonitorRef {
         let shared = &self.process.system.shared;
         let monitor = shared.next_monitor();
         let target = target.into();
-        let pid = shared.pid_of(&target);
-        let name = match target {
-            Recipient::Process(_) | Recipient::Key(_) | Recipient::Elsewhere(_) => None,
-            Recipient::Name(name) => Some(name),
-        };
+        let (pid, name) = target.identify(shared);
         self.process.watch_process(monitor, Watching { pid, name, urgency: options.urgency }, options.teller);
-        if shared.signal(pid, Signal::Monitor { monitor, watcher: self.pid() }) == Delivery::Gone {
+        if target.signal(shared, pid, Signal::Monitor { monitor, watcher: self.pid() }) == Delivery::Gone {
             let down = Down { monitor, pid, name: None, reason: ExitReason::NoProcess };
             self.process.tell_down(Box::new(down));
         }

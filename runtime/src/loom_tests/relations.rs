@@ -5,20 +5,21 @@ use std::sync::{Arc, OnceLock};
 use futures_lite::future;
 
 use super::{Count, count_events, exit_reason, in_every_order, pid, run_on_two_threads};
+use crate::address::Address;
 use crate::context::Context;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::signal::Event;
 
 /// What a process beside one that ends does first, and how many events it receives of that.
-fn events_beside_the_end(relate: fn(&mut Context<()>, Pid), expected: usize) {
+fn events_beside_the_end(relate: fn(&mut Context<()>, &Address<()>), expected: usize) {
     in_every_order(move |test| {
         let events = Count::default();
         let seen = events.clone();
-        let target = pid(&test.spawn(|_ctx: Context<()>| async {}));
+        let target = test.spawn(|_ctx: Context<()>| async {});
         let watcher = test.spawn(move |mut ctx: Context<()>| async move {
             ctx.trap_exit(true);
-            relate(&mut ctx, target);
+            relate(&mut ctx, &target);
             count_events(&mut ctx, &seen).await;
         });
         run_on_two_threads(&test);
@@ -30,10 +31,18 @@ fn events_beside_the_end(relate: fn(&mut Context<()>, Pid), expected: usize) {
 
 #[test]
 fn a_monitor_beside_the_end_brings_one_down() {
-    let monitor = |ctx: &mut Context<()>, target| {
+    let by_address = |ctx: &mut Context<()>, target: &Address<()>| {
         ctx.monitor(target);
     };
-    events_beside_the_end(monitor, 1);
+    events_beside_the_end(by_address, 1);
+}
+
+#[test]
+fn a_monitor_of_a_pid_beside_the_end_brings_one_down() {
+    let by_pid = |ctx: &mut Context<()>, target: &Address<()>| {
+        ctx.monitor(pid(target));
+    };
+    events_beside_the_end(by_pid, 1);
 }
 
 #[test]
@@ -58,7 +67,7 @@ fn a_link_made_twice_beside_the_end_tells_the_reason_first() {
 
 #[test]
 fn a_monitor_that_is_undone_beside_the_end_brings_no_down() {
-    let undo = |ctx: &mut Context<()>, target| {
+    let undo = |ctx: &mut Context<()>, target: &Address<()>| {
         let monitor = ctx.monitor(target);
         ctx.demonitor(monitor);
     };
@@ -67,7 +76,7 @@ fn a_monitor_that_is_undone_beside_the_end_brings_no_down() {
 
 #[test]
 fn a_link_that_is_undone_beside_the_end_brings_no_exit() {
-    let undo = |ctx: &mut Context<()>, target| {
+    let undo = |ctx: &mut Context<()>, target: &Address<()>| {
         ctx.link(target);
         ctx.unlink(target);
     };
