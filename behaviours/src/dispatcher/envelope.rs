@@ -4,7 +4,9 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{self, Poll, ready};
 
+use pin_project_lite::pin_project;
 use proscenium_runtime::{Context, ExitReason, Reply};
 
 use super::{Actor, Handles};
@@ -139,16 +141,40 @@ impl<A: Handles<M>, M: Send + 'static> Envelope<A> for Letter<A, M> {
 
     fn open<'a>(self: Box<Self>, actor: &'a mut A, ctx: &'a mut Context<Dispatch<A>>) -> Opened<'a> {
         let Letter { message, reply } = *self;
-        Box::pin(async move {
-            let value = actor.handle(message, ctx).await?;
-            if let Some(reply) = reply {
-                reply.send(value);
-            }
-            Ok(())
-        })
+        Box::pin(Answering { handling: actor.handle(message, ctx), reply })
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
+    }
+}
+
+pin_project! {
+    // It is boxed anew for each message, and an async block would keep room for the message twice.
+    struct Answering<H, T>
+    where
+        T: Send,
+        T: 'static,
+    {
+        #[pin]
+        handling: H,
+        reply: Option<Reply<T>>,
+    }
+}
+
+impl<H, T> Future for Answering<H, T>
+where
+    H: Future<Output = Result<T, ExitReason>>,
+    T: Send + 'static,
+{
+    type Output = Result<(), ExitReason>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let value = ready!(this.handling.poll(cx))?;
+        if let Some(reply) = this.reply.take() {
+            reply.send(value);
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use proscenium_runtime::{Context, ExitReason, InitAck};
 
-use super::envelope::{Content, Envelope};
+use super::envelope::Content;
 use super::lifetime::{Lifetime, Remaining};
 use super::stash::Stash;
 use super::{Actor, ActorRef, Dispatch};
@@ -94,26 +94,35 @@ impl<A: Actor> GenServer for Dispatcher<A> {
         Ok(dispatcher)
     }
 
-    async fn handle(
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
+    fn handle(
         &mut self,
         Dispatch(content): Dispatch<A>,
         ctx: &mut Context<Dispatch<A>>,
-    ) -> Result<(), ExitReason> {
-        match content {
-            Content::Message(letter) if self.is_ready || letter.initializes() => self.open(letter, ctx).await?,
-            Content::Message(letter) => self.stash.push(letter),
-            Content::Retire => return self.remaining.retire(ctx),
-            Content::Replay => {
-                if let Some(letter) = self.stash.pop() {
-                    self.open(letter, ctx).await?;
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        async move {
+            let letter = match content {
+                Content::Message(letter) if self.is_ready || letter.initializes() => Some(letter),
+                Content::Message(letter) => {
+                    self.stash.push(letter);
+                    None
+                }
+                Content::Retire => return self.remaining.retire(ctx),
+                Content::Replay => self.stash.pop(),
+            };
+            if let Some(letter) = letter {
+                letter.open(&mut self.actor, ctx).await?;
+                if !self.is_ready {
+                    // Boxed, for it is over once and for all.
+                    Box::pin(self.begin_if_ready(ctx)).await?;
                 }
             }
+            self.remaining.note(ctx);
+            if self.is_ready && !self.stash.is_empty() {
+                self.replay(ctx);
+            }
+            Ok(())
         }
-        self.remaining.note(ctx);
-        if self.is_ready && !self.stash.is_empty() {
-            self.replay(ctx);
-        }
-        Ok(())
     }
 
     async fn handle_info(&mut self, info: Info, ctx: &mut Context<Dispatch<A>>) -> Result<(), ExitReason> {
@@ -134,13 +143,8 @@ impl<A: Actor> GenServer for Dispatcher<A> {
 }
 
 impl<A: Actor> Dispatcher<A> {
-    async fn open(&mut self, letter: Box<dyn Envelope<A>>, ctx: &mut Context<Dispatch<A>>) -> Result<(), ExitReason> {
-        letter.open(&mut self.actor, ctx).await?;
-        self.begin_if_ready(ctx).await
-    }
-
     async fn begin_if_ready(&mut self, ctx: &mut Context<Dispatch<A>>) -> Result<(), ExitReason> {
-        if !self.is_ready && self.actor.is_ready() {
+        if self.actor.is_ready() {
             self.is_ready = true;
             self.actor.ready(ctx).await?;
         }
