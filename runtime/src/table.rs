@@ -2,6 +2,7 @@
 
 use std::array;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,12 +34,14 @@ struct Shard {
 }
 
 /// A slot is used again and again, by a new generation each time: an old pid never finds a new process.
-#[derive(Default)]
-struct Slot {
-    generation: u32,
-    /// How many there had been before its process.
-    birth: usize,
-    process: Option<Arc<dyn AnyProcess>>,
+enum Slot {
+    /// The generation of who had it last.
+    Free(u32),
+    Taken {
+        /// How many there had been before it.
+        birth: usize,
+        process: Arc<dyn AnyProcess>,
+    },
 }
 
 impl Table {
@@ -53,10 +56,9 @@ impl Table {
         let mut shard = self.shards[number].lock();
         let index = shard.free.pop().unwrap_or_else(|| shard.grow());
         let slot = &mut shard.slots[index as usize];
-        slot.generation = slot.generation.wrapping_add(1);
-        slot.birth = birth;
-        let process = make(Pid::new(index * SHARDS as u32 + number as u32, slot.generation));
-        slot.process = Some(process.clone());
+        let generation = slot.generation().wrapping_add(1);
+        let process = make(Pid::new(index * SHARDS as u32 + number as u32, generation));
+        *slot = Slot::Taken { birth, process: process.clone() };
         self.len.fetch_add(1, Ordering::Relaxed);
         process
     }
@@ -64,16 +66,17 @@ impl Table {
     pub(crate) fn get(&self, pid: Pid) -> Option<Arc<dyn AnyProcess>> {
         let (number, index) = place(pid);
         let shard = self.shards[number].lock();
-        let slot = shard.slots.get(index).filter(|slot| slot.generation == pid.generation())?;
-        slot.process.clone()
+        match shard.slots.get(index)? {
+            Slot::Taken { process, .. } if process.pid() == pid => Some(process.clone()),
+            Slot::Taken { .. } | Slot::Free(_) => None,
+        }
     }
 
     /// Removes the process, and keeps what `add_to` adds to the tally. Returns whether the table is empty now.
     pub(crate) fn remove(&self, pid: Pid, add_to: impl FnOnce(&mut Tally)) -> bool {
         let (number, index) = place(pid);
         let mut shard = self.shards[number].lock();
-        let removed = shard.slots.get_mut(index).filter(|slot| slot.generation == pid.generation());
-        let Some(process) = removed.and_then(|slot| slot.process.take()) else {
+        let Some(process) = shard.slots.get_mut(index).and_then(|slot| slot.take(pid)) else {
             return false;
         };
         shard.free.push(index as u32);
@@ -119,14 +122,35 @@ impl Shard {
     fn collect(&self, place: &mut usize, all: &mut Vec<(usize, Arc<dyn AnyProcess>)>) -> bool {
         let rest = &self.slots[*place..];
         let next = &rest[..rest.len().min(AT_A_TIME)];
-        all.extend(next.iter().filter_map(|slot| Some((slot.birth, slot.process.clone()?))));
+        all.extend(next.iter().filter_map(|slot| match slot {
+            Slot::Taken { birth, process } => Some((*birth, process.clone())),
+            Slot::Free(_) => None,
+        }));
         *place += next.len();
         next.len() < rest.len()
     }
 
     fn grow(&mut self) -> u32 {
-        self.slots.push(Slot::default());
+        self.slots.push(Slot::Free(0));
         u32::try_from(self.slots.len() - 1).expect("memory ends before four billion slots")
+    }
+}
+
+impl Slot {
+    fn generation(&self) -> u32 {
+        match self {
+            Slot::Free(generation) => *generation,
+            Slot::Taken { process, .. } => process.pid().generation(),
+        }
+    }
+
+    /// Takes the process out that is called so, if it is here.
+    fn take(&mut self, pid: Pid) -> Option<Arc<dyn AnyProcess>> {
+        let is_here = matches!(self, Slot::Taken { process, .. } if process.pid() == pid);
+        match is_here.then(|| mem::replace(self, Slot::Free(pid.generation())))? {
+            Slot::Taken { process, .. } => Some(process),
+            Slot::Free(_) => None,
+        }
     }
 }
 
