@@ -16,28 +16,16 @@ use crate::held::{Holder, Holders};
 use crate::pid::{AliasRef, MonitorRef, Pid, WatchRef};
 use crate::rare::Rare;
 use crate::signal::{Exit, Signal, Urgency};
-use crate::waiters::Waiters;
 
-/// Where a process is in its life.
-#[derive(Debug, Default)]
-pub(crate) enum Life {
-    #[default]
-    Running,
-    /// A signal ended it, and its body stops at its next await; or it has stopped, and nobody was told yet.
-    Doomed(ExitReason),
-    /// Nothing of it runs any more.
-    Closed(ExitReason),
-}
-
-/// Who started a process, as far as that is more than a link.
+/// Who started a process, its parent, as far as that is more than a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Starter {
     #[default]
     Nobody,
     /// It waits for the `init`; until its start has returned the link between them carries no exit.
-    Waits(Pid),
+    Waits,
     /// It keeps its half of the link when the process removes its own, and hears of the end all the same.
-    Supervises(Pid),
+    Supervises,
 }
 
 /// What a signal leads to.
@@ -54,7 +42,10 @@ pub(crate) enum Effect {
 
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    pub(crate) life: Life,
+    /// Why it ends: a signal has ended it, and its body stops at its next await; or it has stopped.
+    end: Option<ExitReason>,
+    /// Whether nothing of it runs any more.
+    closed: bool,
     /// Whether code of its own ended it, though not its body.
     crashed: bool,
     /// Whether its body has stopped for good.
@@ -64,8 +55,6 @@ pub(crate) struct Control {
     pub(crate) links: Few<Pid>,
     /// Who monitors this process.
     pub(crate) watchers: Few<MonitorRef, Pid>,
-    /// Who waits until it has ended.
-    pub(crate) waiters: Rare<Waiters>,
     pub(crate) seldom: Rare<Seldom>,
 }
 
@@ -125,7 +114,7 @@ pub(crate) struct Ending {
     /// Nothing, nearly always.
     pub(crate) held: Option<Held>,
     /// What `reason` has overruled, to be dropped once the lock is free: a reason may hold what user code made.
-    pub(crate) overruled: Life,
+    pub(crate) overruled: Option<ExitReason>,
 }
 
 /// Who must be told when a process has ended.
@@ -148,7 +137,12 @@ impl Control {
 
     /// Whether signals and messages still reach it.
     pub(crate) fn is_running(&self) -> bool {
-        matches!(self.life, Life::Running)
+        self.end.is_none()
+    }
+
+    /// Why it has ended, once nothing of it runs any more.
+    pub(crate) fn closed(&self) -> Option<&ExitReason> {
+        self.end.as_ref().filter(|_| self.closed)
     }
 
     /// Whether it has not ended yet; if so, it will [`release`](Holder::release) its place in `holder` when it does.
@@ -160,8 +154,8 @@ impl Control {
     }
 
     /// Takes in `signal`. Links and monitors still count on a doomed process: it has yet to tell its end.
-    pub(crate) fn apply(&mut self, signal: &Signal) -> Effect {
-        if let Life::Closed(_) = self.life {
+    pub(crate) fn apply(&mut self, signal: &Signal, ancestors: &Ancestors) -> Effect {
+        if self.closed {
             return Effect::Gone;
         }
         match signal {
@@ -169,10 +163,10 @@ impl Control {
             Signal::UrgentExit(exit) => return self.exit(exit, Urgency::Priority),
             Signal::Link(pid) => _ = self.links.insert(*pid, ()),
             Signal::Unlink(pid) => {
-                if self.starter == Starter::Supervises(*pid) {
+                if self.is_supervised_by(*pid, ancestors) {
                     self.starter = Starter::Nobody;
                 }
-                self.unlink(*pid);
+                self.unlink(*pid, ancestors);
             }
             Signal::Monitor { monitor, watcher } => drop(self.watchers.insert(*monitor, *watcher)),
             Signal::Demonitor(monitor) => drop(self.watchers.remove(monitor)),
@@ -181,10 +175,14 @@ impl Control {
     }
 
     /// Removes this process's half of the link with `pid`. Returns whether the other half goes with it.
-    pub(crate) fn unlink(&mut self, pid: Pid) -> bool {
+    pub(crate) fn unlink(&mut self, pid: Pid, ancestors: &Ancestors) -> bool {
         self.links.remove(&pid);
         self.take_urgent_link(pid);
-        self.starter != Starter::Supervises(pid)
+        !self.is_supervised_by(pid, ancestors)
+    }
+
+    fn is_supervised_by(&self, pid: Pid, ancestors: &Ancestors) -> bool {
+        self.starter == Starter::Supervises && ancestors.parent() == Some(pid)
     }
 
     fn exit(&mut self, exit: &Exit, urgency: Urgency) -> Effect {
@@ -236,7 +234,7 @@ impl Control {
         if !self.is_running() {
             return Effect::Nothing;
         }
-        self.life = Life::Doomed(reason);
+        self.end = Some(reason);
         Effect::End
     }
 
@@ -249,26 +247,28 @@ impl Control {
     /// The body has stopped: by itself, with a reason of its own, or because a signal ended it.
     pub(crate) fn begin_exit(&mut self, by_itself: Option<ExitReason>) -> Ending {
         self.stopped = true;
-        let before = take(&mut self.life);
+        let before = self.end.take();
         let (reason, crashed) = match (by_itself, &before) {
             (Some(reason), _) => {
                 let crashed = reason.is_crash();
                 (reason, crashed)
             }
-            (None, Life::Doomed(reason)) => (reason.clone(), self.crashed),
+            (None, Some(reason)) => (reason.clone(), self.crashed),
             // The executor went away, and the process with it.
-            (None, Life::Running | Life::Closed(_)) => (ExitReason::Killed, false),
+            (None, None) => (ExitReason::Killed, false),
         };
-        self.life = Life::Doomed(reason.clone());
+        self.end = Some(reason.clone());
         let held = self.seldom.get_mut().map(|seldom| take(&mut seldom.held));
         Ending { reason, crashed, held, overruled: before }
     }
 
     /// Ends the process for good and hands out who must be told, if there is anybody.
-    pub(crate) fn close(&mut self, reason: ExitReason) -> Option<Ties> {
-        self.life = Life::Closed(reason);
-        if let Starter::Supervises(pid) = self.starter {
-            self.links.insert(pid, ());
+    pub(crate) fn close(&mut self, ancestors: &Ancestors) -> Option<Ties> {
+        self.closed = true;
+        if self.starter == Starter::Supervises
+            && let Some(parent) = ancestors.parent()
+        {
+            self.links.insert(parent, ());
         }
         let watching = self.seldom.get_mut().map(|seldom| take(&mut seldom.watching)).unwrap_or_default();
         if let (Few::None, Few::None, Few::None) = (&self.links, &self.watchers, &watching) {
@@ -293,15 +293,17 @@ mod tests {
         Signal::Exit(Exit { pid: PEER, reason, linked: false })
     }
 
+    /// Of a process without a parent.
+    fn apply(control: &mut Control, signal: Signal) -> Effect {
+        control.apply(&signal, &Ancestors::default())
+    }
+
     /// What becomes of a process that gets `signal`: "lives", "traps REASON" or "ends REASON".
     fn fate(trap_exit: bool, signal: Signal) -> String {
         let mut control = Control { trap_exit, links: Few::One(PEER, ()), ..Control::default() };
-        match control.apply(&signal) {
+        match apply(&mut control, signal) {
             Effect::Queue(exit, _) => format!("traps {}", exit.reason),
-            _ => match control.life {
-                Life::Doomed(reason) => format!("ends {reason}"),
-                _ => "lives".to_owned(),
-            },
+            _ => control.end.map_or("lives".to_owned(), |reason| format!("ends {reason}")),
         }
     }
 
@@ -329,16 +331,16 @@ mod tests {
     #[test]
     fn an_exit_over_a_link_that_is_gone_is_dropped() {
         let mut control = Control::default();
-        assert!(matches!(control.apply(&linked(ExitReason::Shutdown)), Effect::Nothing));
+        assert!(matches!(apply(&mut control, linked(ExitReason::Shutdown)), Effect::Nothing));
         assert!(control.is_running());
     }
 
     #[test]
     fn a_second_exit_signal_changes_nothing() {
         let mut control = Control::default();
-        assert!(matches!(control.apply(&sent(ExitReason::error("first"))), Effect::End));
-        assert!(matches!(control.apply(&sent(ExitReason::Kill)), Effect::Nothing));
-        assert!(matches!(control.life, Life::Doomed(reason) if reason == ExitReason::error("first")));
+        assert!(matches!(apply(&mut control, sent(ExitReason::error("first"))), Effect::End));
+        assert!(matches!(apply(&mut control, sent(ExitReason::Kill)), Effect::Nothing));
+        assert!(control.end == Some(ExitReason::error("first")));
     }
 
     #[test]

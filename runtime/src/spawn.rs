@@ -12,7 +12,7 @@ use crate::any_process::{AnyProcess, WithControl};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
 use crate::key::RegistryKey;
-use crate::links::{Control, Life, Starter};
+use crate::links::{Control, Starter};
 use crate::mailbox::Mailbox;
 use crate::names::RegisterError;
 use crate::observer::Moment;
@@ -528,7 +528,7 @@ fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
         Tie::Link => _ = control.links.insert(parent, ()),
         Tie::Start { .. } => {
             control.links.insert(parent, ());
-            control.starter = Starter::Waits(parent);
+            control.starter = Starter::Waits;
         }
         Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => _ = control.watchers.insert(monitor, parent),
     }
@@ -537,11 +537,11 @@ fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
 
 fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
     let parent_lives = parent.control(|control| {
-        match (&control.life, tie) {
-            (_, Tie::None) => {}
-            (Life::Closed(_), _) => return false,
-            (_, Tie::Link | Tie::Start { .. }) => _ = control.links.insert(child.pid(), ()),
-            (_, Tie::Monitor(monitor) | Tie::StartMonitor(monitor)) => {
+        match tie {
+            Tie::None => {}
+            _ if control.closed().is_some() => return false,
+            Tie::Link | Tie::Start { .. } => _ = control.links.insert(child.pid(), ()),
+            Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => {
                 control.seldom.make().watching.insert(monitor, child.pid().into());
             }
         }

@@ -14,7 +14,7 @@ use crate::address::Address;
 use crate::any_process::{AnyProcess, WithControl, wait_for_end};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
-use crate::links::{Life, Starter};
+use crate::links::Starter;
 use crate::names::RegisterError;
 use crate::pid::{MonitorRef, Pid};
 use crate::signal::{Exit, Signal};
@@ -433,13 +433,13 @@ where
 
 /// From here on the link carries exits; one that it should have carried since the process was ready is made up for.
 async fn hand_over(process: &dyn AnyProcess, parent: &dyn AnyProcess, supervised: bool) {
-    let starter = if supervised { Starter::Supervises(parent.pid()) } else { Starter::Nobody };
-    let ended = process.control(|control| match &control.life {
-        Life::Closed(reason) => Some(reason.clone()),
-        Life::Running | Life::Doomed(_) => {
+    let starter = if supervised { Starter::Supervises } else { Starter::Nobody };
+    let ended = process.control(|control| {
+        let ended = control.closed().cloned();
+        if ended.is_none() {
             control.starter = starter;
-            None
         }
+        ended
     });
     let Some(reason) = ended else { return };
     // Its end unlinks it from the parent: not after us.

@@ -3,7 +3,7 @@
 use std::any::type_name;
 use std::sync::Arc;
 
-use super::{Extras, Inner, Process};
+use super::{Extras, Inner, Process, Waiting};
 use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
@@ -49,7 +49,7 @@ impl<M: Send + 'static> Process<M> {
             tally.add(ending.reason.kind(), has_failed, self.work());
         });
         let mut inner = self.inner.lock();
-        if let Some(ties) = inner.control.close(ending.reason.clone()) {
+        if let Some(ties) = inner.control.close(&self.ancestors) {
             drop(inner);
             self.tell(&ending.reason, ties);
             inner = self.inner.lock();
@@ -67,12 +67,10 @@ impl<M: Send + 'static> Process<M> {
     /// Whoever waits for the end, or for an answer, goes on.
     fn note_end(&self, mut inner: SpinGuard<'_, Inner<M>>) {
         self.ended.store(true, Ordering::Release);
-        let (waiters, debts) = (inner.control.waiters.take(), inner.debts.take());
+        let waiting = inner.waiting.take();
         drop(inner);
-        if let Some(waiters) = waiters {
+        if let Some(Waiting { waiters, debts }) = waiting.map(|waiting| *waiting) {
             waiters.wake_all();
-        }
-        if let Some(debts) = debts {
             debts.default_on_all();
         }
     }
@@ -146,7 +144,7 @@ impl<M: Send + 'static> Process<M> {
             self.system.shared.signal(watching.pid, Signal::Demonitor(monitor));
         }
         for (link, ()) in ties.links {
-            let signal = if ties.starter == Starter::Waits(link) {
+            let signal = if ties.starter == Starter::Waits && self.ancestors.parent() == Some(link) {
                 Signal::Unlink(self.pid)
             } else {
                 Signal::Exit(Exit { pid: self.pid, reason: reason.clone(), linked: true })

@@ -30,7 +30,7 @@ use crate::debts::Debts;
 use crate::exit::ExitReason;
 use crate::failure::OnFailure;
 use crate::info::ProcessInfo;
-use crate::links::{Control, Life};
+use crate::links::Control;
 use crate::mailbox::{Burst, Consumer, Item, Mailbox, NewsRef, Queue};
 use crate::panic::drop_quietly;
 use crate::pid::{MonitorRef, Pid, Recipient};
@@ -44,7 +44,7 @@ use crate::system::{Shared, SystemHandle};
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::{TimerOwner, Timers};
 use crate::vitals::Vitals;
-use crate::waiters::Place;
+use crate::waiters::{Place, Waiters};
 
 /// A process as its senders and its own body know it.
 // What whoever sends it something or wakes it looks at comes first, in as few of the pieces that a processor takes from memory as
@@ -106,7 +106,7 @@ pub(crate) struct Inner<M> {
     extras: Rare<Extras<M>>,
     queue: Queue<M>,
     control: Control,
-    debts: Rare<Debts>,
+    waiting: Rare<Waiting>,
 }
 
 /// What hardly any process has.
@@ -117,6 +117,14 @@ struct Extras<M> {
     on_failure: Option<OnFailure>,
     /// A thread that runs nothing else.
     thread: Option<Home>,
+}
+
+/// Who goes on when it has ended.
+#[derive(Default)]
+struct Waiting {
+    waiters: Waiters,
+    /// Callers that wait for long.
+    debts: Debts,
 }
 
 impl<M> Default for Extras<M> {
@@ -151,7 +159,7 @@ impl<M: Send + 'static> Process<M> {
                 berth: Berth::default(),
                 queue: Queue::new(mailbox),
                 control,
-                debts: Rare::default(),
+                waiting: Rare::default(),
                 extras: Rare::default(),
             }),
             timers: TimerOwner::new(),
@@ -417,10 +425,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         if !self.has_ended() {
             return None;
         }
-        match &self.inner.lock().control.life {
-            Life::Closed(reason) => Some(reason.clone()),
-            Life::Running | Life::Doomed(_) => None,
-        }
+        self.inner.lock().control.closed().cloned()
     }
 
     fn poll_end(&self, place: &mut Option<Place>, waker: &Waker) -> Poll<ExitReason> {
@@ -435,14 +440,14 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
             drop(inner);
             return self.exit_reason().map_or(Poll::Pending, Poll::Ready);
         }
-        let before = inner.control.waiters.make().wait(place, waker);
+        let before = inner.waiting.make().waiters.wait(place, waker);
         drop(inner);
         drop(before);
         Poll::Pending
     }
 
     fn leave_waiters(&self, place: Place) {
-        let waker = self.inner.lock().control.waiters.get_mut().and_then(|waiters| waiters.leave(place));
+        let waker = self.inner.lock().waiting.get_mut().and_then(|waiting| waiting.waiters.leave(place));
         drop(waker);
     }
 
@@ -455,7 +460,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         // Under the lock that is taken to see to what it owes.
         let is_there = !self.has_ended();
         if is_there {
-            inner.debts.make().add(answer);
+            inner.waiting.make().debts.add(answer);
         }
         is_there
     }

@@ -14,7 +14,7 @@ use crate::sync::SpinGuard;
 
 impl<M: Send + 'static> Process<M> {
     pub(super) fn receive_signal(&self, signal: Signal) -> Delivery {
-        self.apply(|control| control.apply(&signal))
+        self.apply(|control| control.apply(&signal, &self.ancestors))
     }
 
     pub(super) fn receive_down(&self, mut down: Box<Down>) {

@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::{Inner, Process};
 use crate::current;
 use crate::info::{ProcessInfo, Status};
-use crate::links::Life;
 use crate::mailbox::Queue;
 use crate::scheduler::Priority;
 use crate::vitals::{Vitals, Work};
@@ -74,7 +73,7 @@ impl<M: Send + 'static> Process<M> {
         let timers = self.system.shared.timers.count(&self.timers);
         let inner = self.inner.lock();
         let control = &inner.control;
-        if let Life::Closed(_) = control.life {
+        if control.closed().is_some() {
             return None;
         }
         let vitals = self.vitals_with(&inner.queue);

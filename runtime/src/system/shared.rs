@@ -167,7 +167,7 @@ impl Shared {
 
     pub(crate) fn unlink(&self, from: &dyn AnyProcess, to: Pid) {
         self.change_link(from.pid(), to, || {
-            if from.control(|control| control.unlink(to)) {
+            if from.control(|control| control.unlink(to, from.ancestors())) {
                 self.signal(to, Signal::Unlink(from.pid()));
             }
         });
