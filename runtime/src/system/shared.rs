@@ -1,6 +1,5 @@
 //! What the processes of a system share.
 
-use std::array;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -27,6 +26,9 @@ use crate::timers::Timers;
 #[cfg(debug_assertions)]
 use crate::waits::Waits;
 
+/// How many locks there are for links: of two pairs that change theirs, one waits for the other if they share a lock.
+const LINK_LOCKS: usize = 64;
+
 /// What the processes of a system share.
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
@@ -49,7 +51,8 @@ pub(crate) struct Shared {
     pub(crate) restarts: AtomicU64,
     /// How many want to know how long processes run.
     pub(crate) busy_time_users: AtomicUsize,
-    link_locks: [Lock<()>; 64],
+    /// Apart from the rest, which nearly everything reads.
+    link_locks: Box<[Lock<()>]>,
     /// Notified when the last process has ended.
     pub(crate) emptied: Event,
     halting: AtomicBool,
@@ -84,7 +87,7 @@ impl Shared {
             references: Apart(AtomicU64::new(0)),
             restarts: AtomicU64::new(0),
             busy_time_users: AtomicUsize::new(0),
-            link_locks: array::from_fn(|_| Lock::default()),
+            link_locks: (0..LINK_LOCKS).map(|_| Lock::default()).collect(),
             emptied: Event::new(),
             halting: AtomicBool::new(false),
         }
