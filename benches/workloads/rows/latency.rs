@@ -19,7 +19,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row.target("p99 flooded by p99 alone", Target::AtMost(3.0))
     };
     vec![
-        row("call beside a flood", 100_000, proscenium::<0>, tokio::<0>, smol::<0>),
+        row("call beside a flood", 20_000, proscenium::<0>, tokio::<0>, smol::<0>),
         row("call each millisecond beside a flood", 100, proscenium::<1000>, tokio::<1000>, smol::<1000>)
             .quick_size(10),
     ]
