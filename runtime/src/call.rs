@@ -257,12 +257,16 @@ impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Poll::Ready(sent) = this.poll_send(cx) {
-            sent?;
-        }
+        let is_sent = match this.poll_send(cx) {
+            Poll::Ready(sent) => sent.map(|()| true)?,
+            Poll::Pending => false,
+        };
         let Some(server) = &this.server else { return Poll::Pending };
         // While it waits for room its time runs, too.
-        let answer = this.wait.poll(server.process(), &|| this.address.recipient(), cx);
+        let mut answer = this.wait.poll(server.process(), &|| this.address.recipient(), cx);
+        if !is_sent && let Poll::Ready(Err(error)) = &mut answer {
+            error.never_sent();
+        }
         #[cfg(debug_assertions)]
         match answer.is_pending() {
             true => return this.poll_deadlock(cx).map(Err),

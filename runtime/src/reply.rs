@@ -320,6 +320,13 @@ fn chain(circle: &[Pid]) -> String {
 }
 
 impl CallError {
+    /// The request has not left the caller: to it a process that has ended since is none.
+    pub(crate) fn never_sent(&mut self) {
+        if let CallError::Down { target, .. } = self {
+            *self = CallError::NoProcess { target: target.clone() };
+        }
+    }
+
     /// Whether the request surely was not handled, because nobody was there to handle it.
     pub fn is_no_process(&self) -> bool {
         matches!(self, CallError::NoProcess { .. })

@@ -1,5 +1,6 @@
 //! What comes into a mailbox, and what waits for room in it.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::context::Context;
 use crate::dead_letters::DeadReason;
 use crate::exit::ExitReason;
 use crate::mailbox::Mailbox;
+use crate::reply::Reply;
 use crate::spawn::SpawnOptions;
 use crate::testing::TestSystem;
 
@@ -105,6 +107,23 @@ fn a_sender_that_waits_for_room_gets_its_message_back_at_the_end() {
         };
         let sent = polled_beside(&test, send(&process, 1), kill);
         assert!(matches!(sent, Err(SendError(1))));
+    });
+}
+
+#[test]
+fn a_caller_that_waits_for_room_hears_at_the_end_that_nobody_has_its_request() {
+    in_every_order(|test| {
+        let options = SpawnOptions::new().mailbox(Mailbox::bounded(1));
+        let body = |_ctx: Context<Option<Reply<()>>>| pending::<()>();
+        let process = test.spawn_with(options, body).expect("it has no name");
+        assert!(process.try_send(None).is_ok());
+        let kill = || {
+            test.exit(pid(&process), ExitReason::Kill);
+            test.run_until_idle();
+        };
+        let to = process.clone();
+        let answer = polled_beside(&test, async move { to.call(Some).without_timeout().await }, kill);
+        assert!(answer.is_err_and(|error| error.is_no_process()));
     });
 }
 
