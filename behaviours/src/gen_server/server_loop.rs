@@ -12,7 +12,7 @@ use crate::behaviour::Behaviour;
 use crate::sys::{Received, Subject, SysEventKind, SysState};
 use crate::then::then;
 
-/// The behaviour that runs a [`GenServer`]; what [`Start`] starts.
+/// The behaviour that runs a [`GenServer`]; what [`Start`](crate::Start) starts.
 ///
 /// # Examples
 ///
