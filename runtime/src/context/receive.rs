@@ -402,9 +402,7 @@ impl<M: Send + 'static> Context<M> {
     fn poll_if_message(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<M>> {
         ready!(current::poll_budget(cx));
         loop {
-            if self.process.has_urgent() {
-                self.take_urgent();
-            }
+            self.take_urgent();
             match self.batch.front() {
                 Some(first) if first.is_message() => return self.poll_take(0, Item::into_message).map(Some),
                 Some(_) => return Poll::Ready(None),

@@ -68,6 +68,7 @@ impl<M: 'static> Process<M> {
         }
     }
 
+    /// A life that was woken while it ran is queued instead: its process may be gone with it before this returns.
     fn queue_again(inner: OwnedGuard<Living<M>>) {
         let process = inner.owner().process().clone();
         process.woken.store(false, Ordering::Relaxed);
