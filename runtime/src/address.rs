@@ -142,12 +142,19 @@ impl<M: Send + 'static> Address<M> {
         });
     }
 
-    /// What was refused is a dead letter.
+    #[inline]
     fn bury_refused<T>(&self, outcome: Result<(), Refused<T>>) {
-        match outcome {
-            Ok(()) => {}
-            Err(Refused::Full(_)) => self.dead_letter(DeadReason::MailboxFull),
-            Err(Refused::Gone(_)) => match self.target {
+        if let Err(refused) = outcome {
+            self.bury(refused);
+        }
+    }
+
+    /// What was refused is a dead letter.
+    #[cold]
+    fn bury<T>(&self, refused: Refused<T>) {
+        match refused {
+            Refused::Full(_) => self.dead_letter(DeadReason::MailboxFull),
+            Refused::Gone(_) => match self.target {
                 Target::Process(_) => self.dead_letter(DeadReason::Exited),
                 Target::Via(_) => self.dead_letter(DeadReason::NoProcess),
             },
@@ -314,9 +321,12 @@ impl<M: Send + 'static> Address<M> {
 
     #[inline]
     fn offer(&self, message: M) -> Result<(), Refused<M>> {
-        match self.find() {
-            Some(process) => process.push(message),
-            None => Err(Refused::Gone(message)),
+        match &self.target {
+            Target::Process(process) => process.push(message),
+            Target::Via(via) => match via.resolve() {
+                Some(process) => process.push(message),
+                None => Err(Refused::Gone(message)),
+            },
         }
     }
 

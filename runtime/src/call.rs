@@ -17,7 +17,7 @@ use crate::process::Process;
 use crate::process::Refused;
 use crate::reply::{CallError, Reply};
 use crate::scheduler;
-use crate::sending::Sending;
+use crate::sending::{Resolved, Way};
 use crate::slot::{self, NoValue};
 #[cfg(debug_assertions)]
 use crate::timers::Sleep;
@@ -49,7 +49,7 @@ impl<M: Send + 'static> Address<M> {
             #[cfg(debug_assertions)]
             deadlock_at: None,
             request: Some(request(reply)),
-            server: None,
+            way: None,
             wait: Wait::new(answer, limit),
         }
     }
@@ -83,7 +83,7 @@ pub struct Call<'a, M: Send + 'static, T: Send + 'static> {
     address: &'a Address<M>,
     /// The request, until it is on its way.
     request: Option<M>,
-    server: Option<Sending<'a, M>>,
+    way: Option<Way<'a, M>>,
     wait: Wait<T>,
     #[cfg(debug_assertions)]
     mark: Mark,
@@ -182,34 +182,58 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
     /// Brings the request to the server; pending while a bounded mailbox has no room for it, or others shall run first.
     #[inline]
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        if self.request.is_some() {
+        if self.way.is_none() {
             ready!(current::poll_budget(cx));
             current::spend();
+            let process = self.find_server()?;
+            #[cfg(debug_assertions)]
+            self.begin_wait(&process);
+            self.way.get_or_insert_with(|| Way::new(process));
         }
-        if let Some(request) = self.request.take() {
-            self.server = Some(self.find_server(request)?);
+        let way = self.way.as_mut().expect("it has just been found");
+        match way.poll_send(&mut self.request, cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(refused)) => Poll::Ready(Err(self.refused(refused))),
+            Poll::Pending => Poll::Pending,
         }
-        let sending = self.server.as_mut().expect("the request is on its way to it");
-        sending.poll_now(cx).map_err(|refused| {
-            let target = self.address.recipient();
-            match refused {
-                Refused::Gone(_) => CallError::NoProcess { target },
-                Refused::Full(_) => CallError::MailboxFull { target },
-            }
-        })
     }
 
     #[inline]
-    fn find_server(&mut self, request: M) -> Result<Sending<'a, M>, CallError> {
+    fn find_server(&self) -> Result<Resolved<'a, M>, CallError> {
         let Some(process) = self.address.find() else {
             return Err(CallError::NoProcess { target: self.address.recipient() });
         };
         if process.is_current() {
             return Err(CallError::CallingSelf { target: self.address.recipient() });
         }
+        Ok(process)
+    }
+
+    #[inline(always)]
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError>> {
+        let Some(way) = &self.way else { return Poll::Pending };
+        let answer = self.wait.poll(way.process(), &|| self.address.recipient(), cx);
         #[cfg(debug_assertions)]
-        self.begin_wait(&process);
-        Ok(Sending::new(process, request))
+        match answer.is_pending() {
+            true => return self.poll_deadlock(cx).map(Err),
+            false => self.mark.end(),
+        }
+        answer
+    }
+
+    /// While it waits for room its time runs, too.
+    #[cold]
+    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError>> {
+        self.poll_answer(cx).map_err(CallError::of_unsent)
+    }
+
+    #[cold]
+    fn refused(&self, refused: Refused<M>) -> CallError {
+        let target = self.address.recipient();
+        match refused {
+            Refused::Gone(_) => CallError::NoProcess { target },
+            Refused::Full(_) => CallError::MailboxFull { target },
+        }
     }
 }
 
@@ -235,12 +259,12 @@ impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
 
     /// Ready if the circle that was there when the wait began is there still, and nobody in it does anything else.
     fn poll_deadlock(&mut self, cx: &mut Context<'_>) -> Poll<CallError> {
-        let (Some(sleep), Some(server)) = (&mut self.deadlock_at, &self.server) else {
+        let (Some(sleep), Some(way)) = (&mut self.deadlock_at, &self.way) else {
             return Poll::Pending;
         };
         ready!(Pin::new(sleep).poll(cx));
         self.deadlock_at = None;
-        let table = &server.process().system.shared.table;
+        let table = &way.process().system.shared.table;
         // Who also waits for messages, say with `future::or`, may yet answer.
         let only_waits = |pid: &Pid| table.get(*pid).is_some_and(|process| !process.is_receiving());
         match self.mark.circle() {
@@ -255,24 +279,13 @@ impl<M: Send + 'static, T: Send + 'static> Call<'_, M, T> {
 impl<M: Send + 'static, T: Send + 'static> Future for Call<'_, M, T> {
     type Output = Result<T, CallError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let is_sent = match this.poll_send(cx) {
-            Poll::Ready(sent) => sent.map(|()| true)?,
-            Poll::Pending => false,
-        };
-        let Some(server) = &this.server else { return Poll::Pending };
-        // While it waits for room its time runs, too.
-        let mut answer = this.wait.poll(server.process(), &|| this.address.recipient(), cx);
-        if !is_sent && let Poll::Ready(Err(error)) = &mut answer {
-            error.never_sent();
+        match self.poll_send(cx) {
+            Poll::Ready(Ok(())) => self.poll_answer(cx),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.poll_unsent(cx),
         }
-        #[cfg(debug_assertions)]
-        match answer.is_pending() {
-            true => return this.poll_deadlock(cx).map(Err),
-            false => this.mark.end(),
-        }
-        answer
     }
 }
 
@@ -344,33 +357,30 @@ impl<T: Send + 'static> Wait<T> {
     }
 
     /// Ready with the answer, or with why there is none. An answer that is there counts, whatever else has happened.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll(
         &mut self,
         server: &dyn AnyProcess,
         target: Target<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, CallError>> {
-        let answer = match Pin::new(&mut self.answer).poll(cx) {
-            Poll::Pending if self.stage == Stage::Lasting => return Poll::Pending,
-            Poll::Pending => ready!(self.go_on(server, cx)),
-            Poll::Ready(answer) => answer,
-        };
-        Poll::Ready(answer.map_err(|reason| match reason {
-            NoValue::Dropped => unanswered(server, target()),
-            NoValue::Late => self.timed_out(target()),
-        }))
+        match Pin::new(&mut self.answer).poll(cx) {
+            Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
+            Poll::Ready(Err(reason)) => Poll::Ready(Err(self.unanswered(reason, server, target))),
+            Poll::Pending if self.stage == Stage::Lasting || self.stays_young(cx) => Poll::Pending,
+            Poll::Pending => self.last(server, target, cx),
+        }
     }
 
-    /// There is no answer yet.
+    /// There is no answer yet: whether it shall wait on as one that costs nothing.
     #[inline]
-    fn go_on(&mut self, server: &dyn AnyProcess, cx: &mut Context<'_>) -> Poll<Result<T, NoValue>> {
-        if self.stage == Stage::New && self.may_be_young() && scheduler::is_worker() && current::wait_a_turn(cx.waker())
-        {
+    fn stays_young(&mut self, cx: &mut Context<'_>) -> bool {
+        let may_be = self.stage == Stage::New && self.may_be_young() && scheduler::is_worker();
+        let is = may_be && current::wait_a_turn(cx.waker());
+        if is {
             self.stage = Stage::Young;
-            return Poll::Pending;
         }
-        self.last(server, cx)
+        is
     }
 
     /// Whether its time may begin some moments later.
@@ -385,12 +395,17 @@ impl<T: Send + 'static> Wait<T> {
 
     /// The wait will last: its time begins, and the server has to see to it.
     #[cold]
-    fn last(&mut self, server: &dyn AnyProcess, cx: &mut Context<'_>) -> Poll<Result<T, NoValue>> {
+    fn last(
+        &mut self,
+        server: &dyn AnyProcess,
+        target: Target<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, CallError>> {
         self.end_with(server);
         if self.is_late_at_once(server.timers()) {
-            return Poll::Ready(Err(NoValue::Late));
+            return Poll::Ready(Err(self.timed_out(target())));
         }
-        Pin::new(&mut self.answer).poll(cx)
+        Pin::new(&mut self.answer).poll(cx).map_err(|reason| self.unanswered(reason, server, target))
     }
 
     /// Begins the limit, if it has not begun; tells whether its time is over already.
@@ -410,6 +425,19 @@ impl<T: Send + 'static> Wait<T> {
         is_over
     }
 
+    /// Why there will be no answer.
+    #[cold]
+    fn unanswered(&self, reason: NoValue, server: &dyn AnyProcess, target: Target<'_>) -> CallError {
+        let target = target();
+        match reason {
+            NoValue::Late => self.timed_out(target),
+            NoValue::Dropped => match server.exit_reason() {
+                Some(reason) => CallError::Down { target, reason },
+                None => CallError::Unanswered { target },
+            },
+        }
+    }
+
     fn timed_out(&self, target: Recipient) -> CallError {
         let timeout = match self.limit {
             Limit::Begun(timeout) => timeout,
@@ -417,13 +445,5 @@ impl<T: Send + 'static> Wait<T> {
             Limit::After(_) | Limit::At(_) | Limit::Never => Duration::ZERO,
         };
         CallError::Timeout { target, timeout }
-    }
-}
-
-/// Why there will be no answer.
-fn unanswered(server: &dyn AnyProcess, target: Recipient) -> CallError {
-    match server.exit_reason() {
-        Some(reason) => CallError::Down { target, reason },
-        None => CallError::Unanswered { target },
     }
 }

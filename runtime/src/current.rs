@@ -17,7 +17,8 @@ pub(crate) const POLL_BUDGET: u32 = 256;
 struct Here {
     /// Where the process lies in memory, for pids of two systems may be alike; 0 if there is none.
     address: Cell<usize>,
-    pid: Cell<Option<Pid>>,
+    /// Its pid, if there is one.
+    pid: Cell<Pid>,
     /// How much more of what is there at once it may do before it lets others run; without limit if no process runs.
     budget: Cell<u32>,
     /// How many messages it has sent, and not yet added to its count.
@@ -32,7 +33,7 @@ per_thread! {
     static HERE: Here = const {
         Here {
             address: Cell::new(0),
-            pid: Cell::new(None),
+            pid: Cell::new(Pid::SYSTEM),
             budget: Cell::new(u32::MAX),
             sent: Cell::new(0),
             began: Cell::new(None),
@@ -48,7 +49,7 @@ pub(crate) fn address() -> usize {
 }
 
 pub(crate) fn pid() -> Option<Pid> {
-    HERE.with(|here| here.pid.get())
+    HERE.with(|here| (here.address.get() != 0).then(|| here.pid.get()))
 }
 
 /// A mailbox has taken a message from whoever runs here.
@@ -73,12 +74,12 @@ pub(crate) fn wait_a_turn(waker: &Waker) -> bool {
 }
 
 #[inline]
-pub(crate) fn take_waits() -> bool {
-    HERE.with(|here| here.waits.take())
+pub(crate) fn waits() -> bool {
+    HERE.with(|here| here.waits.get())
 }
 
-pub(crate) fn take_began() -> Option<Instant> {
-    HERE.with(|here| here.began.take())
+pub(crate) fn began() -> Option<Instant> {
+    HERE.with(|here| here.began.get())
 }
 
 pub(crate) fn set_began(began: Instant) {
@@ -164,11 +165,13 @@ impl Here {
     fn enter(&self, address: usize, pid: Pid, began: Option<Instant>) -> Option<Box<Here>> {
         let outer = (self.address.get() != 0).then(|| Box::new(self.clone()));
         self.address.set(address);
-        self.pid.set(Some(pid));
+        self.pid.set(pid);
         self.budget.set(POLL_BUDGET);
         self.sent.set(0);
-        self.began.set(began);
         self.waits.set(false);
+        if began.is_some() || outer.is_some() {
+            self.began.set(began);
+        }
         outer
     }
 
@@ -178,8 +181,8 @@ impl Here {
             Some(outer) => self.restore(&outer),
             None => {
                 self.address.set(0);
-                self.pid.set(None);
                 self.budget.set(u32::MAX);
+                self.began.set(None);
             }
         }
     }

@@ -76,10 +76,9 @@ impl<F: Future> Future for Catching<F> {
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
     CATCHING.set(CATCHING.get() + 1);
     // This may be called by what another panic drops on its way out: what was seen of that one is kept.
-    let outer = take_seen();
-    let had_seen = outer.is_some();
+    let outer = if HAS_SEEN.get() { take_seen() } else { None };
     let outcome = panic::catch_unwind(AssertUnwindSafe(code)).map_err(into_panic);
-    if had_seen || HAS_SEEN.get() {
+    if outer.is_some() || HAS_SEEN.get() {
         set_seen(outer);
     }
     CATCHING.set(CATCHING.get() - 1);
@@ -117,12 +116,14 @@ pub(crate) fn install_hook() {
     });
 }
 
-#[inline]
+#[cold]
 fn take_seen() -> Option<Panic> {
-    if HAS_SEEN.replace(false) { SEEN.try_with(RefCell::take).ok().flatten() } else { None }
+    HAS_SEEN.set(false);
+    SEEN.try_with(RefCell::take).ok().flatten()
 }
 
 /// A thread that is being torn down keeps nothing any more; what it drops may panic all the same.
+#[cold]
 fn set_seen(panic: Option<Panic>) {
     HAS_SEEN.set(panic.is_some());
     let _ = SEEN.try_with(|seen| seen.replace(panic));

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem;
 use std::time::Duration;
 
 use crate::exit::ExitReason;
@@ -143,6 +144,7 @@ impl<T: Send + 'static> Reply<T> {
 }
 
 impl<T: Send + 'static> Drop for Reply<T> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(sender) = self.sender.take() {
             #[cfg(debug_assertions)]
@@ -181,26 +183,22 @@ enum Keeping {
 impl Unanswered {
     /// From here to [`end`](Self::end), replies dropped on this thread are kept with `earlier` ones.
     #[inline]
-    pub(crate) fn begin(earlier: &mut Self) -> Outer {
-        let keeping = if earlier.is_empty() { Keeping::Empty } else { Keeping::Some };
-        let outer = KEEPING.replace(keeping);
-        Outer { keeping: outer, kept: Self::swap(earlier, outer, keeping).unwrap_or_default() }
+    pub(crate) fn begin(earlier: &mut Self) -> Option<Outer> {
+        if KEEPING.get() == Keeping::Nothing && earlier.is_empty() {
+            KEEPING.set(Keeping::Empty);
+            return None;
+        }
+        Some(Outer::leave(earlier))
     }
 
     /// Puts what was kept into `kept`.
     #[inline]
-    pub(crate) fn end(mut outer: Outer, kept: &mut Self) {
-        let keeping = KEEPING.replace(outer.keeping);
-        if let Some(these) = Self::swap(&mut outer.kept, outer.keeping, keeping) {
-            *kept = these;
+    pub(crate) fn end(outer: Option<Outer>, kept: &mut Self) {
+        match outer {
+            Some(outer) => outer.enter_again(kept),
+            None if KEEPING.replace(Keeping::Nothing) == Keeping::Some => *kept = IN_THIS_POLL.take(),
+            None => {}
         }
-    }
-
-    /// Keeps `these`, and returns what was kept before, if there is any of either.
-    #[inline]
-    fn swap(these: &mut Self, one: Keeping, other: Keeping) -> Option<Self> {
-        let any = one == Keeping::Some || other == Keeping::Some;
-        any.then(|| IN_THIS_POLL.replace(std::mem::take(these)))
     }
 
     #[inline]
@@ -209,6 +207,7 @@ impl Unanswered {
     }
 
     /// Keeps what tells a caller when it is dropped.
+    #[cold]
     pub(crate) fn keep(sender: impl Send + 'static) {
         if KEEPING.get() == Keeping::Nothing {
             // To drop it wakes the caller, which may run at once.
@@ -225,10 +224,26 @@ impl Unanswered {
     }
 }
 
-/// What was kept for whoever ran on this thread before.
+/// What was kept for whoever ran on this thread before, or that nothing was.
 pub(crate) struct Outer {
     keeping: Keeping,
     kept: Unanswered,
+}
+
+impl Outer {
+    /// From now on those that are dropped are kept with `earlier` ones.
+    #[cold]
+    fn leave(earlier: &mut Unanswered) -> Self {
+        let keeping = if earlier.is_empty() { Keeping::Empty } else { Keeping::Some };
+        Outer { keeping: KEEPING.replace(keeping), kept: IN_THIS_POLL.replace(mem::take(earlier)) }
+    }
+
+    /// Puts what was kept meanwhile into `kept`.
+    #[cold]
+    fn enter_again(self, kept: &mut Unanswered) {
+        KEEPING.set(self.keeping);
+        *kept = IN_THIS_POLL.replace(self.kept);
+    }
 }
 
 /// Why a call got no answer.
@@ -321,9 +336,11 @@ fn chain(circle: &[Pid]) -> String {
 
 impl CallError {
     /// The request has not left the caller: to it a process that has ended since is none.
-    pub(crate) fn never_sent(&mut self) {
-        if let CallError::Down { target, .. } = self {
-            *self = CallError::NoProcess { target: target.clone() };
+    #[cold]
+    pub(crate) fn of_unsent(self) -> Self {
+        match self {
+            CallError::Down { target, .. } => CallError::NoProcess { target },
+            error => error,
         }
     }
 

@@ -106,7 +106,7 @@ impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Running<M,
         let cx = &mut Context::from_waker(this.waker);
         let polled = within(process, this.unanswered, || {
             let polled = run(process, this.body.as_mut(), cx).map(|by_itself| finish(process, this.body, by_itself));
-            if current::take_waits() {
+            if current::waits() {
                 process.wait_a_turn();
             }
             polled

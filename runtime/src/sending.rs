@@ -27,21 +27,19 @@ impl<M> Deref for Resolved<'_, M> {
     }
 }
 
-/// Ready once the mailbox has the message, or with the message if the process has ended or its mailbox rejects it.
+/// The way into a mailbox, with a place in the line before it where it has no room.
 ///
 /// # Cancel safety
-/// Dropping it drops the message, and lets the next sender have its place.
-#[must_use = "futures do nothing unless they are awaited"]
-pub(crate) struct Sending<'a, M: Send + 'static> {
+/// Dropping it lets the next sender have its place.
+pub(crate) struct Way<'a, M: Send + 'static> {
     process: Resolved<'a, M>,
-    message: Option<M>,
     turn: Option<Turn>,
 }
 
-impl<'a, M: Send + 'static> Sending<'a, M> {
+impl<'a, M: Send + 'static> Way<'a, M> {
     #[inline]
-    pub(crate) fn new(process: Resolved<'a, M>, message: M) -> Self {
-        Sending { process, message: Some(message), turn: None }
+    pub(crate) fn new(process: Resolved<'a, M>) -> Self {
+        Way { process, turn: None }
     }
 
     #[inline]
@@ -49,19 +47,44 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
         &self.process
     }
 
-    /// Brings the message into the mailbox, unless it is there already.
+    /// Brings the message into the mailbox. It stays where it is as long as it has to wait for room.
     #[inline]
-    pub(crate) fn poll_now(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refused<M>>> {
-        let Some(message) = self.message.take() else {
+    pub(crate) fn poll_send(&mut self, message: &mut Option<M>, cx: &mut Context<'_>) -> Poll<Result<(), Refused<M>>> {
+        let Some(taken) = message.take() else {
             return Poll::Ready(Ok(()));
         };
-        match self.process.push_in_turn(message, &mut self.turn, cx.waker()) {
-            Err(Refused::Full(message)) if self.process.makes_senders_wait => {
-                self.message = Some(message);
+        match self.process.push_in_turn(taken, &mut self.turn, cx.waker()) {
+            Err(Refused::Full(refused)) if self.process.makes_senders_wait => {
+                *message = Some(refused);
                 Poll::Pending
             }
             sent => Poll::Ready(sent),
         }
+    }
+}
+
+impl<M: Send + 'static> Drop for Way<'_, M> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn {
+            self.process.leave_line(turn);
+        }
+    }
+}
+
+/// Ready once the mailbox has the message, or with the message if the process has ended or its mailbox rejects it.
+///
+/// # Cancel safety
+/// Dropping it drops the message, and lets the next sender have its place.
+#[must_use = "futures do nothing unless they are awaited"]
+pub(crate) struct Sending<'a, M: Send + 'static> {
+    way: Way<'a, M>,
+    message: Option<M>,
+}
+
+impl<'a, M: Send + 'static> Sending<'a, M> {
+    pub(crate) fn new(process: Resolved<'a, M>, message: M) -> Self {
+        Sending { way: Way::new(process), message: Some(message) }
     }
 }
 
@@ -72,18 +95,11 @@ impl<M: Send + 'static> Future for Sending<'_, M> {
     type Output = Result<(), Refused<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.message.is_some() {
+        let this = &mut *self;
+        if this.message.is_some() {
             ready!(current::poll_budget(cx));
             current::spend();
         }
-        self.poll_now(cx)
-    }
-}
-
-impl<M: Send + 'static> Drop for Sending<'_, M> {
-    fn drop(&mut self) {
-        if let Some(turn) = self.turn {
-            self.process.leave_line(turn);
-        }
+        this.way.poll_send(&mut this.message, cx)
     }
 }

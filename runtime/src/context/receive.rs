@@ -63,7 +63,7 @@ impl<M: Send + 'static> Context<M> {
     /// });
     /// ```
     pub fn receive_incoming(&mut self) -> impl Future<Output = Incoming<M>> {
-        poll_fn(|cx| self.poll_next(cx, |_| true, Item::into_incoming))
+        poll_fn(|cx| self.poll_next(cx, |_| true, |item, on_failure| item.into_incoming(on_failure)))
     }
 
     /// Receives what comes next if that is a message; `None`, at once, if it is anything else, which keeps its place for
@@ -158,7 +158,10 @@ impl<M: Send + 'static> Context<M> {
     pub async fn receive_system_or(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Incoming<M> {
         let mut seen = 0;
         let mut is_wanted = |item: &Item<M>| item.peek().is_none_or(&mut wanted);
-        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut is_wanted, Item::into_incoming)).await
+        poll_fn(|cx| {
+            self.poll_matching(cx, &mut seen, &mut is_wanted, |item, on_failure| item.into_incoming(on_failure))
+        })
+        .await
     }
 
     /// Receives the next message. Exits and downs before it keep their places, for [`receive`](Self::receive).
@@ -211,7 +214,8 @@ impl<M: Send + 'static> Context<M> {
     pub async fn receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
         let mut seen = 0;
         let mut is_wanted = |item: &Item<M>| item.peek().is_some_and(&mut wanted);
-        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut is_wanted, Item::into_event)).await
+        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut is_wanted, |item, on_failure| item.into_event(on_failure)))
+            .await
     }
 
     /// Takes the first that matches out of what is there already.
@@ -235,7 +239,7 @@ impl<M: Send + 'static> Context<M> {
         self.process.take_all_into(&mut self.batch);
         let found = self.batch.iter().position(|item| item.peek().is_some_and(&mut wanted))?;
         self.announce(&self.batch[found]);
-        Some(self.take(found, Item::into_event))
+        Some(self.take(found, |item, on_failure| item.into_event(on_failure)))
     }
 
     /// Receives what comes next, or `None` if nothing comes within `timeout`. With a zero timeout it takes what is there.
@@ -357,7 +361,7 @@ impl<M: Send + 'static> Context<M> {
 
     #[inline]
     fn poll_receive(&mut self, cx: &mut task::Context<'_>) -> Poll<Event<M>> {
-        self.poll_next(cx, |item| !item.is_system(), Item::into_event)
+        self.poll_next(cx, |item| !item.is_system(), |item, on_failure| item.into_event(on_failure))
     }
 
     /// Takes the first item that is there for whoever receives.
@@ -377,7 +381,7 @@ impl<M: Send + 'static> Context<M> {
                 None => {}
             }
             match self.process.take_next(&mut self.batch, cx.waker()) {
-                Some(item) if is_there(&item) => return self.poll_deliver(item, open),
+                Some(item) if is_there(&item) && !self.is_observed() => return Poll::Ready(self.deliver(item, open)),
                 Some(item) => self.batch.make().push_front(item),
                 None if self.process.has_urgent() => {}
                 None => return Poll::Pending,
@@ -386,15 +390,20 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// As [`poll_matching`](Self::poll_matching); a message that comes next is taken without much ado.
-    #[inline]
+    #[inline(always)]
     fn poll_receive_message(&mut self, cx: &mut task::Context<'_>, seen: &mut usize) -> Poll<M> {
         if *seen == 0
             && let Some(message) = ready!(self.poll_if_message(cx))
         {
             return Poll::Ready(message);
         }
+        self.poll_later_message(cx, seen)
+    }
+
+    #[cold]
+    fn poll_later_message(&mut self, cx: &mut task::Context<'_>, seen: &mut usize) -> Poll<M> {
         let is_wanted = &mut |item: &Item<M>| matches!(item.peek(), Some(EventRef::Message(_)));
-        self.poll_matching(cx, seen, is_wanted, Item::into_message)
+        self.poll_matching(cx, seen, is_wanted, |item, on_failure| item.into_message(on_failure))
     }
 
     /// Takes what comes next if it is a message. Otherwise that lies first in the batch.
@@ -403,18 +412,34 @@ impl<M: Send + 'static> Context<M> {
         ready!(current::poll_budget(cx));
         loop {
             self.take_urgent();
-            match self.batch.front() {
-                Some(first) if first.is_message() => return self.poll_take(0, Item::into_message).map(Some),
-                Some(_) => return Poll::Ready(None),
-                None => {}
+            if !self.batch.is_empty() {
+                return self.poll_first_if_message();
             }
             match self.process.take_next(&mut self.batch, cx.waker()) {
-                Some(item) if item.is_message() => return self.poll_deliver(item, Item::into_message).map(Some),
+                Some(item) if item.is_message() && !self.is_observed() => {
+                    return Poll::Ready(Some(self.deliver(item, |item, on_failure| item.into_message(on_failure))));
+                }
                 Some(item) => self.batch.make().push_front(item),
                 None if self.process.has_urgent() => {}
                 None => return Poll::Pending,
             }
         }
+    }
+
+    /// Takes the first item of the batch, if it is a message.
+    #[inline(always)]
+    fn poll_first_if_message(&mut self) -> Poll<Option<M>> {
+        if self.is_observed() && self.batch[0].is_message() {
+            self.announce(&self.batch[0]);
+        }
+        if self.process.is_doomed() {
+            return Poll::Pending;
+        }
+        let message = self.batch.pop_front_if(Item::is_message).map(|item| {
+            self.forget_urgent(0);
+            self.deliver(item, |item, on_failure| item.into_message(on_failure))
+        });
+        Poll::Ready(message)
     }
 
     fn poll_matching<T>(
@@ -468,22 +493,17 @@ impl<M: Send + 'static> Context<M> {
         self.process.take_into(&mut self.batch, cx.waker())
     }
 
-    /// As [`poll_deliver`](Self::poll_deliver), of an item in the batch.
+    /// Hands out an item of the batch. A process that a signal has ended is at an await here: it receives nothing more.
     #[inline(always)]
     fn poll_take<T>(&mut self, index: usize, open: impl Open<M, T>) -> Poll<T> {
         self.announce(&self.batch[index]);
         if self.process.is_doomed() { Poll::Pending } else { Poll::Ready(self.take(index, open)) }
     }
 
-    /// A process that a signal has ended is at an await here: it receives nothing more.
-    #[inline(always)]
-    fn poll_deliver<T>(&mut self, item: Item<M>, open: impl Open<M, T>) -> Poll<T> {
-        self.announce(&item);
-        if self.process.is_doomed() {
-            self.batch.make().push_front(item);
-            return Poll::Pending;
-        }
-        Poll::Ready(self.deliver(item, open))
+    /// Whether somebody is told of what is received, and may end the process of that.
+    #[inline]
+    fn is_observed(&self) -> bool {
+        self.process.system.shared.is_observed()
     }
 
     #[inline]
@@ -496,10 +516,16 @@ impl<M: Send + 'static> Context<M> {
     fn take<T>(&mut self, index: usize, open: impl Open<M, T>) -> T {
         let item = if index == 0 { self.batch.pop_front() } else { self.batch.remove(index) };
         let item = item.expect("the caller found it there");
+        self.forget_urgent(index);
+        self.deliver(item, open)
+    }
+
+    /// What was there is taken, and may have had priority.
+    #[inline]
+    fn forget_urgent(&mut self, index: usize) {
         if let Some(seldom) = self.seldom.get_mut() {
             seldom.urgent -= usize::from(index < seldom.urgent);
         }
-        self.deliver(item, open)
     }
 
     #[inline(always)]

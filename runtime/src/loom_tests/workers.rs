@@ -20,8 +20,8 @@ impl Workers {
         let pool = Arc::new(Pool::new(count));
         let home = Home::of_pool(&pool);
         let threads = (0..count).map(|number| {
-            let (pool, home) = (pool.clone(), home.clone());
-            thread::spawn(move || loom::future::block_on(pool.work(home, number)))
+            let pool = pool.clone();
+            thread::spawn(move || loom::future::block_on(pool.work(number)))
         });
         Workers { threads: threads.collect(), pool, home }
     }

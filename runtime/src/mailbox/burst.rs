@@ -24,9 +24,33 @@ impl<T> Burst<T> {
         self.0.make()
     }
 
+    // These do not go by way of the empty queue that a word stands for: most often there is none, and to see that is enough.
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.0.get().map_or(0, VecDeque::len)
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.get().is_none_or(VecDeque::is_empty)
+    }
+
+    #[inline]
+    pub(crate) fn front(&self) -> Option<&T> {
+        self.0.get()?.front()
+    }
+
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         self.0.get_mut()?.pop_front()
+    }
+
+    /// Takes the first out if it `is_wanted`.
+    #[inline]
+    pub(crate) fn pop_front_if(&mut self, is_wanted: impl FnOnce(&T) -> bool) -> Option<T> {
+        let queue = self.0.get_mut()?;
+        if is_wanted(queue.front()?) { queue.pop_front() } else { None }
     }
 
     pub(crate) fn remove(&mut self, index: usize) -> Option<T> {
@@ -45,9 +69,14 @@ impl<T> Burst<T> {
     /// Gives back what it keeps from a burst, if it is empty.
     #[inline]
     pub(crate) fn shrink(&mut self) {
-        if self.capacity() > KEPT && self.is_empty() {
-            drop(self.0.take());
+        if self.0.get().is_some_and(|queue| queue.capacity() > KEPT && queue.is_empty()) {
+            self.clear();
         }
+    }
+
+    #[cold]
+    fn clear(&mut self) {
+        drop(self.0.take());
     }
 }
 

@@ -14,10 +14,12 @@ impl<T> Fifo<T> {
         Fifo { first: None, rest: Burst::new() }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.rest.len()
     }

@@ -61,7 +61,7 @@ impl<M> From<(M, OnFailure)> for Item<M> {
 // message by far, and to copy it costs more than all else here.
 impl<M> Item<M> {
     /// What the body receives. `on_failure` is told whom to tell should it fail of that.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn into_event(self, on_failure: &mut Option<OnFailure>) -> Event<M> {
         match self {
             Item::Message(message) => Event::Message(message),
@@ -74,8 +74,16 @@ impl<M> Item<M> {
     }
 
     /// As [`into_event`](Self::into_event), of a message.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn into_message(self, on_failure: &mut Option<OnFailure>) -> M {
+        match self {
+            Item::Message(message) => message,
+            seldom => seldom.into_seldom_message(on_failure),
+        }
+    }
+
+    #[cold]
+    fn into_seldom_message(self, on_failure: &mut Option<OnFailure>) -> M {
         match self {
             Item::Message(message) => message,
             Item::Told(told) => told.1,
@@ -85,7 +93,7 @@ impl<M> Item<M> {
     }
 
     /// As [`into_event`](Self::into_event), for the loop that runs the body.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn into_incoming(self, on_failure: &mut Option<OnFailure>) -> Incoming<M> {
         match self {
             Item::Message(message) => Incoming::Event(Event::Message(message)),

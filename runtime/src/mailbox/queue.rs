@@ -60,8 +60,6 @@ pub(crate) enum Push<M, T = M> {
     Dropped(T),
     /// There is no room for it, and the process shall end of that.
     Overflowed(T, MailboxOverflow),
-    /// The way it came is closed.
-    Closed(T),
 }
 
 impl<M> Queue<M> {
@@ -74,7 +72,15 @@ impl<M> Queue<M> {
     }
 
     /// Adds a message, or does what is to be done if there is no room.
+    #[inline(always)]
     pub(crate) fn push<T: Into<Item<M>>>(&mut self, message: T) -> Push<M, T> {
+        match self.room() {
+            Some(_) => self.push_bounded(message),
+            None => Push::Queued(self.add(message.into())),
+        }
+    }
+
+    fn push_bounded<T: Into<Item<M>>>(&mut self, message: T) -> Push<M, T> {
         if let Some(room) = self.room()
             && !room.take()
         {
@@ -86,7 +92,15 @@ impl<M> Queue<M> {
 
     /// As [`push`](Self::push); but where senders wait for room, this one waits in the line, and `sender` is woken when it
     /// is its turn.
+    #[inline(always)]
     pub(crate) fn push_in_turn(&mut self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Push<M> {
+        match self.room() {
+            Some(_) => self.push_bounded_in_turn(message, turn, sender),
+            None => Push::Queued(self.add(Item::Message(message))),
+        }
+    }
+
+    fn push_bounded_in_turn(&mut self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Push<M> {
         let makes_wait = self.overflow == Overflow::Wait;
         match self.room() {
             Some(room) if makes_wait => {
@@ -96,10 +110,11 @@ impl<M> Queue<M> {
                     Push::Full(message)
                 }
             }
-            _ => self.push(message),
+            _ => self.push_bounded(message),
         }
     }
 
+    #[cold]
     fn push_to_full<T: Into<Item<M>>>(&mut self, message: T, bound: usize) -> Push<M, T> {
         match self.overflow {
             Overflow::Wait | Overflow::Reject => Push::Full(message),
@@ -192,7 +207,7 @@ impl<M> Queue<M> {
         match mem::take(&mut self.waits) {
             Waits::Nobody => Consumer::Nobody,
             Waits::Task => Consumer::Task,
-            Waits::Other => self.take_waker(),
+            Waits::Other => self.take_waker().map_or(Consumer::Nobody, Consumer::Other),
         }
     }
 
@@ -203,9 +218,8 @@ impl<M> Queue<M> {
     }
 
     #[cold]
-    fn take_waker(&mut self) -> Consumer {
-        let waker = self.extras.get_mut().and_then(|extras| extras.waker.take());
-        waker.map_or(Consumer::Nobody, Consumer::Other)
+    fn take_waker(&mut self) -> Option<Waker> {
+        self.extras.get_mut()?.waker.take()
     }
 
     /// Takes the first item that waits, and moves the others into `batch`, which is empty. Where the oldest may have to give
@@ -244,7 +258,9 @@ impl<M> Queue<M> {
     #[inline]
     fn note_high_water(&mut self, held: usize) {
         let waiting = held + self.items.len();
-        self.high_water = self.high_water.max(u32::try_from(waiting).unwrap_or(u32::MAX));
+        if waiting > self.high_water as usize {
+            self.high_water = u32::try_from(waiting).unwrap_or(u32::MAX);
+        }
     }
 
     /// A message was received: a bounded mailbox has room for another. Returns the sender whose turn it is.
@@ -267,6 +283,15 @@ impl<M> Queue<M> {
     /// Puts a batch that was taken but not received back in front.
     pub(crate) fn put_back(&mut self, batch: Burst<Item<M>>) {
         self.items.put_in_front(batch);
+    }
+
+    /// The task is woken at the next push. Returns what would have been woken within it.
+    #[inline]
+    pub(crate) fn wait_as_task(&mut self) -> Option<Waker> {
+        match mem::replace(&mut self.waits, Waits::Task) {
+            Waits::Nobody | Waits::Task => None,
+            Waits::Other => self.take_waker(),
+        }
     }
 
     /// `consumer` is woken at the next push; returns who would have been.
@@ -375,7 +400,7 @@ mod tests {
         match queue.push(message) {
             Push::Queued(_) => "queued".to_owned(),
             Push::Evicted(Item::Message(oldest), _) => format!("evicted {oldest}"),
-            Push::Evicted(..) | Push::Closed(_) => "otherwise".to_owned(),
+            Push::Evicted(..) => "otherwise".to_owned(),
             Push::Full(message) => format!("full, back {message}"),
             Push::Dropped(message) => format!("dropped {message}"),
             Push::Overflowed(_, overflow) => overflow.to_string(),

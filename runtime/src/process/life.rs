@@ -58,7 +58,7 @@ impl<M: 'static> Process<M> {
     }
 
     /// A life waits, unless its process was woken meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lay(life: Living<M>) {
         let mut inner = OwnedGuard::lock(life);
         if inner.berth.admits() {
@@ -69,6 +69,7 @@ impl<M: 'static> Process<M> {
     }
 
     /// A life that was woken while it ran is queued instead: its process may be gone with it before this returns.
+    #[cold]
     fn queue_again(inner: OwnedGuard<Living<M>>) {
         let process = inner.owner().process().clone();
         process.woken.store(false, Ordering::Relaxed);
@@ -82,20 +83,18 @@ impl<M: 'static> Process<M> {
         self.rouse_locked(self.inner.lock());
     }
 
-    #[inline]
+    #[inline(always)]
     fn rouse_locked(&self, mut inner: SpinGuard<'_, Inner<M>>) {
-        match inner.berth.wake() {
-            Some(life) => {
-                let thread = inner.thread().cloned();
-                drop(inner);
-                self.queue(thread, life, false);
-            }
-            None => self.woken.store(true, Ordering::Relaxed),
-        }
+        let Some(life) = inner.berth.wake() else {
+            return self.woken.store(true, Ordering::Relaxed);
+        };
+        let thread = inner.thread().cloned();
+        drop(inner);
+        self.queue(thread, life, false);
     }
 
     /// Frees the lock, and wakes who waits in this process.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wake(&self, inner: SpinGuard<'_, Inner<M>>, consumer: Consumer) {
         match consumer {
             Consumer::Nobody => {}
@@ -111,9 +110,12 @@ impl<M: 'static> Process<M> {
     }
 
     /// Queues the life, which was woken, at the `thread` that runs nothing else, if it has one.
-    #[inline]
+    #[inline(always)]
     fn queue(&self, thread: Option<Home>, life: Runnable, woken_while_running: bool) {
-        thread.as_ref().unwrap_or(&self.system.shared.home).queue(life, self.priority(), woken_while_running);
+        match thread {
+            Some(thread) => thread.queue(life, self.priority(), woken_while_running),
+            None => self.system.shared.home.queue(life, self.priority(), woken_while_running),
+        }
     }
 }
 

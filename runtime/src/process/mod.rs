@@ -35,7 +35,7 @@ use crate::mailbox::{Burst, Consumer, Item, Mailbox, NewsRef, Queue};
 use crate::panic::drop_quietly;
 use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::rare::Rare;
-use crate::scheduler::{self, Berth, Home, Priority};
+use crate::scheduler::{Berth, Home, Priority};
 use crate::signal::{Down, Signal};
 use crate::slot::Owed;
 use crate::sync::SpinLock;
@@ -187,38 +187,67 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Takes the next item, and moves the others into `batch`, which is empty. If nothing waits, `waker` is woken when something
-    /// comes. Nothing is given while something urgent waits.
-    #[inline]
+    /// comes. Nothing is given while something urgent waits, or when a signal has ended the process.
+    #[inline(always)]
     pub(crate) fn take_next(&self, batch: &mut Burst<Item<M>>, waker: &Waker) -> Option<Item<M>> {
-        let is_task = self.is_woken_by(waker);
-        if is_task && self.armed.load(Ordering::Acquire) {
+        if self.is_doomed() {
+            return None;
+        }
+        if !self.is_woken_by(waker) {
+            return self.take_next_for(waker, batch);
+        }
+        if self.armed.load(Ordering::Acquire) {
             // Nothing has come since the last look.
             self.note_receiving(true);
             batch.shrink();
             return None;
         }
-        // Not under the lock: the waker may be anybody's.
-        let other = (!is_task).then(|| waker.clone());
         let mut inner = self.inner.lock();
         if inner.queue.has_urgent() {
             return None;
         }
         let next = inner.queue.take_next(batch);
+        let mut before = None;
+        // If it was the only one, and no other has come when the body asks again, it need not look here then.
+        if batch.is_empty() && inner.queue.is_empty() {
+            self.armed.store(true, Ordering::Release);
+            before = inner.queue.wait_as_task();
+        }
+        self.taken(&next, batch);
+        drop(inner);
+        drop(before);
+        next
+    }
+
+    /// As [`take_next`](Self::take_next), where what is woken is something within the process.
+    #[cold]
+    fn take_next_for(&self, waker: &Waker, batch: &mut Burst<Item<M>>) -> Option<Item<M>> {
+        // Not under the lock: the waker may be anybody's.
+        let waker = waker.clone();
+        let mut inner = self.inner.lock();
+        if inner.queue.has_urgent() {
+            return None;
+        }
+        let next = inner.queue.take_next(batch);
+        let before = match next {
+            Some(_) => Consumer::Nobody,
+            None => self.wait(&mut inner.queue, Consumer::Other(waker)),
+        };
+        self.taken(&next, batch);
+        drop(inner);
+        drop(before);
+        next
+    }
+
+    /// The body has been given `next`, or nothing, and has a batch.
+    #[inline(always)]
+    fn taken(&self, next: &Option<Item<M>>, batch: &mut Burst<Item<M>>) {
         if next.is_some() {
             self.hold(batch.len() + 1);
         } else {
             self.note_receiving(true);
             batch.shrink();
         }
-        let before = match other {
-            // If it was the only one, and no other has come when the body asks again, it need not look here then.
-            None if batch.is_empty() && inner.queue.is_empty() => self.wait(&mut inner.queue, Consumer::Task),
-            Some(other) if next.is_none() => self.wait(&mut inner.queue, Consumer::Other(other)),
-            None | Some(_) => Consumer::Nobody,
-        };
-        drop(inner);
-        drop(before);
-        next
     }
 
     /// Moves what waits without priority into `batch`; if nothing at all waits, `waker` is woken when something comes.
@@ -334,7 +363,7 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn wait_a_turn(self: &Arc<Self>) {
         if !self.noted.load(Ordering::Acquire) {
             self.noted.store(true, Ordering::Relaxed);
-            scheduler::poll_after_turn(self);
+            self.system.shared.home.poll_after_turn(self);
         }
     }
 

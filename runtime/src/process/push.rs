@@ -14,61 +14,86 @@ use crate::panic::{catch, drop_quietly};
 use crate::pid::{AliasRef, WatchRef};
 use crate::room::Turn;
 use crate::signal::Urgency;
+use crate::sync::SpinGuard;
 use crate::sync::atomic::Ordering;
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::Firing;
 
 impl<M: Send + 'static> Process<M> {
+    #[inline]
     pub(crate) fn push(&self, message: M) -> Result<(), Refused<M>> {
-        self.push_with(message, |inner, message| inner.queue.push(message))
+        let Some(mut inner) = self.lock_running() else { return Err(Refused::Gone(message)) };
+        let pushed = inner.queue.push(message);
+        self.after_push(inner, pushed)
     }
 
     /// As [`push`](Self::push); but where senders wait for room, refused as full means that this one waits in the line.
+    #[inline]
     pub(crate) fn push_in_turn(&self, message: M, turn: &mut Option<Turn>, sender: &Waker) -> Result<(), Refused<M>> {
-        self.push_with(message, |inner, message| inner.queue.push_in_turn(message, turn, sender))
+        let Some(mut inner) = self.lock_running() else { return Err(Refused::Gone(message)) };
+        let pushed = inner.queue.push_in_turn(message, turn, sender);
+        self.after_push(inner, pushed)
     }
 
     /// As [`push`](Self::push); should the process fail of it, `on_failure` is called.
     pub(crate) fn push_blamable(&self, message: M, on_failure: OnFailure) -> Result<(), Refused<(M, OnFailure)>> {
-        self.push_with((message, on_failure), |inner, blamable| inner.queue.push(blamable))
+        let Some(mut inner) = self.lock_running() else { return Err(Refused::Gone((message, on_failure))) };
+        let pushed = inner.queue.push((message, on_failure));
+        self.after_push(inner, pushed)
     }
 
     /// As [`push`](Self::push), by way of an alias. If that is inactive, the message is refused as gone.
     pub(crate) fn push_by_alias(&self, alias: AliasRef, urgency: Urgency, message: M) -> Result<(), Refused<M>> {
-        self.push_with(message, |inner, message| {
-            let Some(rights) = inner.control.alias(alias) else {
-                return Push::Closed(message);
-            };
-            let pushed = if rights.priority && urgency == Urgency::Priority {
-                self.note(urgency);
-                Push::Queued(inner.queue.push_urgent(message))
-            } else {
-                inner.queue.push(message)
-            };
-            if rights.once && matches!(pushed, Push::Queued(_) | Push::Evicted(..)) {
-                inner.control.remove_alias(alias);
-            }
-            pushed
-        })
+        let Some(mut inner) = self.lock_running() else { return Err(Refused::Gone(message)) };
+        let Some(rights) = inner.control.alias(alias) else { return Err(Refused::Gone(message)) };
+        let pushed = if rights.priority && urgency == Urgency::Priority {
+            self.note(urgency);
+            Push::Queued(inner.queue.push_urgent(message))
+        } else {
+            inner.queue.push(message)
+        };
+        if rights.once && matches!(pushed, Push::Queued(_) | Push::Evicted(..)) {
+            inner.control.remove_alias(alias);
+        }
+        self.after_push(inner, pushed)
     }
 
-    #[inline]
-    fn push_with<T: Into<Item<M>>>(
+    /// The lock, unless the process has ended.
+    #[inline(always)]
+    fn lock_running(&self) -> Option<SpinGuard<'_, Inner<M>>> {
+        Some(self.inner.lock()).filter(|inner| inner.control.is_running())
+    }
+
+    /// Frees the lock, and wakes who waits for what was pushed.
+    #[inline(always)]
+    fn after_push<T: Into<Item<M>>>(
         &self,
-        message: T,
-        push: impl FnOnce(&mut Inner<M>, T) -> Push<M, T>,
+        inner: SpinGuard<'_, Inner<M>>,
+        pushed: Push<M, T>,
     ) -> Result<(), Refused<T>> {
-        let mut inner = self.inner.lock();
-        if !inner.control.is_running() {
-            return Err(Refused::Gone(message));
+        match pushed {
+            Push::Queued(consumer) => {
+                current::count_sent();
+                self.wake(inner, consumer);
+                Ok(())
+            }
+            pushed => self.push_without_room(inner, pushed),
         }
+    }
+
+    /// There was no room for it.
+    #[cold]
+    fn push_without_room<T: Into<Item<M>>>(
+        &self,
+        inner: SpinGuard<'_, Inner<M>>,
+        pushed: Push<M, T>,
+    ) -> Result<(), Refused<T>> {
         // Who sent what was evicted is forgotten.
-        let (consumer, dead) = match push(&mut inner, message) {
+        let (consumer, dead) = match pushed {
             Push::Queued(consumer) => (consumer, None),
             Push::Evicted(oldest, consumer) => (consumer, Some((oldest, None))),
             Push::Dropped(newest) => (Consumer::Nobody, Some((newest.into(), current::pid()))),
             Push::Full(message) => return Err(Refused::Full(message)),
-            Push::Closed(message) => return Err(Refused::Gone(message)),
             Push::Overflowed(message, overflow) => {
                 drop(inner);
                 self.doom(overflow.into());
@@ -84,6 +109,7 @@ impl<M: Send + 'static> Process<M> {
         Ok(())
     }
 
+    #[cold]
     pub(crate) fn leave_line(&self, turn: Turn) {
         let next = self.inner.lock().queue.leave_line(turn);
         wake(next);

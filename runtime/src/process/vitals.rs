@@ -47,7 +47,7 @@ impl<M: Send + 'static> Process<M> {
         if sent > 0 {
             add(&self.sent, sent);
         }
-        if let Some(began) = current::take_began() {
+        if let Some(began) = current::began() {
             let now = self.system.shared.timers.now();
             add(&self.busy_nanos, nanos(now.saturating_duration_since(began)));
             current::set_began(now);

@@ -56,6 +56,7 @@ impl Bench {
     }
 
     /// Puts a task behind all others. Only for the bench's own worker.
+    #[inline(never)]
     pub(super) fn put_last(&self, task: Runnable) {
         let mut queue = self.queue.lock();
         queue.push_back(task);
@@ -100,6 +101,7 @@ impl Bench {
         self.slot.lock().take()
     }
 
+    #[inline(never)]
     fn take_first(&self) -> Option<Runnable> {
         if self.is_queue_empty() {
             return None;

@@ -44,6 +44,7 @@ impl IdleWorkers {
         }
     }
 
+    #[cold]
     fn wake_one(&self) {
         let mut sleepers = self.sleepers.lock();
         // Two who see that nobody searches must not wake two.

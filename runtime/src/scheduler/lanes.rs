@@ -12,6 +12,8 @@ pub(super) struct Lanes {
     queues: Lock<Queues>,
     /// How many tasks are in each lane, told without the lock.
     lengths: [AtomicUsize; 3],
+    /// How many there are in all.
+    total: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -29,7 +31,7 @@ impl Lanes {
             return Some(task);
         }
         queues.lanes[lane].push_back(task);
-        self.lengths[lane].store(queues.lanes[lane].len(), Ordering::Relaxed);
+        self.note_lengths(&queues);
         None
     }
 
@@ -42,8 +44,20 @@ impl Lanes {
     fn take_first(&self, lane: usize) -> Option<Runnable> {
         let mut queues = self.queues.lock();
         let first = queues.lanes[lane].pop_front();
-        self.lengths[lane].store(queues.lanes[lane].len(), Ordering::Relaxed);
+        self.note_lengths(&queues);
         first
+    }
+
+    fn note_lengths(&self, queues: &Queues) {
+        let lengths = queues.lanes.each_ref().map(VecDeque::len);
+        self.lengths.iter().zip(lengths).for_each(|(told, length)| told.store(length, Ordering::Relaxed));
+        self.total.store(lengths.iter().sum(), Ordering::Relaxed);
+    }
+
+    /// Whether nothing is here, as far as can be told without the lock.
+    #[inline]
+    pub(super) fn are_empty(&self) -> bool {
+        self.total.load(Ordering::Relaxed) == 0
     }
 
     /// Whether nothing is here, for a worker that is about to sleep: it must not be mistaken. Closed lanes are no reason to sleep.
@@ -57,7 +71,7 @@ impl Lanes {
         let mut queues = self.queues.lock();
         queues.closed = true;
         let left = std::mem::take(&mut queues.lanes);
-        self.lengths.iter().for_each(|length| length.store(0, Ordering::Relaxed));
+        self.note_lengths(&queues);
         drop(queues);
         drop(left);
     }

@@ -16,7 +16,7 @@ use event_listener::Event;
 
 #[cfg(proscenium_loom)]
 pub(crate) use pool::Pool;
-pub(crate) use pool::{is_worker, poll_after_turn, turn_began};
+pub(crate) use pool::{is_worker, turn_began};
 pub(crate) use service::Service;
 pub(crate) use simulation::Simulation;
 pub(crate) use task::{Berth, Home, Runnable, Task};

@@ -10,7 +10,7 @@
 //!   the slot of a worker that does not get done is taken over by an idle one.
 //! - A task is dropped, like everything of user code, while no lock is held; nor by who wakes it, who may hold one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -22,7 +22,7 @@ use super::Priority;
 use super::bench::Bench;
 use super::idle::IdleWorkers;
 use super::lanes::Lanes;
-use super::task::{Home, Runnable};
+use super::task::Runnable;
 use crate::any_process::AnyProcess;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{LOOKS_BEFORE_SLEEP, pause, per_thread, spin_loop};
@@ -40,7 +40,7 @@ const SLOT_PATIENCE: Duration = Duration::from_millis(1);
 
 per_thread! {
     /// The worker that this thread is, while it is awake.
-    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+    static SEAT: Cell<Option<Seat>> = const { Cell::new(None) };
     /// When the turn of the worker that this thread is began, while it is awake.
     static TURN_BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
@@ -50,10 +50,11 @@ pub(crate) fn turn_began() -> Option<Instant> {
     TURN_BEGAN.get()
 }
 
-#[derive(Clone)]
-struct Here {
-    pool: Arc<Pool>,
-    home: Home,
+/// Which worker a thread is. No destructor in it: to look there costs next to nothing.
+#[derive(Clone, Copy)]
+struct Seat {
+    /// Where its pool lies in memory; it is there for as long as somebody works in it.
+    pool: usize,
     worker: usize,
 }
 
@@ -91,36 +92,10 @@ impl Turns {
     }
 }
 
-/// Puts a task that was woken on the bench of the worker that this thread is; gives it back if its `home` is elsewhere.
-#[inline]
-pub(super) fn put_on_bench_here(home: &Home, task: Runnable, woken_while_running: bool) -> Option<Runnable> {
-    let mut task = Some(task);
-    // A thread that is being torn down is no worker any more.
-    let _ = HERE.try_with(|here| {
-        if let Some(here) = &*here.borrow()
-            && here.home.is(home)
-            && let Some(task) = task.take()
-        {
-            here.pool.put_on_bench(here.worker, task, woken_while_running);
-        }
-    });
-    task
-}
-
 /// Whether this thread is a worker that is awake.
 #[inline]
 pub(crate) fn is_worker() -> bool {
     turn_began().is_some()
-}
-
-/// Has `process` polled once more when the turn of the worker that this thread is has ended.
-pub(crate) fn poll_after_turn<P: AnyProcess>(process: &Arc<P>) {
-    let is_noted = HERE.try_with(|here| {
-        here.borrow().as_ref().map(|here| here.pool.benches[here.worker].note_waiting(process.clone())).is_some()
-    });
-    if !is_noted.unwrap_or(false) {
-        process.poll_again();
-    }
 }
 
 impl Pool {
@@ -131,6 +106,37 @@ impl Pool {
             idle: IdleWorkers::default(),
             closed: AtomicBool::new(false),
         }
+    }
+
+    /// Which of its workers this thread is, if it is one that is awake.
+    #[inline]
+    fn worker_here(&self) -> Option<usize> {
+        SEAT.get().filter(|seat| seat.pool == self.place()).map(|seat| seat.worker)
+    }
+
+    fn place(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Queues a task; gives it back once the pool is closed.
+    #[inline]
+    pub(super) fn put(&self, task: Runnable, priority: Priority, woken_while_running: bool) -> Option<Runnable> {
+        match self.worker_here() {
+            Some(worker) if priority == Priority::Normal => {
+                self.put_on_bench(worker, task, woken_while_running);
+                None
+            }
+            _ => self.put_in_lane(task, priority),
+        }
+    }
+
+    /// Has `process` polled once more at the end of this worker's turn; false if this thread is none.
+    pub(super) fn note_waiting<P: AnyProcess>(&self, process: &Arc<P>) -> bool {
+        let worker = self.worker_here();
+        if let Some(worker) = worker {
+            self.benches[worker].note_waiting(process.clone());
+        }
+        worker.is_some()
     }
 
     #[inline]
@@ -150,7 +156,8 @@ impl Pool {
     }
 
     /// Queues a task that no worker of this pool has woken, or one with a priority; gives it back once the pool is closed.
-    pub(super) fn put_from_outside(&self, task: Runnable, priority: Priority) -> Option<Runnable> {
+    #[inline(never)]
+    fn put_in_lane(&self, task: Runnable, priority: Priority) -> Option<Runnable> {
         let refused = self.lanes.put(task, priority);
         if refused.is_none() {
             self.idle.wake_one_if_none_searches();
@@ -158,10 +165,9 @@ impl Pool {
         refused
     }
 
-    /// Runs tasks on this thread, as that worker, until the pool is closed. `home` is this pool as its tasks know it.
-    pub(crate) async fn work(self: &Arc<Self>, home: Home, worker: usize) {
-        let here = Here { pool: self.clone(), home, worker };
-        let _awake = Awake::begin(here.clone());
+    /// Runs tasks on this thread, as that worker, until the pool is closed.
+    pub(crate) async fn work(&self, worker: usize) {
+        let _awake = Awake::begin(Seat { pool: self.place(), worker });
         let mut turns = Turns::new();
         TURN_BEGAN.set(Some(turns.began));
         while !self.is_closed() {
@@ -175,7 +181,7 @@ impl Pool {
                 if std::mem::take(&mut turns.searches) {
                     self.idle.end_search();
                 }
-                turns.stuck = self.sleep(&here).await;
+                turns.stuck = self.sleep(worker).await;
                 for stuck in &turns.stuck {
                     self.benches[*stuck].poll_waiting();
                 }
@@ -223,6 +229,10 @@ impl Pool {
     #[inline]
     fn next(&self, worker: usize, turns: &mut Turns) -> Option<Runnable> {
         turns.tasks = turns.tasks.wrapping_add(1);
+        let bench = &self.benches[worker];
+        if self.lanes.are_empty() {
+            return bench.take(&mut turns.slot_in_a_row);
+        }
         if let Some(task) = self.lanes.take(Priority::High) {
             return Some(task);
         }
@@ -236,7 +246,7 @@ impl Pool {
         {
             return Some(task);
         }
-        self.benches[worker].take(&mut turns.slot_in_a_row).or_else(|| self.lanes.take(Priority::Normal))
+        bench.take(&mut turns.slot_in_a_row).or_else(|| self.lanes.take(Priority::Normal))
     }
 
     /// Looks wherever else there may be work, some time long.
@@ -277,9 +287,8 @@ impl Pool {
     }
 
     /// Waits until there may be work. Returns which workers have meanwhile not got to what lies before them.
-    async fn sleep(&self, here: &Here) -> Vec<usize> {
-        let _asleep = Asleep::begin(here);
-        let worker = here.worker;
+    async fn sleep(&self, worker: usize) -> Vec<usize> {
+        let _asleep = Asleep::begin(self, worker);
         let others_run = self.idle.count() + 1 < self.benches.len();
         if !others_run {
             self.woken(worker, others_run).await;
@@ -331,32 +340,35 @@ impl Pool {
 struct Awake;
 
 impl Awake {
-    fn begin(here: Here) -> Self {
-        HERE.replace(Some(here));
+    fn begin(seat: Seat) -> Self {
+        SEAT.set(Some(seat));
         Awake
     }
 }
 
 impl Drop for Awake {
     fn drop(&mut self) {
-        HERE.replace(None);
+        SEAT.set(None);
     }
 }
 
 /// While it lives its worker sleeps. A worker that sleeps waits in the reactor, and what that wakes is woken from outside: on the
 /// worker's own bench nobody would look for it.
-struct Asleep<'a>(&'a Here);
+struct Asleep<'a> {
+    pool: &'a Pool,
+    worker: usize,
+}
 
 impl<'a> Asleep<'a> {
-    fn begin(here: &'a Here) -> Self {
-        HERE.replace(None);
-        Asleep(here)
+    fn begin(pool: &'a Pool, worker: usize) -> Self {
+        SEAT.set(None);
+        Asleep { pool, worker }
     }
 }
 
 impl Drop for Asleep<'_> {
     fn drop(&mut self) {
-        HERE.replace(Some(self.0.clone()));
-        self.0.pool.idle.rise(self.0.worker);
+        SEAT.set(Some(Seat { pool: self.pool.place(), worker: self.worker }));
+        self.pool.idle.rise(self.worker);
     }
 }

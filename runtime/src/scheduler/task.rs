@@ -10,8 +10,9 @@ use std::sync::Arc;
 use async_channel::{Sender, TrySendError};
 
 use super::Priority;
-use super::pool::{self, Pool};
+use super::pool::Pool;
 use super::simulation::Simulation;
+use crate::any_process::AnyProcess;
 use crate::sync;
 
 /// What a scheduler runs: a process's life, or a service of the system. Dropping it ends it.
@@ -102,11 +103,6 @@ impl Home {
         Home(Arc::new(Place::Simulation(simulation)))
     }
 
-    #[inline]
-    pub(super) fn is(&self, other: &Home) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
     /// If this is a thread, it ends with the task that runs now.
     pub(crate) fn close(&self) {
         if let Place::Thread(tasks) = &*self.0 {
@@ -120,7 +116,6 @@ impl Home {
     }
 
     /// Queues a task that was woken.
-    #[inline]
     pub(crate) fn queue(&self, task: Runnable, priority: Priority, woken_while_running: bool) {
         if let Some(task) = self.put(task, priority, woken_while_running) {
             // Who wakes may hold a lock that the task's end wants, too, as event-listener does.
@@ -128,15 +123,19 @@ impl Home {
         }
     }
 
+    /// Has `process` polled once more when the turn of the worker that this thread is has ended; at once, if it is none of these.
+    pub(crate) fn poll_after_turn<P: AnyProcess>(&self, process: &Arc<P>) {
+        match &*self.0 {
+            Place::Pool(pool) if pool.note_waiting(process) => {}
+            _ => process.poll_again(),
+        }
+    }
+
     /// Puts a task where it will be run; gives it back if it will not.
     #[inline]
     fn put(&self, task: Runnable, priority: Priority, woken_while_running: bool) -> Option<Runnable> {
-        let task = match priority {
-            Priority::Normal => pool::put_on_bench_here(self, task, woken_while_running)?,
-            Priority::Low | Priority::High => task,
-        };
         match &*self.0 {
-            Place::Pool(pool) => pool.put_from_outside(task, priority),
+            Place::Pool(pool) => pool.put(task, priority, woken_while_running),
             Place::Thread(tasks) => tasks.try_send(task).err().map(TrySendError::into_inner),
             Place::Simulation(simulation) => simulation.put(task),
         }

@@ -52,8 +52,8 @@ impl Workers {
             services: Lock::default(),
         };
         for number in 0..count {
-            let (pool, home) = (workers.pool.clone(), workers.home.clone());
-            let work = move || async_io::block_on(pool.work(home, number));
+            let pool = workers.pool.clone();
+            let work = move || async_io::block_on(pool.work(number));
             let thread = thread::Builder::new().name(format!("{system}-{number}")).spawn(work)?;
             workers.threads.lock().running.push(thread);
         }

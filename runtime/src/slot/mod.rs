@@ -50,6 +50,15 @@ impl<T> Slot<T> {
         matches!(self.state, State::Closed)
     }
 
+    /// Puts back what was there before a value, and gives that out again.
+    #[cold]
+    fn restore(&mut self, before: State<T>) -> T {
+        match mem::replace(&mut self.state, before) {
+            State::Full(value) => value,
+            _ => unreachable!("it was put there under this lock"),
+        }
+    }
+
     /// Closes it; returns what was there before, which may only go when the lock is free.
     fn close(&mut self) -> (State<T>, Option<Share<T>>) {
         (mem::replace(&mut self.state, State::Closed), self.left.take())
@@ -85,11 +94,29 @@ pub(crate) type HandOn<T> = Box<dyn FnOnce(Option<T>) + Send>;
 
 impl<T> State<T> {
     /// Where a receiver leaves its waker; `None` if it need not wait.
+    #[inline]
     fn waiting(&mut self) -> Option<&mut Option<Waker>> {
         match self {
             State::Empty(receiver) => Some(receiver),
+            State::Full(_) => None,
+            seldom => seldom.waiting_for_heir(),
+        }
+    }
+
+    #[cold]
+    fn waiting_for_heir(&mut self) -> Option<&mut Option<Waker>> {
+        match self {
             State::Inherited(inherited) => Some(&mut inherited.receiver),
-            State::Full(_) | State::Late | State::Closed | State::HandedOn(_) => None,
+            _ => None,
+        }
+    }
+
+    /// Why a receiver that no longer waits has got nothing.
+    #[cold]
+    fn into_no_value(self) -> NoValue {
+        match self {
+            State::Late => NoValue::Late,
+            _ => NoValue::Dropped,
         }
     }
 }
@@ -181,17 +208,18 @@ pub(crate) enum NoValue {
 
 impl<T: 'static> Sender<T> {
     /// Sends `value`, or gives it back if the receiver was dropped.
+    #[inline]
     pub(crate) fn send(mut self, value: T) -> Result<(), T> {
         let share = self.shared.take().expect("a sender sends once");
         let mut slot = OwnedGuard::lock(share);
-        let receiver = match &mut slot.state {
-            State::Empty(receiver) => receiver.take(),
+        let receiver = match mem::replace(&mut slot.state, State::Full(value)) {
+            State::Empty(receiver) => receiver,
             State::Late => None,
-            State::Full(_) | State::Closed | State::Inherited(_) | State::HandedOn(_) => {
+            before => {
+                let value = slot.restore(before);
                 return hand_on(slot.release(), value);
             }
         };
-        slot.state = State::Full(value);
         slot.leave_in(|slot| &mut slot.left);
         wake(receiver);
         Ok(())
@@ -204,20 +232,28 @@ impl<T: 'static> Sender<T> {
 }
 
 impl<T> Drop for Sender<T> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(shared) = self.shared.take() else { return };
-        let mut slot = shared.lock();
-        if let State::Empty(receiver) = &mut slot.state {
-            let receiver = receiver.take();
-            slot.state = State::Closed;
-            drop(slot);
-            wake(receiver);
-        } else if let State::HandedOn(_) = slot.state
-            && let State::HandedOn(to) = mem::replace(&mut slot.state, State::Closed)
-        {
-            drop(slot);
-            to(None);
+        if let Some(shared) = self.shared.take() {
+            end_unsent(shared);
         }
+    }
+}
+
+/// Nothing will be sent.
+#[cold]
+fn end_unsent<T>(shared: Share<T>) {
+    let mut slot = shared.lock();
+    if let State::Empty(receiver) = &mut slot.state {
+        let receiver = receiver.take();
+        slot.state = State::Closed;
+        drop(slot);
+        wake(receiver);
+    } else if let State::HandedOn(_) = slot.state
+        && let State::HandedOn(to) = mem::replace(&mut slot.state, State::Closed)
+    {
+        drop(slot);
+        to(None);
     }
 }
 
@@ -247,6 +283,7 @@ fn wake(receiver: Option<Waker>) {
 impl<T: Send + 'static> Future for Receiver<T> {
     type Output = Result<T, NoValue>;
 
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(shared) = &self.shared else { return Poll::Ready(Err(NoValue::Dropped)) };
         let mut slot = shared.lock();
@@ -267,23 +304,30 @@ impl<T: Send + 'static> Future for Receiver<T> {
         }
         Poll::Ready(match end {
             State::Full(value) => Ok(value),
-            State::Late => Err(NoValue::Late),
-            _ => Err(NoValue::Dropped),
+            end => Err(end.into_no_value()),
         })
     }
 }
 
 impl<T> Drop for Receiver<T> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(shared) = &self.shared else { return };
-        let (state, left) = shared.lock().close();
-        // The value, or a waker, may run user code as it goes: the lock is free.
-        match state {
-            State::Inherited(inherited) => (inherited.gone)(),
-            state => drop(state),
+        if let Some(shared) = self.shared.take() {
+            give_up(shared);
         }
-        drop(left);
     }
+}
+
+/// Nothing will be received.
+#[cold]
+fn give_up<T>(shared: Share<T>) {
+    let (state, left) = shared.lock().close();
+    // The value, or a waker, may run user code as it goes: the lock is free.
+    match state {
+        State::Inherited(inherited) => (inherited.gone)(),
+        state => drop(state),
+    }
+    drop(left);
 }
 
 impl<T: 'static> fmt::Debug for Sender<T> {

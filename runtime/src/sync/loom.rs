@@ -65,6 +65,13 @@ impl<T> PerThread<Cell<T>> {
 }
 
 impl<T> PerThread<RefCell<T>> {
+    pub(crate) fn take(&'static self) -> T
+    where
+        T: Default,
+    {
+        self.0.with(RefCell::take)
+    }
+
     pub(crate) fn replace(&'static self, value: T) -> T {
         self.0.with(|cell| cell.replace(value))
     }

@@ -97,6 +97,11 @@ impl Shared {
         self.halting.load(Ordering::SeqCst)
     }
 
+    #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        self.observer.is_some()
+    }
+
     /// Tells the observer, if there is one.
     pub(crate) fn observe<'a>(&self, moment: impl FnOnce() -> Moment<'a>) {
         if let Some(observer) = &self.observer {
