@@ -34,7 +34,7 @@ const OUTSIDE_TURN: u32 = 61;
 /// Every so many tasks a worker looks at the clock.
 const CLOCK_TURN: u32 = 32;
 /// After so long a worker looks after timers and descriptors.
-const TURN: Duration = Duration::from_micros(200);
+const TURN: Duration = Duration::from_micros(500);
 /// After this time an idle worker takes over what lies in the slot of a busy one.
 const SLOT_PATIENCE: Duration = Duration::from_millis(1);
 
@@ -119,7 +119,7 @@ impl Pool {
     }
 
     /// Queues a task; gives it back once the pool is closed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(&self, task: Runnable, priority: Priority, woken_while_running: bool) -> Option<Runnable> {
         match self.worker_here() {
             Some(worker) if priority == Priority::Normal => {

@@ -132,7 +132,7 @@ impl Home {
     }
 
     /// Puts a task where it will be run; gives it back if it will not.
-    #[inline]
+    #[inline(always)]
     fn put(&self, task: Runnable, priority: Priority, woken_while_running: bool) -> Option<Runnable> {
         match &*self.0 {
             Place::Pool(pool) => pool.put(task, priority, woken_while_running),

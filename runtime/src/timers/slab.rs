@@ -4,6 +4,7 @@
 //! memory of those that have become empty is given back, but for one.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::ops::{Index, IndexMut};
 
 /// Places in a chunk.
@@ -48,20 +49,20 @@ impl<T> Slab<T> {
         u32::try_from(number * CHUNK).expect("memory ends before the numbers do") + place
     }
 
-    /// Drops what is there, which must be something.
-    pub(super) fn remove(&mut self, index: u32) {
+    /// Takes out what is there, which must be something.
+    pub(super) fn remove(&mut self, index: u32) -> T {
         let (number, place) = split(index);
         let chunk = &mut self.chunks[number];
-        let was_full = chunk.taken == CHUNK;
-        chunk.remove(place);
-        if was_full {
-            self.open.insert(number);
+        let removed = chunk.remove(place);
+        match chunk.taken {
+            0 => self.close(number),
+            taken if taken == CHUNK - 1 => drop(self.open.insert(number)),
+            _ => {}
         }
-        if self.chunks[number].taken == 0 {
-            self.close(number);
-        }
+        removed
     }
 
+    #[inline]
     pub(super) fn get(&self, index: u32) -> Option<&T> {
         let (number, place) = split(index);
         match self.chunks.get(number)?.places.get(place)? {
@@ -109,10 +110,13 @@ impl<T> Chunk<T> {
         self.places.len() as u32 - 1
     }
 
-    fn remove(&mut self, place: usize) {
-        debug_assert!(matches!(self.places[place], Place::Taken(_)), "who removes knows that it is there");
-        self.places[place] = Place::Vacant(self.vacant.replace(place as u32));
+    fn remove(&mut self, place: usize) -> T {
+        let vacant = Place::Vacant(self.vacant.replace(place as u32));
         self.taken -= 1;
+        match mem::replace(&mut self.places[place], vacant) {
+            Place::Taken(value) => value,
+            Place::Vacant(_) => unreachable!("who removes knows that it is there"),
+        }
     }
 }
 

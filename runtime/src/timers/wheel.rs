@@ -140,13 +140,9 @@ impl<T> Wheel<T> {
 
     /// Makes an end of the timer, if it is that owner's. Returns when it was to expire, and its value unless it fires now.
     pub(super) fn remove(&mut self, timer: TimerRef, owner: Option<OwnerRef>) -> Option<(Nanos, Option<T>)> {
-        let at = self.find(timer).filter(|timer| timer.owner == owner)?.at;
-        if let Some(owner) = owner {
-            self.leave(owner, timer.index);
-        }
-        let value = self.take(timer.index);
-        self.timers.remove(timer.index);
-        Some((at, value))
+        self.find(timer).filter(|timer| timer.owner == owner)?;
+        let ended = self.end(timer.index);
+        Some((ended.at, ended.value))
     }
 
     /// Makes an end of a timer that fires. Returns whether it was to be had, which it is not if it was cancelled meanwhile.
@@ -216,11 +212,17 @@ impl<T> Wheel<T> {
                 self.owners.remove(owner.0);
                 return true;
             }
-            self.leave(owner, newest);
-            values.extend(self.take(newest));
-            self.timers.remove(newest);
+            values.extend(self.end(newest).value);
         }
         false
+    }
+
+    /// Takes a timer from wherever it is; without a value if it fires.
+    fn end(&mut self, index: u32) -> Timer<T> {
+        let timer = self.timers.remove(index);
+        self.leave_owner(&timer);
+        self.leave_place(&timer);
+        timer
     }
 
     fn find(&self, timer: TimerRef) -> Option<&Timer<T>> {
@@ -254,29 +256,25 @@ impl<T> Wheel<T> {
         self.taken[wheel] |= 1 << slot;
     }
 
-    /// Takes a timer from where it is; without a value if it fires.
-    fn take(&mut self, index: u32) -> Option<T> {
-        let timer = &mut self.timers[index];
-        let value = timer.value.take();
-        let (before, after) = (timer.before, timer.after);
+    /// Makes its neighbours where it is neighbours of each other.
+    fn leave_place(&mut self, timer: &Timer<T>) {
         match timer.place {
-            Place::Firing => return None,
+            Place::Firing => return,
             Place::Near => drop(self.near.remove(&(timer.at, timer.number))),
             Place::Slot { wheel, slot } => {
                 let (wheel, slot) = (usize::from(wheel), usize::from(slot));
-                match before {
-                    NONE => self.slots[wheel][slot] = after,
-                    _ => self.timers[before].after = after,
+                match timer.before {
+                    NONE => self.slots[wheel][slot] = timer.after,
+                    before => self.timers[before].after = timer.after,
                 }
-                match after {
-                    NONE if before == NONE => self.taken[wheel] &= !(1 << slot),
+                match timer.after {
+                    NONE if timer.before == NONE => self.taken[wheel] &= !(1 << slot),
                     NONE => {}
-                    _ => self.timers[after].before = before,
+                    after => self.timers[after].before = timer.before,
                 }
             }
         }
         self.pending -= 1;
-        value
     }
 
     /// The slot with the timers that are next after those near, and the tick at which it begins.
@@ -313,17 +311,17 @@ impl<T> Wheel<T> {
         }
     }
 
-    fn leave(&mut self, owner: OwnerRef, index: u32) {
-        let timer = &self.timers[index];
-        let (newer, older) = (timer.newer, timer.older);
+    /// Makes its neighbours among the owner's timers neighbours of each other.
+    fn leave_owner(&mut self, timer: &Timer<T>) {
+        let Some(owner) = timer.owner else { return };
         let owner = &mut self.owners[owner.0];
         owner.count -= 1;
-        match newer {
-            NONE => owner.newest = older,
-            _ => self.timers[newer].older = older,
+        match timer.newer {
+            NONE => owner.newest = timer.older,
+            newer => self.timers[newer].older = timer.older,
         }
-        if older != NONE {
-            self.timers[older].newer = newer;
+        if timer.older != NONE {
+            self.timers[timer.older].newer = timer.newer;
         }
     }
 }
