@@ -115,16 +115,23 @@ pub trait Behaviour: Sized + 'static {
 /// ```
 pub struct Start<B: Behaviour> {
     pub(crate) args: B::Args,
-    options: StartOptions,
+    /// None but those that every behaviour has, if nothing was said.
+    options: Option<Box<StartOptions>>,
 }
 
 impl<B: Behaviour> Start<B> {
     /// A start with `args`, and no options.
     pub fn new(args: B::Args) -> Self {
-        Start { args, options: StartOptions::new().spawn(SpawnOptions::behaviour) }
+        Start { args, options: None }
     }
 
     /// The start of another behaviour, with the same options.
+    /// The arguments, if that is all there is to it.
+    #[doc(hidden)]
+    pub fn into_args(self) -> Result<B::Args, Self> {
+        if self.options.is_none() { Ok(self.args) } else { Err(self) }
+    }
+
     pub(crate) fn map<C: Behaviour>(self, args: impl FnOnce(B::Args) -> C::Args) -> Start<C>
     where
         B: Behaviour<Message = C::Message>,
@@ -227,7 +234,7 @@ impl<B: Behaviour> Start<B> {
     /// ```
     #[must_use]
     pub fn options(mut self, change: impl FnOnce(SpawnOptions) -> SpawnOptions) -> Self {
-        self.options = self.options.spawn(change);
+        self.options = Some(Box::new(options_of(self.options).spawn(change)));
         self
     }
 
@@ -263,7 +270,7 @@ impl<B: Behaviour> Start<B> {
     /// ```
     #[must_use]
     pub fn init_timeout(mut self, timeout: Duration) -> Self {
-        self.options = self.options.init_timeout(timeout);
+        self.options = Some(Box::new(options_of(self.options).init_timeout(timeout)));
         self
     }
 
@@ -288,7 +295,7 @@ impl<B: Behaviour> Start<B> {
     /// assert_eq!(test.block_on(counter.call(Count::Get)), Ok(42));
     /// ```
     pub async fn spawn(self, system: &SystemHandle) -> Result<B::Handle, StartError> {
-        start(system, self.options, |ctx, ack| B::run(self.args, ctx, ack)).await.map(B::Handle::from)
+        start(system, options_of(self.options), |ctx, ack| B::run(self.args, ctx, ack)).await.map(B::Handle::from)
     }
 
     /// Starts the process linked to that of `ctx`, its parent; OTP's `start_link`.
@@ -347,7 +354,7 @@ impl<B: Behaviour> Start<B> {
     /// });
     /// ```
     pub async fn link_to(self, parent: &Parent) -> Result<Address<B::Message>, StartError> {
-        start_link(parent, self.options, |ctx, ack| B::run(self.args, ctx, ack)).await
+        start_link(parent, options_of(self.options), |ctx, ack| B::run(self.args, ctx, ack)).await
     }
 
     /// Starts the process without a parent, and monitored by that of `ctx`; OTP's `start_monitor`.
@@ -376,9 +383,14 @@ impl<B: Behaviour> Start<B> {
     /// ```
     pub async fn monitor<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<(B::Handle, MonitorRef), StartError> {
         let body = |ctx, ack| B::run(self.args, ctx, ack);
-        let (address, monitor) = start_monitor(ctx, self.options, body).await?;
+        let (address, monitor) = start_monitor(ctx, options_of(self.options), body).await?;
         Ok((address.into(), monitor))
     }
+}
+
+/// The options of a start, or those that every behaviour has.
+fn options_of(said: Option<Box<StartOptions>>) -> StartOptions {
+    said.map_or_else(|| StartOptions::new().spawn(SpawnOptions::behaviour), |options| *options)
 }
 
 impl<B: Behaviour<Args: Clone>> Clone for Start<B> {

@@ -1,7 +1,7 @@
 //! When a supervisor ends because its children have; pure.
 
-use crate::child_spec::{ChildSpec, Restart};
-use crate::children::{ChildState, Children};
+use crate::child_spec::{ChildPolicy, ChildSpec, Restart};
+use crate::children::{Child, ChildState, Children};
 use crate::error::SpecError;
 
 /// Whether a supervisor ends, with `Shutdown`, once significant children have ended by themselves and are not restarted;
@@ -42,8 +42,9 @@ pub enum AutoShutdown {
 
 impl AutoShutdown {
     /// Whether the supervisor ends now that `ended`, which is not restarted, has.
-    pub(crate) fn is_due(self, ended: &ChildSpec, children: &Children) -> bool {
-        let mut others = children.iter().filter(|child| child.spec.significant && child.state != ChildState::Stopped);
+    pub(crate) fn is_due(self, ended: ChildPolicy, children: &Children) -> bool {
+        let counts = |(child, policy): &(&Child, ChildPolicy)| policy.significant && child.state != ChildState::Stopped;
+        let mut others = children.with_policies().filter(counts);
         match self {
             AutoShutdown::Never => false,
             AutoShutdown::AnySignificant => ended.significant,
@@ -54,8 +55,8 @@ impl AutoShutdown {
     /// Whether a supervisor may have such a child.
     pub(crate) fn check(self, spec: &ChildSpec) -> Result<(), SpecError> {
         let id = || spec.id.to_shared();
-        match (self, spec.restart) {
-            _ if !spec.significant => Ok(()),
+        match (self, spec.policy.restart) {
+            _ if !spec.policy.significant => Ok(()),
             (AutoShutdown::Never, _) => Err(SpecError::SignificantInVain { id: id() }),
             (_, Restart::Permanent) => Err(SpecError::SignificantPermanent { id: id() }),
             _ => Ok(()),

@@ -37,6 +37,12 @@ use crate::child_id::ChildId;
 pub struct ChildSpec {
     pub(crate) id: ChildId,
     pub(crate) start: Arc<dyn StartChild>,
+    pub(crate) policy: ChildPolicy,
+}
+
+/// How a child is treated by its supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChildPolicy {
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,
     pub(crate) significant: bool,
@@ -49,7 +55,8 @@ impl ChildSpec {
     /// `Start` where its arguments must be made anew each time.
     pub fn new(id: &str, start: impl StartChild) -> Self {
         let shutdown = default_shutdown(start.kind());
-        ChildSpec { id: id.into(), start: Arc::new(start), restart: Restart::Permanent, shutdown, significant: false }
+        let policy = ChildPolicy { restart: Restart::Permanent, shutdown, significant: false };
+        ChildSpec { id: id.into(), start: start.into_shared(), policy }
     }
 
     /// Sets when it is restarted; always by default.
@@ -72,7 +79,7 @@ impl ChildSpec {
     /// ```
     #[must_use]
     pub fn restart(mut self, restart: Restart) -> Self {
-        self.restart = restart;
+        self.policy.restart = restart;
         self
     }
 
@@ -103,7 +110,7 @@ impl ChildSpec {
     /// ```
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
-        self.shutdown = shutdown;
+        self.policy.shutdown = shutdown;
         self
     }
 
@@ -127,7 +134,7 @@ impl ChildSpec {
     /// ```
     #[must_use]
     pub fn significant(mut self, significant: bool) -> Self {
-        self.significant = significant;
+        self.policy.significant = significant;
         self
     }
 
@@ -172,7 +179,7 @@ impl ChildSpec {
     /// assert_eq!(worker("db").restart(Restart::Temporary).restart_type(), Restart::Temporary);
     /// ```
     pub fn restart_type(&self) -> Restart {
-        self.restart
+        self.policy.restart
     }
 
     /// How it is stopped.
@@ -190,7 +197,7 @@ impl ChildSpec {
     /// assert_eq!(worker("db").shutdown(Shutdown::BrutalKill).shutdown_type(), Shutdown::BrutalKill);
     /// ```
     pub fn shutdown_type(&self) -> Shutdown {
-        self.shutdown
+        self.policy.shutdown
     }
 
     /// Whether its end counts for [`Supervisor::auto_shutdown`](crate::Supervisor::auto_shutdown).
@@ -203,7 +210,7 @@ impl ChildSpec {
     /// assert!(!worker("db").is_significant() && worker("db").significant(true).is_significant());
     /// ```
     pub fn is_significant(&self) -> bool {
-        self.significant
+        self.policy.significant
     }
 }
 
@@ -219,9 +226,9 @@ impl fmt::Debug for ChildSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChildSpec")
             .field("id", &self.id)
-            .field("restart", &self.restart)
-            .field("shutdown", &self.shutdown)
-            .field("significant", &self.significant)
+            .field("restart", &self.policy.restart)
+            .field("shutdown", &self.policy.shutdown)
+            .field("significant", &self.policy.significant)
             .field("kind", &self.kind())
             .finish_non_exhaustive()
     }
@@ -306,11 +313,36 @@ pub trait StartChild: Send + Sync + 'static {
     fn kind(&self) -> ChildKind {
         ChildKind::Worker
     }
+
+    /// As it is kept for each child.
+    #[doc(hidden)]
+    fn into_shared(self) -> Arc<dyn StartChild>
+    where
+        Self: Sized,
+    {
+        Arc::new(self)
+    }
 }
 
 impl<B: Behaviour<Args: Clone + Sync>> StartChild for Start<B> {
     fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
         link(self.clone(), parent)
+    }
+
+    fn into_shared(self) -> Arc<dyn StartChild> {
+        match self.into_args() {
+            Ok(args) => Arc::new(OfArgs::<B>(args)),
+            Err(start) => Arc::new(start),
+        }
+    }
+}
+
+/// A start of which nothing was said but the arguments, as most are: there may be very many.
+struct OfArgs<B: Behaviour>(B::Args);
+
+impl<B: Behaviour<Args: Clone + Sync>> StartChild for OfArgs<B> {
+    fn start_child<'a>(&'a self, parent: &'a Parent) -> Starting<'a> {
+        link(Start::<B>::new(self.0.clone()), parent)
     }
 }
 

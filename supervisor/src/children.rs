@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use proscenium_runtime::{Offender, Pid};
 
-use crate::child_spec::{ChildKind, ChildSpec, Restart};
+use crate::child_id::ChildId;
+use crate::child_spec::{ChildKind, ChildPolicy, ChildSpec, Restart, StartChild};
 use crate::index::Index;
 
 /// Names a child among its siblings; a greater one starts later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(pub(crate) u64);
 
-#[derive(Clone, Debug)]
+// Its key and how it is treated are not here: those of siblings that follow one another are told at once.
+#[derive(Clone)]
 pub(crate) struct Child {
-    pub(crate) spec: ChildSpec,
+    pub(crate) id: ChildId,
+    pub(crate) start: Arc<dyn StartChild>,
     pub(crate) state: ChildState,
     /// How many times it was started, if that is no more than fits.
     pub(crate) starts: u16,
@@ -119,7 +122,7 @@ pub struct ChildCount {
 
 impl Child {
     pub(crate) fn info(&self) -> ChildInfo {
-        ChildInfo { id: self.spec.id.to_shared(), state: self.state, kind: self.spec.kind() }
+        ChildInfo { id: self.id.to_shared(), state: self.state, kind: self.start.kind() }
     }
 }
 
@@ -136,29 +139,30 @@ impl ChildCount {
 }
 
 /// One list, in the order of the keys, and where each child is in it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Children {
     /// Who is gone leaves a gap, until there are more gaps than children.
-    places: Vec<Place>,
+    places: Vec<Option<Child>>,
+    runs: Vec<Run>,
     gaps: usize,
     by_id: Index,
     by_pid: Index,
     last: u64,
 }
 
-#[derive(Clone, Debug)]
-struct Place {
+/// Children that follow one another by their keys, too, and are treated alike: from a place on, until that of the next run.
+#[derive(Clone, Copy)]
+struct Run {
+    number: usize,
     key: Key,
-    child: Option<Child>,
+    policy: ChildPolicy,
 }
 
-impl Place {
-    fn id(&self) -> Option<&str> {
-        self.child.as_ref().map(|child| &*child.spec.id)
-    }
+const IS_THERE: &str = "what is told of is a child that is there";
 
+impl Child {
     fn pid(&self) -> Option<Pid> {
-        match self.child.as_ref()?.state {
+        match self.state {
             ChildState::Running(pid) => Some(pid),
             ChildState::Restarting | ChildState::Stopped => None,
         }
@@ -178,42 +182,44 @@ impl Children {
 
     /// Adds a child behind the others, not yet started; its key, or the one that has its id already.
     pub(crate) fn add(&mut self, spec: ChildSpec) -> Result<Key, Key> {
-        self.put(Child { spec, state: ChildState::Stopped, starts: 0, delays: 0 })
+        let ChildSpec { id, start, policy } = spec;
+        self.put(Child { id, start, state: ChildState::Stopped, starts: 0, delays: 0 }, policy)
     }
 
     /// Puts a child behind the others, under a new key; that of the one that has its id already, if one has.
-    fn put(&mut self, child: Child) -> Result<Key, Key> {
+    fn put(&mut self, child: Child, policy: ChildPolicy) -> Result<Key, Key> {
         let key = Key(self.last + 1);
-        self.push(Place { key, child: Some(child) })?;
+        self.push(key, child, policy)?;
         self.last = key.0;
         Ok(key)
     }
 
-    fn push(&mut self, place: Place) -> Result<(), Key> {
+    fn push(&mut self, key: Key, child: Child, policy: ChildPolicy) -> Result<(), Key> {
         let number = self.places.len();
-        if let Some(id) = place.id() {
-            let inserted = self.by_id.insert(id, number, |number| self.places[number].id());
-            inserted.map_err(|number| self.places[number].key)?;
-        }
-        if let Some(pid) = place.pid() {
+        let inserted = self.by_id.insert(&*child.id, number, |number| id_at(&self.places, number));
+        inserted.map_err(|known| self.key_at(known))?;
+        if let Some(pid) = child.pid() {
             self.note_pid(pid, number);
         }
-        self.places.push(place);
+        if self.runs.last().is_none_or(|run| run.policy != policy || run.key_at(number) != key) {
+            self.runs.push(Run { number, key, policy });
+        }
+        self.places.push(Some(child));
         Ok(())
     }
 
     fn note_pid(&mut self, pid: Pid, number: usize) {
         // A start of the user's own making may tell of somebody who is a child already: then that one hears of the end.
-        let _ = self.by_pid.insert(pid, number, |number| self.places[number].pid());
+        let _ = self.by_pid.insert(pid, number, |number| pid_at(&self.places, number));
     }
 
     pub(crate) fn remove(&mut self, key: Key) {
         self.stopped(key);
         let Some(number) = self.number(key) else { return };
         let places = &self.places;
-        if let Some(id) = places[number].id() {
-            self.by_id.remove(id, |number| places[number].id());
-            self.places[number].child = None;
+        if let Some(id) = id_at(places, number) {
+            self.by_id.remove(id, |number| id_at(places, number));
+            self.places[number] = None;
             self.gaps += 1;
         }
         if self.gaps > self.places.len() / 2 {
@@ -223,9 +229,13 @@ impl Children {
 
     /// Those that are left move up, and give back what room the others had.
     fn close_gaps(&mut self) {
-        let places = std::mem::take(&mut self.places);
-        *self = Children { last: self.last, ..Children::with_capacity(places.len() - self.gaps) };
-        places.into_iter().filter(|place| place.child.is_some()).for_each(|place| _ = self.push(place));
+        let left = Children { last: self.last, ..Children::with_capacity(self.places.len() - self.gaps) };
+        let mut before = std::mem::replace(self, left);
+        for (number, place) in std::mem::take(&mut before.places).into_iter().enumerate() {
+            if let Some(child) = place {
+                let _ = self.push(before.key_at(number), child, before.run_of(number).policy);
+            }
+        }
     }
 
     /// Takes specs and order from `like`, where both have a child; what only these have comes behind. Every child gets a
@@ -233,14 +243,16 @@ impl Children {
     pub(crate) fn update(&mut self, like: &Children) -> Vec<Key> {
         let mut before = std::mem::take(self);
         self.last = before.last;
-        let mut take = |spec: &ChildSpec| {
-            let number = before.by_id.find(&*spec.id, |number| before.places[number].id())?;
-            Some(Child { spec: spec.clone(), ..before.places[number].child.take()? })
+        let mut take = |(new, policy): (&Child, ChildPolicy)| {
+            let number = before.by_id.find(&*new.id, |number| id_at(&before.places, number))?;
+            let known = before.places[number].take()?;
+            Some((Child { start: new.start.clone(), ..known }, policy))
         };
-        let mut children: Vec<Child> = like.iter().filter_map(|child| take(&child.spec)).collect();
-        children.extend(before.places.into_iter().filter_map(|place| place.child));
+        let mut children: Vec<(Child, ChildPolicy)> = like.with_policies().filter_map(&mut take).collect();
+        children.extend(before.with_policies().map(|(child, policy)| (child.clone(), policy)));
         let waits = |child: &Child| child.state == ChildState::Restarting;
-        children.into_iter().filter_map(|child| waits(&child).then_some(self.put(child).ok()?)).collect()
+        let put = |(child, policy)| waits(&child).then_some(self.put(child, policy).ok()?);
+        children.into_iter().filter_map(put).collect()
     }
 
     pub(crate) fn started(&mut self, key: Key, pid: Pid) {
@@ -265,10 +277,10 @@ impl Children {
 
     fn set_state(&mut self, key: Key, state: ChildState) {
         let Some(number) = self.number(key) else { return };
-        if let Some(pid) = self.places[number].pid() {
-            self.by_pid.remove(pid, |number| self.places[number].pid());
+        if let Some(pid) = pid_at(&self.places, number) {
+            self.by_pid.remove(pid, |number| pid_at(&self.places, number));
         }
-        let Some(child) = &mut self.places[number].child else { return };
+        let Some(child) = &mut self.places[number] else { return };
         child.state = state;
         if let ChildState::Running(pid) = state {
             self.note_pid(pid, number);
@@ -277,69 +289,106 @@ impl Children {
 
     /// The child no longer lives: its spec stays, unless it is temporary.
     pub(crate) fn ended(&mut self, key: Key) {
-        match self.get(key).map(|child| child.spec.restart) {
+        match self.get(key).map(|_| self.policy(key).restart) {
             Some(Restart::Temporary) => self.remove(key),
             _ => self.stopped(key),
         }
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&Child> {
-        self.places[self.number(key)?].child.as_ref()
+        self.places[self.number(key)?].as_ref()
     }
 
     fn get_mut(&mut self, key: Key) -> Option<&mut Child> {
         let number = self.number(key)?;
-        self.places[number].child.as_mut()
+        self.places[number].as_mut()
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<(Key, &Child)> {
-        self.at(self.by_id.find(id, |number| self.places[number].id())?)
+        self.at(self.by_id.find(id, |number| id_at(&self.places, number))?)
     }
 
     pub(crate) fn by_pid(&self, pid: Pid) -> Option<(Key, &Child)> {
-        self.at(self.by_pid.find(pid, |number| self.places[number].pid())?)
+        self.at(self.by_pid.find(pid, |number| pid_at(&self.places, number))?)
     }
 
     fn at(&self, number: usize) -> Option<(Key, &Child)> {
-        let Place { key, child } = &self.places[number];
-        Some((*key, child.as_ref()?))
+        Some((self.key_at(number), self.places[number].as_ref()?))
     }
 
     /// Where the place is that has the key.
     fn number(&self, key: Key) -> Option<usize> {
-        let first = self.places.first()?.key;
-        // Keys count up: it is as far from the first as its key tells, or nearer if gaps were closed.
-        let farthest = usize::try_from(key.0.checked_sub(first.0)?).ok()?;
-        match self.places.get(farthest) {
-            Some(place) if place.key == key => Some(farthest),
-            _ => self.places.binary_search_by_key(&key, |place| place.key).ok(),
-        }
+        let later = self.runs.partition_point(|run| run.key <= key);
+        let run = self.runs.get(later.checked_sub(1)?)?;
+        let number = run.number + usize::try_from(key.0 - run.key.0).ok()?;
+        let end = self.runs.get(later).map_or(self.places.len(), |next| next.number);
+        (number < end).then_some(number)
+    }
+
+    fn key_at(&self, number: usize) -> Key {
+        self.run_of(number).key_at(number)
+    }
+
+    /// The run to which a place belongs.
+    fn run_of(&self, number: usize) -> &Run {
+        let later = self.runs.partition_point(|run| run.number <= number);
+        &self.runs[later - 1]
     }
 
     /// Oldest first.
     pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = Key> {
-        self.places.iter().filter(|place| place.child.is_some()).map(|place| place.key)
+        let places = self.places.iter().enumerate();
+        places.filter_map(|(number, place)| place.as_ref().map(|_| self.key_at(number)))
     }
 
     /// Oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Child> {
-        self.places.iter().filter_map(|place| place.child.as_ref())
+        self.places.iter().flatten()
+    }
+
+    /// Each with how it is treated, oldest first.
+    pub(crate) fn with_policies(&self) -> impl Iterator<Item = (&Child, ChildPolicy)> {
+        let places = self.places.iter().enumerate();
+        places.filter_map(|(number, place)| Some((place.as_ref()?, self.run_of(number).policy)))
+    }
+
+    /// How a child that is there is treated.
+    pub(crate) fn policy(&self, key: Key) -> ChildPolicy {
+        self.run_of(self.number(key).expect(IS_THERE)).policy
     }
 
     /// The id of a child that is there.
     pub(crate) fn id(&self, key: Key) -> Arc<str> {
-        self.spec(key).id.to_shared()
+        self.get(key).expect(IS_THERE).id.to_shared()
     }
 
-    fn spec(&self, key: Key) -> &ChildSpec {
-        &self.get(key).expect("what is told of is a child that is there").spec
+    /// The spec of a child that is there.
+    pub(crate) fn spec(&self, key: Key) -> ChildSpec {
+        let Child { id, start, .. } = self.get(key).expect(IS_THERE).clone();
+        ChildSpec { id, start, policy: self.policy(key) }
     }
 
     /// The child as reports name it.
     pub(crate) fn offender(&self, key: Key, pid: Option<Pid>) -> Offender {
-        let spec = self.spec(key);
-        Offender::new(spec.id.to_shared(), pid, spec.restart, spec.shutdown, spec.significant, spec.kind())
+        let ChildSpec { id, start, policy } = self.spec(key);
+        let ChildPolicy { restart, shutdown, significant } = policy;
+        Offender::new(id.to_shared(), pid, restart, shutdown, significant, start.kind())
     }
+}
+
+impl Run {
+    /// The key of a place in this run.
+    fn key_at(&self, number: usize) -> Key {
+        Key(self.key.0 + (number - self.number) as u64)
+    }
+}
+
+fn id_at(places: &[Option<Child>], number: usize) -> Option<&str> {
+    places[number].as_ref().map(|child| &*child.id)
+}
+
+fn pid_at(places: &[Option<Child>], number: usize) -> Option<Pid> {
+    places[number].as_ref()?.pid()
 }
 
 #[cfg(test)]

@@ -83,7 +83,6 @@ enum Step {
     Pause(Key, Duration),
 }
 
-#[derive(Debug)]
 pub(crate) struct Decide {
     strategy: Strategy,
     auto_shutdown: AutoShutdown,
@@ -171,7 +170,9 @@ impl Decide {
             Step::Stop(key) => {
                 let child = self.children.get(key)?;
                 match child.state {
-                    ChildState::Running(pid) => Some(Action::Stop { key, pid, shutdown: child.spec.shutdown }),
+                    ChildState::Running(pid) => {
+                        Some(Action::Stop { key, pid, shutdown: self.children.policy(key).shutdown })
+                    }
                     ChildState::Restarting | ChildState::Stopped => {
                         self.children.ended(key);
                         None
@@ -186,20 +187,20 @@ impl Decide {
     }
 
     fn exited(&mut self, pid: Pid, reason: ExitReason, now: Duration, actions: &mut Vec<Action>) {
-        let Some((key, child)) = self.children.by_pid(pid) else {
+        let Some((key, _)) = self.children.by_pid(pid) else {
             return;
         };
-        let spec = child.spec.clone();
-        let in_peace = reason.is_normal() && spec.restart != Restart::Permanent;
+        let policy = self.children.policy(key);
+        let in_peace = reason.is_normal() && policy.restart != Restart::Permanent;
         if !in_peace {
             let offender = self.children.offender(key, Some(pid));
             actions.push(Action::Report { context: ErrorContext::ChildTerminated, reason, offender });
         }
-        if !in_peace && spec.restart != Restart::Temporary {
+        if !in_peace && policy.restart != Restart::Temporary {
             return self.restart(key, Some(pid), now, actions);
         }
         self.children.ended(key);
-        if self.auto_shutdown.is_due(&spec, &self.children) {
+        if self.auto_shutdown.is_due(policy, &self.children) {
             self.give_up(ExitReason::Shutdown);
         }
     }
@@ -402,9 +403,10 @@ impl Decide {
             ChildState::Running(pid) => Some(pid),
             ChildState::Restarting | ChildState::Stopped => None,
         };
+        let policy = self.children.policy(key);
         let complaint = match outcome {
             Stopped::Abandoned => Some((ErrorContext::Abandoned, ExitReason::Killed)),
-            Stopped::Ended(reason) if is_orderly(child.spec.restart, child.spec.shutdown, &reason) => None,
+            Stopped::Ended(reason) if is_orderly(policy.restart, policy.shutdown, &reason) => None,
             Stopped::Ended(reason) => Some((ErrorContext::ShutdownError, reason)),
         };
         if let Some((context, reason)) = complaint {

@@ -9,7 +9,7 @@ use proscenium_runtime::{
     Context, ExitReason, Parent, Pid, Reply, Report, StartError, SupervisorReport, SystemHandle, catch_panic,
 };
 
-use crate::child_spec::{ChildKind, Restart, StartChild, Starting};
+use crate::child_spec::{ChildKind, Restart, Starting};
 use crate::children::ChildState;
 use crate::dynamic::{Dynamic, DynamicChild, Later, Removal, Step, Terms};
 use crate::error::{ChildError, FailedToStart, SpecError};
@@ -145,7 +145,7 @@ impl<S: TypedStart> Candidate for Applicant<S> {
         let (what, kind) = (start.what(), start.kind());
         let is_kept = restart != Restart::Temporary && start.can_repeat();
         reply.send(Ok(handle));
-        DynamicChild::new(is_kept.then(|| Arc::new(start) as Arc<dyn StartChild>), restart, what, kind)
+        DynamicChild::new(is_kept.then(|| start.into_shared()), restart, what, kind)
     }
 
     fn refuse(self: Box<Self>, why: Result<(), ChildError>) {

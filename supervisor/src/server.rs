@@ -9,7 +9,7 @@ use proscenium_runtime::{
     catch_panic,
 };
 
-use crate::child_spec::{ChildSpec, Shutdown};
+use crate::child_spec::{ChildPolicy, ChildSpec, Shutdown, StartChild};
 use crate::children::{Child, ChildCount, ChildInfo, ChildState, Key};
 use crate::decide::{Action, Decide, Event, Flags, Request, Retry};
 use crate::error::{ChildError, SpecError};
@@ -70,9 +70,9 @@ impl GenServer for Server {
                 }
             }
             Ask::Which(reply) => reply.send(self.decide.children().iter().rev().map(Child::info).collect()),
-            Ask::WhichOne(id, reply) => reply.send(self.find(id).map(Child::info)),
+            Ask::WhichOne(id, reply) => reply.send(self.find(id).map(|(_, child)| child.info())),
             Ask::Count(reply) => reply.send(self.count()),
-            Ask::Spec(id, reply) => reply.send(self.find(id).map(|child| child.spec.clone())),
+            Ask::Spec(id, reply) => reply.send(self.find(id).map(|(key, _)| self.decide.children().spec(key))),
             Ask::Retry(retry) => drop(self.carry_out(Event::Retry(retry), ctx).await?),
             Ask::Stop(reason, farewell) => {
                 self.farewell = Some(farewell);
@@ -152,7 +152,7 @@ impl Server {
     async fn start_child(&self, key: Key, ctx: &mut Context<Ask>) -> Result<Pid, StartError> {
         let child = self.decide.children().get(key).expect("only a child that is there is started");
         let parent = ctx.as_parent().as_supervisor(child.starts.into());
-        let pid = start(&child.spec, parent).await?;
+        let pid = start(&child.start, parent).await?;
         shutdown::keep_watch(ctx, pid);
         Ok(pid)
     }
@@ -165,24 +165,23 @@ impl Server {
         });
     }
 
-    fn find(&self, id: Arc<str>) -> Result<&Child, ChildError> {
-        let found = self.decide.children().find(&id).map(|(_, child)| child);
-        found.ok_or(ChildError::NotFound { id })
+    fn find(&self, id: Arc<str>) -> Result<(Key, &Child), ChildError> {
+        self.decide.children().find(&id).ok_or(ChildError::NotFound { id })
     }
 
     fn count(&self) -> ChildCount {
         let mut count = ChildCount::default();
         for child in self.decide.children().iter() {
             let lives = |pid| self.system.is_alive(pid);
-            count.add(child.spec.kind(), matches!(child.state, ChildState::Running(pid) if lives(pid)));
+            count.add(child.start.kind(), matches!(child.state, ChildState::Running(pid) if lives(pid)));
         }
         count
     }
 }
 
 /// Starts a child. User code that panics in the making of it fails the start, and nothing else.
-async fn start(spec: &ChildSpec, parent: Parent) -> Result<Pid, StartError> {
-    let start = spec.start.clone();
+async fn start(start: &Arc<dyn StartChild>, parent: Parent) -> Result<Pid, StartError> {
+    let start = start.clone();
     let started = catch_panic(async move { start.start_child(&parent).await }).await;
     started.unwrap_or_else(|panic| Err(StartError::Init(panic)))
 }
@@ -190,10 +189,10 @@ async fn start(spec: &ChildSpec, parent: Parent) -> Result<Pid, StartError> {
 impl Drop for Server {
     /// Whoever lives still was not stopped, because this process was killed.
     fn drop(&mut self) {
-        let orphan = |child: &Child| match child.state {
-            ChildState::Running(pid) => Some((pid, child.spec.shutdown)),
+        let orphan = |(child, policy): (&Child, ChildPolicy)| match child.state {
+            ChildState::Running(pid) => Some((pid, policy.shutdown)),
             ChildState::Restarting | ChildState::Stopped => None,
         };
-        shutdown::outlive(&self.system, self.decide.children().iter().filter_map(orphan).collect());
+        shutdown::outlive(&self.system, self.decide.children().with_policies().filter_map(orphan).collect());
     }
 }

@@ -28,7 +28,7 @@ type Model = Vec<(Key, String, Option<Pid>)>;
 fn assert_alike(children: &Children, model: &Model, seed: u64) {
     let keys: Vec<Key> = model.iter().map(|(key, ..)| *key).collect();
     assert!(children.keys().eq(keys), "seed {seed}");
-    assert!(children.iter().map(|child| &*child.spec.id).eq(model.iter().map(|(_, id, _)| id)), "seed {seed}");
+    assert!(children.iter().map(|child| &*child.id).eq(model.iter().map(|(_, id, _)| id)), "seed {seed}");
     for (key, id, pid) in model {
         assert_eq!(children.find(id).map(|(key, _)| key), Some(*key), "seed {seed}");
         let state = pid.map_or(ChildState::Stopped, ChildState::Running);

@@ -189,7 +189,7 @@ impl Bench {
 
     fn id(&self, key: Key) -> String {
         let child = self.decide.children().get(key);
-        child.expect("a step is about a child").spec.id.to_string()
+        child.expect("a step is about a child").id.to_string()
     }
 
     /// All children, oldest first, each as `a:up`.
@@ -200,7 +200,7 @@ impl Bench {
                 ChildState::Restarting => "restarting",
                 ChildState::Stopped => "down",
             };
-            format!("{}:{state}", &*child.spec.id)
+            format!("{}:{state}", &*child.id)
         };
         self.decide.children().iter().map(child).collect::<Vec<_>>().join(" ")
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::shape::{ChildPolicy, ChildShape, SupervisorShape, What};
+use super::shape::{ChildShape, SupervisorShape, What};
+use crate::child_spec::ChildPolicy;
 use crate::decide::Flags;
 
 /// What becomes of a child that both trees have.

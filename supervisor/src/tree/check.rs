@@ -10,10 +10,10 @@ use super::mistake::{Mistakes, Problem};
 use super::node::Node;
 use super::partial::{self, Args, Flags, Policy};
 use super::path::is_good_id;
-use super::shape::{ChildPolicy, ChildShape, SupervisorShape, Tree, What, WorkerStart};
+use super::shape::{ChildShape, SupervisorShape, Tree, What, WorkerStart};
 use crate::auto_shutdown::AutoShutdown;
 use crate::backoff::Backoff;
-use crate::child_spec::{ChildKind, Restart, default_shutdown};
+use crate::child_spec::{ChildKind, ChildPolicy, Restart, default_shutdown};
 use crate::decide;
 use crate::strategy::Strategy;
 

@@ -9,7 +9,7 @@ use proscenium_runtime::{ChildKind, Context, Parent, Pid, Reply, StartError, Sys
 use super::path::TreePath;
 use super::plan::Plan;
 use super::reload::{ReloadError, Reloading};
-use super::shape::{ChildPolicy, ChildShape, Tree, What};
+use super::shape::{ChildShape, Tree, What};
 use crate::child_spec::{ChildSpec, StartChild, Starting};
 use crate::supervisor::Supervisor;
 use crate::supervisor_ref::SupervisorRef;
@@ -309,7 +309,6 @@ impl Shared {
             What::Worker(worker) => worker.start.clone(),
             What::Supervisor(_) => Arc::new(Planted { shared: self.clone(), path: above.child(&child.id) }),
         };
-        let ChildPolicy { restart, shutdown, significant } = child.policy;
-        ChildSpec { id: (&*child.id).into(), start, restart, shutdown, significant }
+        ChildSpec { id: (&*child.id).into(), start, policy: child.policy }
     }
 }

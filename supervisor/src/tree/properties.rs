@@ -9,10 +9,10 @@ use proscenium_runtime::Context;
 
 use super::path::TreePath;
 use super::plan::{Step, StepKind};
-use super::shape::{ChildPolicy, ChildShape, SupervisorShape, Tree, What, WorkerStart};
+use super::shape::{ChildShape, SupervisorShape, Tree, What, WorkerStart};
 use crate::auto_shutdown::AutoShutdown;
 use crate::backoff::Backoff;
-use crate::child_spec::{Restart, Shutdown, process};
+use crate::child_spec::{ChildPolicy, Restart, Shutdown, process};
 use crate::decide::Flags;
 use crate::strategy::Strategy;
 

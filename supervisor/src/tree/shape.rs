@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::arguments::Arguments;
 use super::path::TreePath;
 use super::plan::Plan;
-use crate::child_spec::{Restart, Shutdown, StartChild};
+use crate::child_spec::{ChildPolicy, StartChild};
 use crate::decide::Flags;
 
 /// A whole supervision tree, read from files and checked: it can be started as it is.
@@ -106,14 +106,6 @@ impl ChildShape {
             What::Worker(_) => None,
         }
     }
-}
-
-/// How a child is treated by its supervisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ChildPolicy {
-    pub(crate) restart: Restart,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) significant: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
