@@ -46,6 +46,7 @@
 mod sync;
 
 mod clock;
+mod end;
 mod exit;
 mod failure;
 mod few;

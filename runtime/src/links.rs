@@ -10,12 +10,17 @@ use std::sync::{Arc, Weak};
 use async_channel::Sender;
 
 use crate::ancestors::Ancestors;
+use crate::debts::Debts;
+use crate::end::{Beside, End};
 use crate::exit::ExitReason;
+use crate::failure::OnFailure;
 use crate::few::Few;
 use crate::held::{Holder, Holders};
 use crate::pid::{AliasRef, MonitorRef, Pid, WatchRef};
 use crate::rare::Rare;
+use crate::scheduler::Home;
 use crate::signal::{Exit, Signal, Urgency};
+use crate::waiters::Waiters;
 
 /// Who started a process, its parent, as far as that is more than a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,10 +45,11 @@ pub(crate) enum Effect {
     Gone,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Control {
     /// Why it ends: a signal has ended it, and its body stops at its next await; or it has stopped.
-    end: Option<ExitReason>,
+    end: End,
+    reason_beside: Beside,
     /// Whether nothing of it runs any more.
     closed: bool,
     /// Whether code of its own ended it, though not its body.
@@ -53,15 +59,28 @@ pub(crate) struct Control {
     pub(crate) trap_exit: bool,
     pub(crate) starter: Starter,
     pub(crate) links: Few<Pid>,
-    /// Who monitors this process.
-    pub(crate) watchers: Few<MonitorRef, Pid>,
+    pub(crate) onlookers: Rare<Onlookers>,
     pub(crate) seldom: Rare<Seldom>,
 }
 
+/// Who hears of the end of a process without a link. Hardly any process has one.
+#[derive(Default)]
+pub(crate) struct Onlookers {
+    /// Who monitors it.
+    pub(crate) watchers: Few<MonitorRef, Pid>,
+    pub(crate) waiters: Waiters,
+    /// Callers that wait for long.
+    pub(crate) debts: Debts,
+}
+
 /// What most processes never have: an idle server does without all of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Seldom {
     pub(crate) label: Option<Arc<str>>,
+    /// The process fails of the last message it has received: who wants to hear that.
+    pub(crate) on_failure: Option<OnFailure>,
+    /// A thread that runs nothing else.
+    pub(crate) thread: Option<Home>,
     /// What its children have in common: they come from this process. Empty until it has one.
     pub(crate) of_children: Ancestors,
     /// Whom this process monitors.
@@ -106,13 +125,14 @@ pub(crate) struct AliasRights {
 }
 
 /// Why a process ends, and what it has to release before anyone is told.
-#[derive(Debug)]
 pub(crate) struct Ending {
     pub(crate) reason: ExitReason,
     /// Whether code of its own, not a signal, ended it abnormally.
     pub(crate) crashed: bool,
     /// Nothing, nearly always.
     pub(crate) held: Option<Held>,
+    pub(crate) on_failure: Option<OnFailure>,
+    pub(crate) thread: Option<Home>,
     /// What `reason` has overruled, to be dropped once the lock is free: a reason may hold what user code made.
     pub(crate) overruled: Option<ExitReason>,
 }
@@ -137,12 +157,29 @@ impl Control {
 
     /// Whether signals and messages still reach it.
     pub(crate) fn is_running(&self) -> bool {
-        self.end.is_none()
+        self.end == End::Not
     }
 
     /// Why it has ended, once nothing of it runs any more.
     pub(crate) fn closed(&self) -> Option<&ExitReason> {
-        self.end.as_ref().filter(|_| self.closed)
+        self.end.reason(&self.reason_beside).filter(|_| self.closed)
+    }
+
+    fn set_end(&mut self, reason: ExitReason) {
+        (self.end, self.reason_beside) = End::of(reason);
+    }
+
+    fn take_end(&mut self) -> Option<ExitReason> {
+        let beside = self.reason_beside.take();
+        match take(&mut self.end) {
+            End::Otherwise => beside.map(|reason| *reason),
+            end => end.reason(&None).cloned(),
+        }
+    }
+
+    /// Who monitors the process.
+    pub(crate) fn watchers(&self) -> impl Iterator<Item = &Pid> {
+        self.onlookers.get().into_iter().flat_map(|onlookers| onlookers.watchers.values())
     }
 
     /// Whether it has not ended yet; if so, it will [`release`](Holder::release) its place in `holder` when it does.
@@ -168,10 +205,17 @@ impl Control {
                 }
                 self.unlink(*pid, ancestors);
             }
-            Signal::Monitor { monitor, watcher } => drop(self.watchers.insert(*monitor, *watcher)),
-            Signal::Demonitor(monitor) => drop(self.watchers.remove(monitor)),
+            Signal::Monitor { monitor, watcher } => self.watch(*monitor, *watcher),
+            Signal::Demonitor(monitor) => {
+                self.onlookers.get_mut().and_then(|onlookers| onlookers.watchers.remove(monitor));
+            }
         }
         Effect::Nothing
+    }
+
+    /// From now on that process monitors this one.
+    pub(crate) fn watch(&mut self, monitor: MonitorRef, watcher: Pid) {
+        self.onlookers.make().watchers.insert(monitor, watcher);
     }
 
     /// Removes this process's half of the link with `pid`. Returns whether the other half goes with it.
@@ -234,7 +278,7 @@ impl Control {
         if !self.is_running() {
             return Effect::Nothing;
         }
-        self.end = Some(reason);
+        self.set_end(reason);
         Effect::End
     }
 
@@ -247,7 +291,7 @@ impl Control {
     /// The body has stopped: by itself, with a reason of its own, or because a signal ended it.
     pub(crate) fn begin_exit(&mut self, by_itself: Option<ExitReason>) -> Ending {
         self.stopped = true;
-        let before = self.end.take();
+        let before = self.take_end();
         let (reason, crashed) = match (by_itself, &before) {
             (Some(reason), _) => {
                 let crashed = reason.is_crash();
@@ -257,9 +301,14 @@ impl Control {
             // The executor went away, and the process with it.
             (None, None) => (ExitReason::Killed, false),
         };
-        self.end = Some(reason.clone());
-        let held = self.seldom.get_mut().map(|seldom| take(&mut seldom.held));
-        Ending { reason, crashed, held, overruled: before }
+        self.set_end(reason.clone());
+        let mut ending = Ending { reason, crashed, held: None, on_failure: None, thread: None, overruled: before };
+        if let Some(seldom) = self.seldom.get_mut() {
+            ending.held = Some(take(&mut seldom.held));
+            ending.on_failure = seldom.on_failure.take();
+            ending.thread = seldom.thread.take();
+        }
+        ending
     }
 
     /// Ends the process for good and hands out who must be told, if there is anybody.
@@ -271,10 +320,11 @@ impl Control {
             self.links.insert(parent, ());
         }
         let watching = self.seldom.get_mut().map(|seldom| take(&mut seldom.watching)).unwrap_or_default();
-        if let (Few::None, Few::None, Few::None) = (&self.links, &self.watchers, &watching) {
+        let watchers = self.onlookers.get_mut().map(|onlookers| take(&mut onlookers.watchers)).unwrap_or_default();
+        if let (Few::None, Few::None, Few::None) = (&self.links, &watchers, &watching) {
             return None;
         }
-        let (links, watchers) = (take(&mut self.links), take(&mut self.watchers));
+        let links = take(&mut self.links);
         Some(Ties { starter: take(&mut self.starter), links, watchers, watching })
     }
 }
@@ -303,7 +353,7 @@ mod tests {
         let mut control = Control { trap_exit, links: Few::One(PEER, ()), ..Control::default() };
         match apply(&mut control, signal) {
             Effect::Queue(exit, _) => format!("traps {}", exit.reason),
-            _ => control.end.map_or("lives".to_owned(), |reason| format!("ends {reason}")),
+            _ => control.take_end().map_or("lives".to_owned(), |reason| format!("ends {reason}")),
         }
     }
 
@@ -340,7 +390,7 @@ mod tests {
         let mut control = Control::default();
         assert!(matches!(apply(&mut control, sent(ExitReason::error("first"))), Effect::End));
         assert!(matches!(apply(&mut control, sent(ExitReason::Kill)), Effect::Nothing));
-        assert!(control.end == Some(ExitReason::error("first")));
+        assert!(control.take_end() == Some(ExitReason::error("first")));
     }
 
     #[test]

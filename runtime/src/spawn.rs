@@ -530,7 +530,7 @@ fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
             control.links.insert(parent, ());
             control.starter = Starter::Waits;
         }
-        Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => _ = control.watchers.insert(monitor, parent),
+        Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => control.watch(monitor, parent),
     }
     control
 }

@@ -6,10 +6,10 @@ use super::Context;
 use crate::any_process::{AnyProcess, Delivery, WithControl};
 use crate::exit::ExitReason;
 use crate::links::Watching;
+use crate::mailbox::Teller;
 use crate::mailbox::{self, NewsRef};
 use crate::monitored::Monitored;
 use crate::pid::{MonitorRef, Pid, Recipient};
-use crate::process::Teller;
 use crate::signal::{Down, Signal, Urgency};
 
 impl<M: Send + 'static> Context<M> {

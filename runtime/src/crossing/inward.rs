@@ -158,8 +158,7 @@ impl Border {
             let tables = self.tables.lock();
             tables.imports.get(&number).filter(|import| is_its(import))?.stand_in.clone()
         };
-        if process.control(|control| control.links.iter().next().is_some() || control.watchers.iter().next().is_some())
-        {
+        if process.control(|control| control.links.iter().next().is_some() || control.watchers().next().is_some()) {
             return None;
         }
         let mut tables = self.tables.lock();

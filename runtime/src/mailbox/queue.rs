@@ -1,6 +1,6 @@
 //! The queue of a mailbox.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::task::Waker;
 
@@ -31,11 +31,16 @@ struct Extras<M> {
     room: Option<Room>,
     /// Wakes something within the task.
     waker: Option<Waker>,
+    /// Makes messages of the downs of those monitors.
+    tellers: BTreeMap<MonitorRef, Teller<M>>,
 }
+
+/// Makes a message of a down.
+pub(crate) type Teller<M> = Box<dyn FnOnce(Down) -> M + Send>;
 
 impl<M> Default for Extras<M> {
     fn default() -> Self {
-        Extras { urgent: VecDeque::new(), room: None, waker: None }
+        Extras { urgent: VecDeque::new(), room: None, waker: None, tellers: BTreeMap::new() }
     }
 }
 
@@ -311,6 +316,16 @@ impl<M> Queue<M> {
         self.items.is_empty() && !self.has_urgent()
     }
 
+    pub(crate) fn add_teller(&mut self, monitor: MonitorRef, teller: Teller<M>) {
+        self.extras.make().tellers.insert(monitor, teller);
+    }
+
+    /// What makes a message of that monitor's down, if anything does.
+    #[inline]
+    pub(crate) fn take_teller(&mut self, monitor: MonitorRef) -> Option<Teller<M>> {
+        self.extras.get_mut()?.tellers.remove(&monitor)
+    }
+
     /// Removes the news that `unwanted` picks, for the caller to drop.
     pub(crate) fn discard(&mut self, unwanted: impl Fn(NewsRef<'_>) -> bool + Copy) -> Vec<Item<M>> {
         let mut removed = Vec::new();
@@ -325,8 +340,10 @@ impl<M> Queue<M> {
 
     /// Takes out what is left. Nothing may be pushed any more.
     pub(crate) fn close(&mut self) -> Left<M> {
-        let mut left = Left { items: Burst::new(), senders: Vec::new(), _consumer: self.take_consumer() };
+        let consumer = self.take_consumer();
+        let mut left = Left { items: Burst::new(), senders: Vec::new(), tellers: BTreeMap::new(), _consumer: consumer };
         if let Some(extras) = self.extras.get_mut() {
+            left.tellers = mem::take(&mut extras.tellers);
             left.items.make().append(&mut extras.urgent);
             left.senders = extras.room.as_mut().map(Room::close).unwrap_or_default();
         }
@@ -363,6 +380,7 @@ pub(crate) struct Left<M> {
     pub(crate) items: Burst<Item<M>>,
     /// Senders that waited for room in vain.
     pub(crate) senders: Vec<Waker>,
+    pub(crate) tellers: BTreeMap<MonitorRef, Teller<M>>,
     pub(crate) _consumer: Consumer,
 }
 

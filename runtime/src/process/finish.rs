@@ -3,35 +3,28 @@
 use std::any::type_name;
 use std::sync::Arc;
 
-use super::{Extras, Inner, Process, Waiting};
+use super::{Inner, Process};
 use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
-use crate::failure::Failure;
-use crate::links::{Ending, Held, Starter, Ties};
+use crate::failure::{Failure, OnFailure};
+use crate::links::{Ending, Held, Onlookers, Starter, Ties};
 use crate::mailbox::{Burst, Item, Left};
 use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
 use crate::report::{CrashReport, Report};
-use crate::scheduler::Home;
 use crate::signal::{Down, Exit, Signal};
 use crate::sync::SpinGuard;
 use crate::sync::atomic::Ordering;
-
-/// What a process leaves behind, to be seen to once its lock is free; it has hardly ever anything.
-struct Rest<M> {
-    left: Left<M>,
-    extras: Option<Box<Extras<M>>>,
-}
 
 impl<M: Send + 'static> Process<M> {
     /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands. `fault` is the
     /// panic with which it was dropped, which is reported and does not change the reason.
     pub(crate) fn finish(&self, by_itself: Option<ExitReason>, fault: Option<Panic>) {
-        let (ending, rest) = self.begin_exit(by_itself);
+        let (ending, left) = self.begin_exit(by_itself);
         let name = ending.held.and_then(|held| self.release(held));
-        let unreceived = self.bury(rest.left.items);
-        for sender in rest.left.senders {
+        let unreceived = self.bury(left.items);
+        for sender in left.senders {
             sender.wake();
         }
         self.system.shared.timers.cancel_all(&self.timers);
@@ -42,7 +35,8 @@ impl<M: Send + 'static> Process<M> {
         if let Some(reason) = failed {
             self.system.shared.report(|| self.crash_report(reason, name, unreceived));
         }
-        let thread = rest.extras.and_then(|extras| self.see_to(*extras, crash));
+        self.tell_failure(crash, ending.on_failure);
+        let _ = drop_quietly(left.tellers);
         self.system.shared.observe(|| Moment::Ends(self, &ending.reason));
         // Only now, or who finds no such process could find its name taken.
         let was_last = self.system.shared.table.remove(self.pid, |tally| {
@@ -58,7 +52,7 @@ impl<M: Send + 'static> Process<M> {
         if was_last {
             self.system.shared.emptied.notify(usize::MAX);
         }
-        if let Some(thread) = thread {
+        if let Some(thread) = ending.thread {
             thread.close();
         }
         let _ = drop_quietly((ending.reason, ending.overruled));
@@ -67,21 +61,21 @@ impl<M: Send + 'static> Process<M> {
     /// Whoever waits for the end, or for an answer, goes on.
     fn note_end(&self, mut inner: SpinGuard<'_, Inner<M>>) {
         self.ended.store(true, Ordering::Release);
-        let waiting = inner.waiting.take();
+        let onlookers = inner.control.onlookers.take();
         drop(inner);
-        if let Some(Waiting { waiters, debts }) = waiting.map(|waiting| *waiting) {
+        if let Some(Onlookers { waiters, debts, .. }) = onlookers.map(|onlookers| *onlookers) {
             waiters.wake_all();
             debts.default_on_all();
         }
     }
 
     /// From here on it takes neither messages nor a name, but links and monitors still count.
-    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Rest<M>) {
+    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Left<M>) {
         let mut inner = self.inner.lock();
         let ending = inner.control.begin_exit(by_itself);
-        let rest = Rest { left: inner.queue.close(), extras: inner.extras.take() };
+        let left = inner.queue.close();
         drop(inner);
-        (ending, rest)
+        (ending, left)
     }
 
     /// Gives up its places, and what it is called, which is returned.
@@ -109,16 +103,14 @@ impl<M: Send + 'static> Process<M> {
         messages
     }
 
-    /// If it has crashed, who sent what it has received last hears of that. Returns the thread that has run it.
-    fn see_to(&self, extras: Extras<M>, crash: Option<ExitReason>) -> Option<Home> {
-        let Extras { tellers, on_failure, thread } = extras;
+    /// If it has crashed, who sent what it has received last hears of that.
+    fn tell_failure(&self, crash: Option<ExitReason>, on_failure: Option<OnFailure>) {
+        let Some(on_failure) = on_failure else { return };
         let _ = catch(|| {
-            if let (Some(reason), Some(on_failure)) = (crash, on_failure) {
+            if let Some(reason) = crash {
                 on_failure.tell(Failure { pid: self.pid, message_type: type_name::<M>(), reason });
             }
         });
-        let _ = drop_quietly(tellers);
-        thread
     }
 
     fn crash_report(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) -> Report {

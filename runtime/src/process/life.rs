@@ -44,15 +44,14 @@ impl<M: 'static> Process<M> {
 
     /// Gives it a thread of its own, before it begins.
     pub(crate) fn move_to(&self, thread: Home) {
-        self.inner.lock().extras.make().thread = Some(thread);
+        self.inner.lock().control.seldom.make().thread = Some(thread);
     }
 
     /// Its life is about to run. It will see whatever has woken it up to now.
     #[inline]
     pub(crate) fn rise(&self) {
         if self.woken.load(Ordering::Relaxed) {
-            let mut inner = self.inner.lock();
-            inner.berth.rise();
+            let _inner = self.inner.lock();
             self.woken.store(false, Ordering::Relaxed);
         }
     }
@@ -61,10 +60,10 @@ impl<M: 'static> Process<M> {
     #[inline(always)]
     pub(crate) fn lay(life: Living<M>) {
         let mut inner = OwnedGuard::lock(life);
-        if inner.berth.admits() {
-            inner.leave_in(|inner| inner.berth.place());
-        } else {
+        if inner.owner().process().woken.load(Ordering::Relaxed) {
             Self::queue_again(inner);
+        } else {
+            inner.leave_in(|inner| &mut inner.berth);
         }
     }
 
@@ -85,7 +84,7 @@ impl<M: 'static> Process<M> {
 
     #[inline(always)]
     fn rouse_locked(&self, mut inner: SpinGuard<'_, Inner<M>>) {
-        let Some(life) = inner.berth.wake() else {
+        let Some(life) = inner.berth.take() else {
             return self.woken.store(true, Ordering::Relaxed);
         };
         let thread = inner.thread().cloned();
@@ -123,7 +122,7 @@ impl<M> Inner<M> {
     /// The thread that runs nothing else, if it has one.
     #[inline]
     fn thread(&self) -> Option<&Home> {
-        self.extras.get()?.thread.as_ref()
+        self.control.seldom.get()?.thread.as_ref()
     }
 }
 

@@ -16,7 +16,6 @@ mod vitals;
 pub(crate) use life::{Lives, Living};
 
 use std::any::type_name;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
@@ -26,16 +25,14 @@ use crate::ancestors::Ancestors;
 use crate::any_process::{AnyProcess, Delivery};
 use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
-use crate::debts::Debts;
 use crate::exit::ExitReason;
 use crate::failure::OnFailure;
 use crate::info::ProcessInfo;
 use crate::links::Control;
 use crate::mailbox::{Burst, Consumer, Item, Mailbox, NewsRef, Queue};
 use crate::panic::drop_quietly;
-use crate::pid::{MonitorRef, Pid, Recipient};
-use crate::rare::Rare;
-use crate::scheduler::{Berth, Home, Priority};
+use crate::pid::{Pid, Recipient};
+use crate::scheduler::Priority;
 use crate::signal::{Down, Signal};
 use crate::slot::Owed;
 use crate::sync::SpinLock;
@@ -44,14 +41,14 @@ use crate::system::{Shared, SystemHandle};
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::{TimerOwner, Timers};
 use crate::vitals::Vitals;
-use crate::waiters::{Place, Waiters};
+use crate::waiters::Place;
 
 /// A process as its senders and its own body know it.
 // What whoever sends it something or wakes it looks at comes first, in as few of the pieces that a processor takes from memory as
 // may be: each has to be fetched if the process has run elsewhere.
 #[repr(C)]
 pub(crate) struct Process<M> {
-    /// Set once it is woken while it is not in its berth: what the lock knows, told without the lock.
+    /// Set once it is woken while it is not in its berth. It changes under the lock.
     woken: AtomicBool,
     /// Set while something with priority waits: what the lock knows, told without the lock.
     urgent: AtomicBool,
@@ -102,39 +99,10 @@ pub(crate) struct Process<M> {
 #[repr(C)]
 pub(crate) struct Inner<M> {
     /// Where its life lies while it waits.
-    berth: Berth<Living<M>>,
-    extras: Rare<Extras<M>>,
+    berth: Option<Living<M>>,
     queue: Queue<M>,
     control: Control,
-    waiting: Rare<Waiting>,
 }
-
-/// What hardly any process has.
-struct Extras<M> {
-    /// Makes messages of the downs of those monitors.
-    tellers: BTreeMap<MonitorRef, Teller<M>>,
-    /// The process fails of the last message it has received: who wants to hear that.
-    on_failure: Option<OnFailure>,
-    /// A thread that runs nothing else.
-    thread: Option<Home>,
-}
-
-/// Who goes on when it has ended.
-#[derive(Default)]
-struct Waiting {
-    waiters: Waiters,
-    /// Callers that wait for long.
-    debts: Debts,
-}
-
-impl<M> Default for Extras<M> {
-    fn default() -> Self {
-        Extras { tellers: BTreeMap::new(), on_failure: None, thread: None }
-    }
-}
-
-/// Makes a message of a down.
-pub(crate) type Teller<M> = Box<dyn FnOnce(Down) -> M + Send>;
 
 /// The mailbox took no message; here it is again.
 pub(crate) enum Refused<T> {
@@ -155,13 +123,7 @@ impl<M: Send + 'static> Process<M> {
             ancestors,
             born_nanos: vitals::nanos(system.shared.recent_age()),
             system,
-            inner: SpinLock::new(Inner {
-                berth: Berth::default(),
-                queue: Queue::new(mailbox),
-                control,
-                waiting: Rare::default(),
-                extras: Rare::default(),
-            }),
+            inner: SpinLock::new(Inner { berth: None, queue: Queue::new(mailbox), control }),
             timers: TimerOwner::new(),
             held: AtomicU32::new(0),
             body_size: AtomicU32::new(0),
@@ -341,7 +303,7 @@ impl<M: Send + 'static> Process<M> {
             self.armed.store(false, Ordering::Release);
             inner.queue.put_back(batch);
             if on_failure.is_some() {
-                inner.extras.make().on_failure = on_failure;
+                inner.control.seldom.make().on_failure = on_failure;
             }
         }
     }
@@ -469,14 +431,16 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
             drop(inner);
             return self.exit_reason().map_or(Poll::Pending, Poll::Ready);
         }
-        let before = inner.waiting.make().waiters.wait(place, waker);
+        let before = inner.control.onlookers.make().waiters.wait(place, waker);
         drop(inner);
         drop(before);
         Poll::Pending
     }
 
     fn leave_waiters(&self, place: Place) {
-        let waker = self.inner.lock().waiting.get_mut().and_then(|waiting| waiting.waiters.leave(place));
+        let mut inner = self.inner.lock();
+        let waker = inner.control.onlookers.get_mut().and_then(|onlookers| onlookers.waiters.leave(place));
+        drop(inner);
         drop(waker);
     }
 
@@ -489,7 +453,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         // Under the lock that is taken to see to what it owes.
         let is_there = !self.has_ended();
         if is_there {
-            inner.waiting.make().debts.add(answer);
+            inner.control.onlookers.make().debts.add(answer);
         }
         is_there
     }

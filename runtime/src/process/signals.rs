@@ -2,11 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Inner, Process, Teller};
+use super::{Inner, Process};
 use crate::any_process::Delivery;
 use crate::exit::ExitReason;
 use crate::links::{Control, Effect, Watching};
-use crate::mailbox::Consumer;
+use crate::mailbox::{Consumer, Teller};
 use crate::panic::{catch, drop_quietly};
 use crate::pid::MonitorRef;
 use crate::signal::{Down, Signal, Urgency};
@@ -19,7 +19,7 @@ impl<M: Send + 'static> Process<M> {
 
     pub(super) fn receive_down(&self, mut down: Box<Down>) {
         let mut inner = self.inner.lock();
-        if let Some(teller) = inner.take_teller(down.monitor) {
+        if let Some(teller) = inner.queue.take_teller(down.monitor) {
             down.name = inner.control.watching(down.monitor).and_then(|watching| watching.name.clone());
             drop(inner);
             return self.receive_told(*down, teller);
@@ -95,7 +95,7 @@ impl<M: Send + 'static> Process<M> {
         let mut inner = self.inner.lock();
         inner.control.seldom.make().watching.insert(monitor, watching);
         if let Some(teller) = teller {
-            inner.extras.make().tellers.insert(monitor, teller);
+            inner.queue.add_teller(monitor, teller);
         }
     }
 
@@ -103,17 +103,9 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn unwatch_process(&self, monitor: MonitorRef) -> Option<Watching> {
         let mut inner = self.inner.lock();
         let watching = inner.control.remove_watching(monitor);
-        let teller = inner.take_teller(monitor);
+        let teller = inner.queue.take_teller(monitor);
         drop(inner);
         drop(teller);
         watching
-    }
-}
-
-impl<M> Inner<M> {
-    /// What makes a message of that monitor's down, if anything does.
-    #[inline]
-    fn take_teller(&mut self, monitor: MonitorRef) -> Option<Teller<M>> {
-        self.extras.get_mut()?.tellers.remove(&monitor)
     }
 }

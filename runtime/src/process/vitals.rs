@@ -97,7 +97,7 @@ impl<M: Send + 'static> Process<M> {
             restarts: self.restarts.load(Ordering::Relaxed).into(),
             links: control.links.keys().copied().collect(),
             monitors: watching.map(|watching| watching.pid).collect(),
-            monitored_by: control.watchers.values().copied().collect(),
+            monitored_by: control.watchers().copied().collect(),
             groups: Vec::new(),
             timers,
             memory: vitals.memory,
@@ -128,7 +128,7 @@ impl<M: Send + 'static> Process<M> {
             Status::Exiting
         } else if self.running.load(Ordering::Acquire) {
             Status::Running
-        } else if inner.berth.is_taken() {
+        } else if inner.berth.is_some() {
             Status::Waiting
         } else {
             Status::Runnable

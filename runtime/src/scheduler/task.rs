@@ -25,7 +25,7 @@ pub(crate) trait Task: Send {
 pub(crate) type Runnable = Pin<Box<dyn Task>>;
 
 /// Where a task lies while it waits.
-pub(crate) struct Berth<T = Runnable> {
+pub(crate) struct Berth<T> {
     task: Option<T>,
     /// Somebody has woken it who has not found it here.
     woken: bool,
@@ -40,36 +40,13 @@ impl<T> Berth<T> {
         task
     }
 
-    /// The task is about to run, and will see what has woken it up to now.
-    #[inline]
-    pub(crate) fn rise(&mut self) {
-        self.woken = false;
-    }
-
-    /// Whether a task that has run may lie down. If it was woken meanwhile it may not: it is queued.
-    #[inline]
-    pub(crate) fn admits(&mut self) -> bool {
-        !mem::take(&mut self.woken)
-    }
-
-    /// Where a task lies that was admitted.
-    #[inline]
-    pub(crate) fn place(&mut self) -> &mut Option<T> {
-        &mut self.task
-    }
-
     /// Lays down a task that waits; gives it back, to be queued, if it was woken meanwhile.
     pub(crate) fn lay(&mut self, task: T) -> Option<T> {
-        if !self.admits() {
+        if mem::take(&mut self.woken) {
             return Some(task);
         }
         self.task = Some(task);
         None
-    }
-
-    /// Whether a task waits here.
-    pub(crate) fn is_taken(&self) -> bool {
-        self.task.is_some()
     }
 }
 
@@ -155,8 +132,5 @@ mod tests {
         assert_eq!(berth.lay("task"), Some("task"), "and runs again");
         assert_eq!(berth.lay("task"), None, "once");
         assert_eq!(berth.wake(), Some("task"));
-        assert_eq!(berth.wake(), None, "it is queued");
-        berth.rise();
-        assert_eq!(berth.lay("task"), None, "it has seen what woke it");
     }
 }
