@@ -92,6 +92,12 @@ pub(crate) fn spend() {
     HERE.with(|here| here.budget.set(here.budget.get().saturating_sub(1)));
 }
 
+/// Whether whoever runs here may do more in this poll.
+#[inline]
+pub(crate) fn has_budget() -> bool {
+    HERE.with(|here| here.budget.get() > 0)
+}
+
 /// Pending, and woken at once, if whoever runs here has done so much in this poll that others shall run.
 #[inline]
 pub(crate) fn poll_budget(cx: &Context<'_>) -> Poll<()> {

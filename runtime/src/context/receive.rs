@@ -96,6 +96,40 @@ impl<M: Send + 'static> Context<M> {
         poll_fn(|cx| if self.has_wishes() { Poll::Ready(None) } else { self.poll_if_message(cx) })
     }
 
+    /// As [`receive_if_message`](Self::receive_if_message), of what was taken out of the mailbox before; `None` if there is nothing of
+    /// that, or others shall run now.
+    ///
+    /// For the loop that runs a process, which may handle many messages of a kind in less time than each for itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<u32>| async move {
+    ///     (1..=3).for_each(|n| ctx.address().cast(n));
+    ///     let mut sum = 0;
+    ///     while sum < 6 {
+    ///         sum += ctx.receive_if_message().await.unwrap_or_default();
+    ///         while let Some(more) = ctx.try_receive_if_message() {
+    ///             sum += more;
+    ///         }
+    ///     }
+    ///     assert_eq!((sum, ctx.try_receive_if_message()), (6, None));
+    /// });
+    /// ```
+    pub fn try_receive_if_message(&mut self) -> Option<M> {
+        let is_next = self.batch.front().is_some_and(Item::is_message);
+        if !is_next || self.has_wishes() || self.process.has_urgent() || !current::has_budget() {
+            return None;
+        }
+        match self.poll_take(0, Item::into_message) {
+            Poll::Ready(message) => Some(message),
+            Poll::Pending => None,
+        }
+    }
+
     /// As [`receive_incoming`](Self::receive_incoming), or `None` if nothing has come by `deadline`; see
     /// [`receive_deadline`](Self::receive_deadline).
     ///
