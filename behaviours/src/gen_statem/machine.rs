@@ -29,31 +29,30 @@ pub(super) async fn run<S: GenStatem>(initial: Initial<S>, ctx: &mut Context<Mes
     let Transition { change: Beginning { state, data }, actions } = initial;
     let live = Live { whole: StateAndData { state, data }, engine: Engine::new() };
     let mut machine = Machine { live, sys: SysState::new(), ctx };
-    let reason = match catch_panic(machine.carry_out(Enter::Again, actions)).await {
-        Ok(Ok(())) => machine.live().await,
-        Ok(Err(reason)) | Err(reason) => reason,
-    };
+    let (Ok(reason) | Err(reason)) = catch_panic(machine.live(actions)).await;
     Err(Box::pin(machine.end(reason)).await)
 }
 
 impl<S: GenStatem> Machine<'_, S> {
-    /// Handles what happens until something ends it, and returns what that was.
-    async fn live(&mut self) -> ExitReason {
+    /// Enters the first state and handles what happens until something ends it, and returns what that was.
+    async fn live(&mut self, actions: Vec<Action<S::Event>>) -> ExitReason {
+        if let Err(reason) = Box::pin(self.carry_out(Enter::Again, actions)).await {
+            return reason;
+        }
         loop {
-            let event = match self.next().await {
-                Ok(event) => event,
-                Err(reason) => return reason,
-            };
-            self.tell_of(&event);
-            let StateAndData { state, data } = &mut self.live.whole;
-            let transition = match catch_panic(data.handle_event(state, event, self.ctx)).await {
-                Ok(Ok(transition)) => transition,
-                Ok(Err(reason)) | Err(reason) => return reason,
-            };
-            if let Ok(Err(reason)) | Err(reason) = catch_panic(self.follow(transition)).await {
+            if let Err(reason) = self.handle_next().await {
                 return reason;
             }
         }
+    }
+
+    /// Calls the callback for what happens next, and does what that says.
+    async fn handle_next(&mut self) -> Result<(), ExitReason> {
+        let event = self.next().await?;
+        self.tell_of(&event);
+        let StateAndData { state, data } = &mut self.live.whole;
+        let transition = data.handle_event(state, event, self.ctx).await?;
+        self.follow(transition).await
     }
 
     /// Cleans up, reports, then sends the answer that waits for that, as a server does. Returns why the machine ends.
@@ -128,6 +127,12 @@ impl<S: GenStatem> Machine<'_, S> {
         if let Some(event) = self.live.engine.next() {
             return Ok(event);
         }
+        if !self.live.engine.has_timeouts()
+            && let Some(message) = self.ctx.receive_if_message().await
+        {
+            self.live.engine.received(true);
+            return Ok(Event::Message(message));
+        }
         loop {
             let received = if self.live.engine.has_timeouts() {
                 let now = self.ctx.system().now();
@@ -135,10 +140,10 @@ impl<S: GenStatem> Machine<'_, S> {
                     return Ok(event);
                 }
                 let deadline = self.live.engine.deadline(now);
-                // Boxed, so that machines without a timeout have no room for it.
+                // Boxed, as below: most of what comes is messages, and a machine that waits for one has no room for more.
                 Box::pin(self.sys.receive_deadline(self.ctx, &mut self.live, deadline)).await
             } else {
-                Some(self.sys.receive(self.ctx, &mut self.live).await)
+                Some(Box::pin(self.sys.receive(self.ctx, &mut self.live)).await)
             };
             self.live.engine.received(received.is_some());
             match received {
