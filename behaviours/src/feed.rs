@@ -223,14 +223,19 @@ impl<S, F> fmt::Debug for FedLoop<S, F> {
 /// Messages come from the mailbox, and when that is empty from the feed.
 struct MailboxAnd<F>(F);
 
-impl<M: Send + 'static, F: Feed<M>> Source<M> for MailboxAnd<F> {
-    async fn receive_message(&mut self, ctx: &mut Context<M>) -> Option<M> {
+impl<S: GenServer, F: Feed<S::Message>> Source<S> for MailboxAnd<F> {
+    async fn receive_message(&mut self, ctx: &mut Context<S::Message>) -> Option<S::Message> {
         // What comes from elsewhere is paid for here, what is in the mailbox there.
         consume_budget().await;
         or(ctx.receive_if_message(), poll_fn(|cx| self.0.poll_next(cx).map(Some))).await
     }
 
-    async fn receive(&mut self, sys: &mut SysState, ctx: &mut Context<M>, subject: &mut impl Subject) -> Received<M> {
+    async fn receive(
+        &mut self,
+        sys: &mut SysState,
+        ctx: &mut Context<S::Message>,
+        subject: &mut impl Subject,
+    ) -> Received<S::Message> {
         let received = sys.receive_or(ctx, subject, None, |cx| self.0.poll_next(cx)).await;
         received.expect("without a deadline nothing is overdue")
     }
@@ -238,10 +243,10 @@ impl<M: Send + 'static, F: Feed<M>> Source<M> for MailboxAnd<F> {
     async fn receive_deadline(
         &mut self,
         sys: &mut SysState,
-        ctx: &mut Context<M>,
+        ctx: &mut Context<S::Message>,
         subject: &mut impl Subject,
         deadline: Instant,
-    ) -> Option<Received<M>> {
+    ) -> Option<Received<S::Message>> {
         sys.receive_or(ctx, subject, Some(deadline), |cx| self.0.poll_next(cx)).await
     }
 

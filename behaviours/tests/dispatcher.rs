@@ -261,6 +261,49 @@ fn a_state_is_seen_and_replaced_also_while_the_actor_is_suspended() {
 }
 
 #[test]
+fn what_waits_in_the_mailbox_is_handled_in_order_whatever_its_types() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let account = account(&mut ctx, &log, false).await;
+        account.cast(Deposit(1));
+        account.cast(Deposit(2));
+        account.cast(Twice(3));
+        account.cast(Owner("Ann"));
+        account.cast(Owner("Bob"));
+        assert_eq!(account.call(Deposit(4)).await, Ok(Balance(10)));
+        assert_eq!(log.take(), "deposit 1, deposit 2, twice 3, deposit 3, Ann, Bob, deposit 4");
+    });
+}
+
+#[test]
+fn who_watches_an_actor_sees_each_of_the_messages_that_wait() {
+    let test = TestSystem::new(1);
+    let account = test.block_on(Account::start((Log::default(), false)).spawn(&test)).unwrap();
+    let events = test.block_on(account.sys().trace()).unwrap();
+    (1..=3).for_each(|cents| account.cast(Deposit(cents)));
+    test.run_until_idle();
+    assert_eq!(std::iter::from_fn(|| events.try_recv().ok()).count(), 3);
+}
+
+#[test]
+fn an_actor_that_is_killed_handles_nothing_more_of_what_waits() {
+    let test = TestSystem::new(1);
+    let log = Log::default();
+    let account = test.block_on(Account::start((log.clone(), false)).spawn(&test)).unwrap();
+    log.take();
+    account.cast(Deposit(1));
+    account.cast(SECOND);
+    (2..=3).for_each(|cents| account.cast(Deposit(cents)));
+    test.run_until_idle();
+    test.exit(&account, ExitReason::Kill);
+    test.run_until_idle();
+    assert_eq!(log.take(), "deposit 1");
+    for _ in 0..2 {
+        test.expect_dead_letter::<Dispatch<Account>>(DeadReason::DroppedAtExit);
+    }
+}
+
+#[test]
 fn what_comes_before_an_actor_is_ready_waits_and_is_handled_in_order_before_anything_newer() {
     in_any_order(|mut ctx| async move {
         let log = Log::default();

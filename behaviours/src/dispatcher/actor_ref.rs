@@ -57,6 +57,7 @@ impl<A: Actor> ActorRef<A> {
     ///     assert_eq!(balance, Ok(Balance(5)));
     /// });
     /// ```
+    #[inline]
     pub fn call<M: Send + 'static>(&self, message: M) -> Call<'_, Dispatch<A>, <A as Handles<M>>::Reply>
     where
         A: Handles<M>,

@@ -2,14 +2,12 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
-use std::task::{self, Poll, ready};
 
-use pin_project_lite::pin_project;
 use proscenium_runtime::{Context, ExitReason, Reply};
 
-use super::{Actor, Handles};
+use super::server::{Dispatcher, Pace};
+use super::{Actor, Handles, spare};
 
 /// What an actor takes: a message of any type that it handles.
 ///
@@ -34,15 +32,7 @@ use super::{Actor, Handles};
 ///     assert_eq!(account.inspect(|account| account.cents).await, Ok(5));
 /// });
 /// ```
-pub struct Dispatch<A: Actor>(pub(super) Content<A>);
-
-pub(super) enum Content<A: Actor> {
-    Message(Box<dyn Envelope<A>>),
-    /// The time of a transient actor is over, it seems.
-    Retire,
-    /// What has waited until the actor was ready is handled next.
-    Replay,
-}
+pub struct Dispatch<A: Actor>(pub(super) Box<dyn Envelope<A>>);
 
 impl<A: Actor> Dispatch<A> {
     /// The message that [`ActorRef::cast`](super::ActorRef::cast) sends: for timers, monitors and groups that send it, and for
@@ -86,7 +76,12 @@ impl<A: Actor> Dispatch<A> {
     where
         A: Handles<M>,
     {
-        Dispatch(Content::Message(Box::new(Letter::<A, M> { message, reply })))
+        let sealed = Some((message, reply));
+        let Some(mut letter) = spare::take::<Letter<A, M>>() else {
+            return Dispatch(Box::new(Letter::<A, M> { sealed }));
+        };
+        letter.sealed = sealed;
+        Dispatch(letter)
     }
 
     /// The message that was made a letter, if it was of that type.
@@ -94,40 +89,61 @@ impl<A: Actor> Dispatch<A> {
     where
         A: Handles<M>,
     {
-        let Content::Message(envelope) = self.0 else { return None };
-        envelope.into_any().downcast::<Letter<A, M>>().ok().map(|letter| letter.message)
+        self.unseal().ok().map(|(message, _reply)| message)
+    }
+
+    /// What is in it, if it is a letter of that type. Its room is used again.
+    fn unseal<M: Send + 'static>(mut self) -> Result<Content<A, M>, Self>
+    where
+        A: Handles<M>,
+    {
+        let envelope: &mut dyn Any = &mut *self.0;
+        let Some(letter) = envelope.downcast_mut::<Letter<A, M>>() else { return Err(self) };
+        let content = letter.take();
+        spare::give_back(self.0);
+        Ok(content)
     }
 }
 
 impl<A: Actor> fmt::Debug for Dispatch<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
-            Content::Message(envelope) => envelope.message_type(),
-            Content::Retire => "retire",
-            Content::Replay => "replay",
-        })
+        f.write_str(self.0.message_type())
     }
 }
 
-/// A message whose type only its actor's `impl` knows.
-pub(super) trait Envelope<A: Actor>: Send {
+/// What its actor is to do, as only the `impl` of a message's type knows.
+pub(super) trait Envelope<A: Actor>: Any + Send {
     /// The Rust type of the message.
     fn message_type(&self) -> &'static str;
 
-    /// Whether it is handled before the actor is ready.
+    /// Whether it is opened before the actor is ready.
     fn initializes(&self) -> bool;
 
-    /// Lets the actor handle it.
-    fn open<'a>(self: Box<Self>, actor: &'a mut A, ctx: &'a mut Context<Dispatch<A>>) -> Opened<'a>;
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+    /// Lets the actor handle it. Boxed, what that takes has room whatever the type: so, if the pace allows it, the next of the
+    /// same type are handled in the same room.
+    fn open<'a>(
+        self: Box<Self>,
+        dispatcher: &'a mut Dispatcher<A>,
+        ctx: &'a mut Context<Dispatch<A>>,
+        pace: Pace,
+    ) -> Opened<'a, A>;
 }
 
-type Opened<'a> = Pin<Box<dyn Future<Output = Result<(), ExitReason>> + Send + 'a>>;
+/// Ready once all is handled, with what came then.
+pub(super) type Opened<'a, A> = Pin<Box<dyn Future<Output = Result<Option<Dispatch<A>>, ExitReason>> + Send + 'a>>;
+
+/// A message, and whom to answer.
+type Content<A, M> = (M, Option<Reply<<A as Handles<M>>::Reply>>);
 
 struct Letter<A: Handles<M>, M: Send + 'static> {
-    message: M,
-    reply: Option<Reply<A::Reply>>,
+    /// Gone once the letter is opened.
+    sealed: Option<Content<A, M>>,
+}
+
+impl<A: Handles<M>, M: Send + 'static> Letter<A, M> {
+    fn take(&mut self) -> Content<A, M> {
+        self.sealed.take().expect("a letter is opened once")
+    }
 }
 
 impl<A: Handles<M>, M: Send + 'static> Envelope<A> for Letter<A, M> {
@@ -139,42 +155,28 @@ impl<A: Handles<M>, M: Send + 'static> Envelope<A> for Letter<A, M> {
         A::INITIALIZES
     }
 
-    fn open<'a>(self: Box<Self>, actor: &'a mut A, ctx: &'a mut Context<Dispatch<A>>) -> Opened<'a> {
-        let Letter { message, reply } = *self;
-        Box::pin(Answering { handling: actor.handle(message, ctx), reply })
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-}
-
-pin_project! {
-    // It is boxed anew for each message, and an async block would keep room for the message twice.
-    struct Answering<H, T>
-    where
-        T: Send,
-        T: 'static,
-    {
-        #[pin]
-        handling: H,
-        reply: Option<Reply<T>>,
-    }
-}
-
-impl<H, T> Future for Answering<H, T>
-where
-    H: Future<Output = Result<T, ExitReason>>,
-    T: Send + 'static,
-{
-    type Output = Result<(), ExitReason>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let value = ready!(this.handling.poll(cx))?;
-        if let Some(reply) = this.reply.take() {
-            reply.send(value);
-        }
-        Poll::Ready(Ok(()))
+    fn open<'a>(
+        self: Box<Self>,
+        dispatcher: &'a mut Dispatcher<A>,
+        ctx: &'a mut Context<Dispatch<A>>,
+        pace: Pace,
+    ) -> Opened<'a, A> {
+        let mut letter = self;
+        Box::pin(async move {
+            let mut content = letter.take();
+            spare::give_back(letter);
+            loop {
+                let (message, reply) = content;
+                let value = dispatcher.actor.handle(message, ctx).await?;
+                if let Some(reply) = reply {
+                    reply.send(value);
+                }
+                match dispatcher.next(ctx, pace).map(Dispatch::unseal) {
+                    Some(Ok(next)) => content = next,
+                    Some(Err(other)) => return Ok(Some(other)),
+                    None => return Ok(None),
+                }
+            }
+        })
     }
 }

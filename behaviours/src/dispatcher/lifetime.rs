@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use proscenium_runtime::{Context, ExitReason};
 
-use super::envelope::Content;
+use super::envelope::{Envelope, Opened};
+use super::server::{Dispatcher, Pace};
 use super::{Actor, ActorRef, Dispatch};
 use crate::behaviour::Start;
 
@@ -91,10 +92,11 @@ impl Remaining {
     }
 
     /// A message has been handled.
+    #[inline]
     pub(super) fn note<A: Actor>(&mut self, ctx: &mut Context<Dispatch<A>>) {
         let (Lifetime::After(limit) | Lifetime::Idle(limit)) = self.lifetime else { return };
         if self.busy.replace(ctx.system().now()).is_none() {
-            ctx.send_after(limit, Dispatch(Content::Retire));
+            ctx.send_after(limit, Dispatch(Box::new(Retire)));
         }
     }
 
@@ -102,14 +104,36 @@ impl Remaining {
     ///
     /// # Errors
     /// The reason with which the actor ends.
-    pub(super) fn retire<A: Actor>(&self, ctx: &mut Context<Dispatch<A>>) -> Result<(), ExitReason> {
+    fn retire<A: Actor>(&self, ctx: &mut Context<Dispatch<A>>) -> Result<(), ExitReason> {
         if let (Lifetime::Idle(limit), Some(busy)) = (self.lifetime, self.busy) {
             let left = limit.saturating_sub(ctx.system().now().saturating_duration_since(busy));
             if !left.is_zero() {
-                ctx.send_after(left, Dispatch(Content::Retire));
+                ctx.send_after(left, Dispatch(Box::new(Retire)));
                 return Ok(());
             }
         }
         Err(ExitReason::Normal)
+    }
+}
+
+/// The time of a transient actor is over, it seems.
+struct Retire;
+
+impl<A: Actor> Envelope<A> for Retire {
+    fn message_type(&self) -> &'static str {
+        "retire"
+    }
+
+    fn initializes(&self) -> bool {
+        true
+    }
+
+    fn open<'a>(
+        self: Box<Self>,
+        dispatcher: &'a mut Dispatcher<A>,
+        ctx: &'a mut Context<Dispatch<A>>,
+        _pace: Pace,
+    ) -> Opened<'a, A> {
+        Box::pin(async { dispatcher.remaining.retire(ctx).map(|()| None) })
     }
 }

@@ -9,6 +9,7 @@ mod actor_ref;
 mod envelope;
 mod lifetime;
 mod server;
+mod spare;
 mod stash;
 
 use std::any::type_name;
@@ -28,7 +29,7 @@ pub use server::ActorArgs;
 ///
 /// A [`GenServer`](crate::GenServer) has one enum for its protocol, and one `match` that the compiler knows to be complete. An
 /// actor has a type and an `impl` for each message, so that its protocol can grow without a place that knows all of it. That
-/// costs two allocations for each message.
+/// costs up to two allocations for each message.
 ///
 /// # Examples
 ///

@@ -1,16 +1,14 @@
 //! The loop of an actor: an ordinary server.
 
 use std::fmt;
-use std::future::Future;
 
 use proscenium_runtime::{Context, ExitReason, InitAck};
 
-use super::envelope::Content;
 use super::lifetime::{Lifetime, Remaining};
-use super::stash::Stash;
+use super::stash::{Replay, Stash};
 use super::{Actor, ActorRef, Dispatch};
 use crate::behaviour::Behaviour;
-use crate::gen_server::{GenServer, Info, ServerLoop};
+use crate::gen_server::{self, GenServer, Info, Source};
 
 impl<A: Actor> Behaviour for ActorRef<A> {
     type Args = ActorArgs<A>;
@@ -22,7 +20,7 @@ impl<A: Actor> Behaviour for ActorRef<A> {
         ctx: Context<Dispatch<A>>,
         ack: InitAck,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send {
-        ServerLoop::<Dispatcher<A>>::run(args, ctx, ack)
+        gen_server::run::<Dispatcher<A>, _>(args, ctx, ack, Letters)
     }
 }
 
@@ -78,8 +76,29 @@ impl<A: Actor> fmt::Debug for ActorArgs<A> {
 pub(super) struct Dispatcher<A: Actor> {
     pub(super) actor: A,
     is_ready: bool,
-    stash: Stash<A>,
-    remaining: Remaining,
+    pub(super) stash: Stash<A>,
+    pub(super) remaining: Remaining,
+}
+
+/// How many letters are opened before others see what happens.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Pace {
+    One,
+    Many,
+}
+
+/// An actor's letters, in its mailbox.
+struct Letters;
+
+impl<A: Actor> Source<Dispatcher<A>> for Letters {
+    fn handle(
+        dispatcher: &mut Dispatcher<A>,
+        letter: Dispatch<A>,
+        ctx: &mut Context<Dispatch<A>>,
+        is_shown: bool,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        dispatcher.open(letter, ctx, if is_shown { Pace::One } else { Pace::Many })
+    }
 }
 
 impl<A: Actor> GenServer for Dispatcher<A> {
@@ -94,35 +113,12 @@ impl<A: Actor> GenServer for Dispatcher<A> {
         Ok(dispatcher)
     }
 
-    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
     fn handle(
         &mut self,
-        Dispatch(content): Dispatch<A>,
+        letter: Dispatch<A>,
         ctx: &mut Context<Dispatch<A>>,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send {
-        async move {
-            let letter = match content {
-                Content::Message(letter) if self.is_ready || letter.initializes() => Some(letter),
-                Content::Message(letter) => {
-                    self.stash.push(letter);
-                    None
-                }
-                Content::Retire => return self.remaining.retire(ctx),
-                Content::Replay => self.stash.pop(),
-            };
-            if let Some(letter) = letter {
-                letter.open(&mut self.actor, ctx).await?;
-                if !self.is_ready {
-                    // Boxed, for it is over once and for all.
-                    Box::pin(self.begin_if_ready(ctx)).await?;
-                }
-            }
-            self.remaining.note(ctx);
-            if self.is_ready && !self.stash.is_empty() {
-                self.replay(ctx);
-            }
-            Ok(())
-        }
+        self.open(letter, ctx, Pace::One)
     }
 
     async fn handle_info(&mut self, info: Info, ctx: &mut Context<Dispatch<A>>) -> Result<(), ExitReason> {
@@ -143,6 +139,42 @@ impl<A: Actor> GenServer for Dispatcher<A> {
 }
 
 impl<A: Actor> Dispatcher<A> {
+    /// Opens a letter or, if the actor is not ready for it, keeps it until then.
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
+    fn open(
+        &mut self,
+        letter: Dispatch<A>,
+        ctx: &mut Context<Dispatch<A>>,
+        pace: Pace,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        async move {
+            let mut next = Some(letter);
+            while let Some(letter) = next.take() {
+                if !self.is_ready && !letter.0.initializes() {
+                    self.stash.push(letter);
+                    self.remaining.note(ctx);
+                    continue;
+                }
+                next = letter.0.open(self, ctx, pace).await?;
+                if !self.is_ready {
+                    // Boxed, for it is over once and for all.
+                    Box::pin(self.begin_if_ready(ctx)).await?;
+                }
+            }
+            if !self.stash.is_empty() && self.is_ready {
+                self.replay(ctx);
+            }
+            Ok(())
+        }
+    }
+
+    /// A letter was opened: what comes next, if it may be opened at once.
+    pub(super) fn next(&mut self, ctx: &mut Context<Dispatch<A>>, pace: Pace) -> Option<Dispatch<A>> {
+        self.remaining.note(ctx);
+        let goes_on = pace == Pace::Many && self.is_ready && self.stash.is_empty();
+        if goes_on { ctx.try_receive_if_message() } else { None }
+    }
+
     async fn begin_if_ready(&mut self, ctx: &mut Context<Dispatch<A>>) -> Result<(), ExitReason> {
         if self.actor.is_ready() {
             self.is_ready = true;
@@ -154,9 +186,9 @@ impl<A: Actor> Dispatcher<A> {
     /// What has waited is next, after what the callback has asked to continue with.
     fn replay(&mut self, ctx: &mut Context<Dispatch<A>>) {
         let continuation = ctx.take_wishes().and_then(|wishes| wishes.continue_with);
-        if let Some(Dispatch(Content::Message(letter))) = continuation {
+        if let Some(letter) = continuation {
             self.stash.push_front(letter);
         }
-        ctx.continue_with(Dispatch(Content::Replay));
+        ctx.continue_with(Dispatch(Box::new(Replay)));
     }
 }

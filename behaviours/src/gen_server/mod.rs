@@ -16,7 +16,7 @@ use proscenium_runtime::{Context, Down, Exit, ExitReason};
 use crate::behaviour::Start;
 
 pub use server_loop::ServerLoop;
-pub(crate) use server_loop::{Live, serve};
+pub(crate) use server_loop::{Live, run, serve};
 pub(crate) use source::Source;
 
 use source::MailboxOnly;

@@ -46,15 +46,10 @@ impl<S: GenServer> Behaviour for ServerLoop<S> {
 
     fn run(
         args: S::Args,
-        mut ctx: Context<S::Message>,
+        ctx: Context<S::Message>,
         ack: InitAck,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send {
-        let init = async move {
-            let live = Live(S::init(args, &mut ctx).await?);
-            ack.ready();
-            Ok((live, ctx))
-        };
-        then(init, |(live, ctx)| serve(live, ctx, MailboxOnly))
+        run::<S, _>(args, ctx, ack, MailboxOnly)
     }
 }
 
@@ -64,8 +59,23 @@ impl<S> fmt::Debug for ServerLoop<S> {
     }
 }
 
+/// Starts a server, and is its life then.
+pub(crate) fn run<S: GenServer, Q: Source<S>>(
+    args: S::Args,
+    mut ctx: Context<S::Message>,
+    ack: InitAck,
+    source: Q,
+) -> impl Future<Output = Result<(), ExitReason>> + Send {
+    let init = async move {
+        let live = Live(S::init(args, &mut ctx).await?);
+        ack.ready();
+        Ok((live, ctx))
+    };
+    then(init, |(live, ctx)| serve(live, ctx, source))
+}
+
 /// The life of a server. When it stops, the source goes first.
-pub(crate) fn serve<S: GenServer, Q: Source<S::Message>>(
+pub(crate) fn serve<S: GenServer, Q: Source<S>>(
     live: Live<S>,
     ctx: Context<S::Message>,
     source: Q,
@@ -109,7 +119,7 @@ struct Server<S: GenServer, Q> {
     sys: SysState,
 }
 
-impl<S: GenServer, Q: Source<S::Message>> Server<S, Q> {
+impl<S: GenServer, Q: Source<S>> Server<S, Q> {
     /// Handles what comes until something ends the server, and returns what that was.
     #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
     fn live(&mut self) -> impl Future<Output = ExitReason> + Send {
@@ -124,7 +134,7 @@ impl<S: GenServer, Q: Source<S::Message>> Server<S, Q> {
                     continue;
                 };
                 // At once: what is made for all that may come is larger by far.
-                if let Err(reason) = self.handle(message, SysEventKind::In).await {
+                if let Err(reason) = self.handle(message).await {
                     return reason;
                 }
                 self.source.handled();
@@ -133,13 +143,14 @@ impl<S: GenServer, Q: Source<S::Message>> Server<S, Q> {
     }
 
     /// Calls the callback for a message.
-    fn handle(
-        &mut self,
-        message: S::Message,
-        kind: SysEventKind,
-    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
-        self.show_message(&message, kind);
-        self.live.0.handle(message, &mut self.ctx)
+    #[inline]
+    fn handle(&mut self, message: S::Message) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        // Asked first: most of the time nobody looks, and to have a message shown is a call.
+        let is_shown = self.shows_messages();
+        if is_shown {
+            self.show_message(&message, SysEventKind::In);
+        }
+        Q::handle(&mut self.live.0, message, &mut self.ctx, is_shown)
     }
 
     /// Waits for what comes next, and calls the callback for it. If that is to stop, it does so without one.
@@ -189,6 +200,12 @@ impl<S: GenServer, Q: Source<S::Message>> Server<S, Q> {
         };
         self.sys.note(&self.ctx, SysEventKind::Info, |f| write!(f, "{info:?}"));
         Next::Info(info)
+    }
+
+    /// Whether anybody sees what is handled.
+    #[inline]
+    fn shows_messages(&self) -> bool {
+        S::KEEPS_LAST_MESSAGE || self.sys.is_watched()
     }
 
     fn show_message(&mut self, message: &S::Message, kind: SysEventKind) {

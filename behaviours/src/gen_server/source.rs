@@ -1,32 +1,50 @@
-//! Where a server's messages come from: its mailbox, or that and something else.
+//! Where a server's messages come from, its mailbox or that and something else, and how they are handled.
 
 use std::time::Instant;
 
 use proscenium_runtime::{Context, ExitReason};
 
+use super::GenServer;
 use crate::sys::{Received, Subject, SysState};
 
-/// Where a server's messages come from.
-pub(crate) trait Source<M: Send + 'static>: Send {
+/// Where a server's messages come from: from its mailbox, and from nowhere else, unless it says otherwise.
+pub(crate) trait Source<S: GenServer>: Send {
     /// Receives what comes next if that is a message, as [`Context::receive_if_message`].
-    fn receive_message(&mut self, ctx: &mut Context<M>) -> impl Future<Output = Option<M>> + Send;
+    fn receive_message(&mut self, ctx: &mut Context<S::Message>) -> impl Future<Output = Option<S::Message>> + Send {
+        ctx.receive_if_message()
+    }
 
     /// As [`SysState::receive`].
     fn receive(
         &mut self,
         sys: &mut SysState,
-        ctx: &mut Context<M>,
+        ctx: &mut Context<S::Message>,
         subject: &mut impl Subject,
-    ) -> impl Future<Output = Received<M>> + Send;
+    ) -> impl Future<Output = Received<S::Message>> + Send {
+        sys.receive(ctx, subject)
+    }
 
     /// As [`SysState::receive_deadline`].
     fn receive_deadline(
         &mut self,
         sys: &mut SysState,
-        ctx: &mut Context<M>,
+        ctx: &mut Context<S::Message>,
         subject: &mut impl Subject,
         deadline: Instant,
-    ) -> impl Future<Output = Option<Received<M>>> + Send;
+    ) -> impl Future<Output = Option<Received<S::Message>>> + Send {
+        sys.receive_deadline(ctx, subject, deadline)
+    }
+
+    /// Calls the callback for a message; for some that follow, too, if it likes, unless each `is_shown`.
+    fn handle(
+        server: &mut S,
+        message: S::Message,
+        ctx: &mut Context<S::Message>,
+        is_shown: bool,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        let _ = is_shown;
+        server.handle(message, ctx)
+    }
 
     /// A callback has returned, and the server goes on.
     fn handled(&mut self) {}
@@ -40,27 +58,4 @@ pub(crate) trait Source<M: Send + 'static>: Send {
 /// Messages come from the mailbox, and from nowhere else.
 pub(super) struct MailboxOnly;
 
-impl<M: Send + 'static> Source<M> for MailboxOnly {
-    fn receive_message(&mut self, ctx: &mut Context<M>) -> impl Future<Output = Option<M>> + Send {
-        ctx.receive_if_message()
-    }
-
-    fn receive(
-        &mut self,
-        sys: &mut SysState,
-        ctx: &mut Context<M>,
-        subject: &mut impl Subject,
-    ) -> impl Future<Output = Received<M>> + Send {
-        sys.receive(ctx, subject)
-    }
-
-    fn receive_deadline(
-        &mut self,
-        sys: &mut SysState,
-        ctx: &mut Context<M>,
-        subject: &mut impl Subject,
-        deadline: Instant,
-    ) -> impl Future<Output = Option<Received<M>>> + Send {
-        sys.receive_deadline(ctx, subject, deadline)
-    }
-}
+impl<S: GenServer> Source<S> for MailboxOnly {}

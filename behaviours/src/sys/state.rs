@@ -301,6 +301,12 @@ impl SysState {
         }
     }
 
+    /// Whether somebody may watch, so that events are [noted](Self::note).
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether somebody has asked by [`Sys::stop`](super::Sys::stop) that the process stops, rather than its parent.
     #[cfg(all(unix, feature = "isolate"))]
     pub(crate) fn is_asked_to_stop(&self) -> bool {
