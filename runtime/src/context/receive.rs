@@ -119,13 +119,13 @@ impl<M: Send + 'static> Context<M> {
     ///     assert_eq!((sum, ctx.try_receive_if_message()), (6, None));
     /// });
     /// ```
+    #[inline]
     pub fn try_receive_if_message(&mut self) -> Option<M> {
-        let is_next = self.batch.front().is_some_and(Item::is_message);
-        if !is_next || self.has_wishes() || self.process.has_urgent() || !current::has_budget() {
+        if self.batch.is_empty() || self.has_wishes() || self.process.has_urgent() || !current::has_budget() {
             return None;
         }
-        match self.poll_take(0, Item::into_message) {
-            Poll::Ready(message) => Some(message),
+        match self.poll_first_if_message() {
+            Poll::Ready(message) => message,
             Poll::Pending => None,
         }
     }
