@@ -31,7 +31,7 @@ impl Lanes {
             return Some(task);
         }
         queues.lanes[lane].push_back(task);
-        self.note_lengths(&queues);
+        self.note_length(&queues, lane);
         None
     }
 
@@ -44,14 +44,13 @@ impl Lanes {
     fn take_first(&self, lane: usize) -> Option<Runnable> {
         let mut queues = self.queues.lock();
         let first = queues.lanes[lane].pop_front();
-        self.note_lengths(&queues);
+        self.note_length(&queues, lane);
         first
     }
 
-    fn note_lengths(&self, queues: &Queues) {
-        let lengths = queues.lanes.each_ref().map(VecDeque::len);
-        self.lengths.iter().zip(lengths).for_each(|(told, length)| told.store(length, Ordering::Relaxed));
-        self.total.store(lengths.iter().sum(), Ordering::Relaxed);
+    fn note_length(&self, queues: &Queues, lane: usize) {
+        self.lengths[lane].store(queues.lanes[lane].len(), Ordering::Relaxed);
+        self.total.store(queues.lanes.iter().map(VecDeque::len).sum(), Ordering::Relaxed);
     }
 
     /// Whether nothing is here, as far as can be told without the lock.
@@ -71,7 +70,7 @@ impl Lanes {
         let mut queues = self.queues.lock();
         queues.closed = true;
         let left = std::mem::take(&mut queues.lanes);
-        self.note_lengths(&queues);
+        self.lengths.iter().chain([&self.total]).for_each(|length| length.store(0, Ordering::Relaxed));
         drop(queues);
         drop(left);
     }
