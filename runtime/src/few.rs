@@ -17,6 +17,7 @@ pub(crate) enum Few<K, V = ()> {
 
 impl<K: Ord, V> Few<K, V> {
     /// Adds an entry; returns what was there under that key.
+    #[inline]
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self {
             Few::None => {
@@ -25,15 +26,21 @@ impl<K: Ord, V> Few<K, V> {
             }
             Few::One(known, before) if *known == key => Some(std::mem::replace(before, value)),
             Few::One(..) => {
-                if let Few::One(first, its) = std::mem::take(self) {
-                    *self = Few::Many(Box::new(Sorted::from_iter([(first, its), (key, value)])));
-                }
+                self.grow(key, value);
                 None
             }
             Few::Many(entries) => entries.insert(key, value),
         }
     }
 
+    /// Adds an entry to the one that is there.
+    #[cold]
+    fn grow(&mut self, key: K, value: V) {
+        let one = std::mem::take(self).into_iter();
+        *self = Few::Many(Box::new(one.chain([(key, value)]).collect()));
+    }
+
+    #[inline]
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         match self {
             Few::One(known, _) if known == key => match std::mem::take(self) {
@@ -41,14 +48,17 @@ impl<K: Ord, V> Few<K, V> {
                 Few::None | Few::Many(_) => None,
             },
             Few::None | Few::One(..) => None,
-            Few::Many(entries) => {
-                let removed = entries.remove(key);
-                if entries.is_empty() {
-                    *self = Few::None;
-                }
-                removed
-            }
+            Few::Many(_) => self.remove_of_many(key),
         }
+    }
+
+    fn remove_of_many(&mut self, key: &K) -> Option<V> {
+        let Few::Many(entries) = self else { return None };
+        let removed = entries.remove(key);
+        if entries.is_empty() {
+            *self = Few::None;
+        }
+        removed
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
@@ -74,12 +84,18 @@ impl<K, V> Few<K, V> {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
-        self.iter().map(|(key, _)| key)
-    }
-
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
+    }
+}
+
+impl<K: Copy, V> Few<K, V> {
+    pub(crate) fn keys(&self) -> Vec<K> {
+        match self {
+            Few::None => Vec::new(),
+            Few::One(key, _) => vec![*key],
+            Few::Many(entries) => entries.iter().map(|(key, _)| *key).collect(),
+        }
     }
 }
 
@@ -105,10 +121,16 @@ pub(crate) enum IntoIter<K, V> {
 impl<K, V> Iterator for IntoIter<K, V> {
     type Item = (K, V);
 
+    #[inline]
     fn next(&mut self) -> Option<(K, V)> {
         match self {
             IntoIter::One(entry) => entry.take(),
-            IntoIter::Many(places) => places.find_map(|(key, entry)| Some((key, entry?))),
+            // Nearly every place has an entry.
+            IntoIter::Many(places) => loop {
+                if let (key, Some(value)) = places.next()? {
+                    return Some((key, value));
+                }
+            },
         }
     }
 }

@@ -156,6 +156,7 @@ impl Control {
     }
 
     /// Whether signals and messages still reach it.
+    #[inline]
     pub(crate) fn is_running(&self) -> bool {
         self.end == End::Not
     }
@@ -191,6 +192,8 @@ impl Control {
     }
 
     /// Takes in `signal`. Links and monitors still count on a doomed process: it has yet to tell its end.
+    // Always: most signals change one entry, and what then comes out of this is known where it is called.
+    #[inline(always)]
     pub(crate) fn apply(&mut self, signal: &Signal, ancestors: &Ancestors) -> Effect {
         if self.closed {
             return Effect::Gone;
@@ -199,12 +202,7 @@ impl Control {
             Signal::Exit(exit) => return self.exit(exit, Urgency::Ordinary),
             Signal::UrgentExit(exit) => return self.exit(exit, Urgency::Priority),
             Signal::Link(pid) => _ = self.links.insert(*pid, ()),
-            Signal::Unlink(pid) => {
-                if self.is_supervised_by(*pid, ancestors) {
-                    self.starter = Starter::Nobody;
-                }
-                self.unlink(*pid, ancestors);
-            }
+            Signal::Unlink(pid) => self.unlinked(*pid, ancestors),
             Signal::Monitor { monitor, watcher } => self.watch(*monitor, *watcher),
             Signal::Demonitor(monitor) => {
                 self.onlookers.get_mut().and_then(|onlookers| onlookers.watchers.remove(monitor));
@@ -214,8 +212,17 @@ impl Control {
     }
 
     /// From now on that process monitors this one.
+    #[inline]
     pub(crate) fn watch(&mut self, monitor: MonitorRef, watcher: Pid) {
         self.onlookers.make().watchers.insert(monitor, watcher);
+    }
+
+    /// The process `pid` has removed its half of the link.
+    fn unlinked(&mut self, pid: Pid, ancestors: &Ancestors) {
+        if self.is_supervised_by(pid, ancestors) {
+            self.starter = Starter::Nobody;
+        }
+        self.unlink(pid, ancestors);
     }
 
     /// Removes this process's half of the link with `pid`. Returns whether the other half goes with it.
@@ -245,6 +252,7 @@ impl Control {
 
     /// A down of that monitor has come: the monitor is gone with that. Returns what was known of it, if it stood and the down is
     /// to be received.
+    #[inline(always)]
     pub(crate) fn down(&mut self, monitor: MonitorRef) -> Option<Watching> {
         self.remove_watching(monitor).filter(|_| self.is_running())
     }
@@ -259,6 +267,7 @@ impl Control {
         self.seldom.get()?.watching.get(&monitor)
     }
 
+    #[inline]
     pub(crate) fn remove_watching(&mut self, monitor: MonitorRef) -> Option<Watching> {
         self.seldom.get_mut()?.watching.remove(&monitor)
     }

@@ -18,12 +18,17 @@ pub(crate) struct Sorted<K, V> {
 
 impl<K: Ord, V> Sorted<K, V> {
     /// Adds an entry; returns what was there under that key.
+    #[inline]
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         if self.places.back().is_none_or(|(last, _)| *last < key) {
             self.places.push_back((key, Some(value)));
             self.len += 1;
             return None;
         }
+        self.insert_among(key, value)
+    }
+
+    fn insert_among(&mut self, key: K, value: V) -> Option<V> {
         let before = match self.find(&key) {
             Ok(place) => self.places[place].1.replace(value),
             Err(place) => {

@@ -114,8 +114,8 @@ impl<M: Send + 'static> Process<M> {
     }
 
     fn crash_report(&self, reason: ExitReason, name: Option<Arc<str>>, unreceived: usize) -> Report {
-        let (label, trap_exit, links) = self
-            .control(|control| (control.label().cloned(), control.trap_exit, control.links.keys().copied().collect()));
+        let (label, trap_exit, links) =
+            self.control(|control| (control.label().cloned(), control.trap_exit, control.links.keys()));
         Report::Crash(Arc::new(CrashReport {
             pid: self.pid,
             name,

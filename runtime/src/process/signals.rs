@@ -13,6 +13,7 @@ use crate::signal::{Down, Signal, Urgency};
 use crate::sync::SpinGuard;
 
 impl<M: Send + 'static> Process<M> {
+    #[inline]
     pub(super) fn receive_signal(&self, signal: Signal) -> Delivery {
         self.apply(|control| control.apply(&signal, &self.ancestors))
     }
@@ -33,10 +34,13 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Changes what the lock guards, and carries out the effect.
+    #[inline]
     pub(super) fn apply(&self, act: impl FnOnce(&mut Control) -> Effect) -> Delivery {
         let mut inner = self.inner.lock();
-        let effect = act(&mut inner.control);
-        self.carry_out(effect, inner)
+        match act(&mut inner.control) {
+            Effect::Nothing => Delivery::Done,
+            effect => self.carry_out(effect, inner),
+        }
     }
 
     fn carry_out(&self, effect: Effect, mut inner: SpinGuard<'_, Inner<M>>) -> Delivery {

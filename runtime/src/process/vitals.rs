@@ -95,7 +95,7 @@ impl<M: Send + 'static> Process<M> {
             busy: vitals.work.busy,
             age: system_age.saturating_sub(Duration::from_nanos(self.born_nanos)),
             restarts: self.restarts.load(Ordering::Relaxed).into(),
-            links: control.links.keys().copied().collect(),
+            links: control.links.keys(),
             monitors: watching.map(|watching| watching.pid).collect(),
             monitored_by: control.watchers().copied().collect(),
             groups: Vec::new(),
