@@ -170,7 +170,8 @@ impl Control {
         (self.end, self.reason_beside) = End::of(reason);
     }
 
-    fn take_end(&mut self) -> Option<ExitReason> {
+    /// Takes out why it ends, or has ended.
+    pub(crate) fn take_end(&mut self) -> Option<ExitReason> {
         let beside = self.reason_beside.take();
         match take(&mut self.end) {
             End::Otherwise => beside.map(|reason| *reason),

@@ -19,10 +19,13 @@ const AT_A_TIME: usize = 256;
 /// The processes of a system that have not ended.
 pub(crate) struct Table {
     shards: [SpinLock<Shard>; SHARDS],
-    /// How many processes there have been, and one.
-    births: AtomicUsize,
-    len: AtomicUsize,
+    births: Births,
 }
+
+/// How many processes there have been, and one.
+// All who spawn change it: nothing lies beside it.
+#[repr(align(128))]
+struct Births(AtomicUsize);
 
 // Two do not share what a processor takes from memory at once.
 #[repr(align(128))]
@@ -46,12 +49,12 @@ enum Slot {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Table { shards: array::from_fn(|_| SpinLock::default()), births: AtomicUsize::new(1), len: AtomicUsize::new(0) }
+        Table { shards: array::from_fn(|_| SpinLock::default()), births: Births(AtomicUsize::new(1)) }
     }
 
     /// Adds the process that `make` builds around its pid.
     pub(crate) fn insert<P: AnyProcess>(&self, make: impl FnOnce(Pid) -> Arc<P>) -> Arc<P> {
-        let birth = self.births.fetch_add(1, Ordering::Relaxed);
+        let birth = self.births.0.fetch_add(1, Ordering::Relaxed);
         let number = birth % SHARDS;
         let mut shard = self.shards[number].lock();
         let index = shard.free.pop().unwrap_or_else(|| shard.grow());
@@ -59,7 +62,6 @@ impl Table {
         let generation = slot.generation().wrapping_add(1);
         let process = make(Pid::new(index * SHARDS as u32 + number as u32, generation));
         *slot = Slot::Taken { birth, process: process.clone() };
-        self.len.fetch_add(1, Ordering::Relaxed);
         process
     }
 
@@ -72,27 +74,30 @@ impl Table {
         }
     }
 
-    /// Removes the process, and keeps what `add_to` adds to the tally. Returns whether the table is empty now.
-    pub(crate) fn remove(&self, pid: Pid, add_to: impl FnOnce(&mut Tally)) -> bool {
+    /// Removes the process, and keeps what `add_to` adds to the tally.
+    pub(crate) fn remove(&self, pid: Pid, add_to: impl FnOnce(&mut Tally)) {
         let (number, index) = place(pid);
         let mut shard = self.shards[number].lock();
-        let Some(process) = shard.slots.get_mut(index).and_then(|slot| slot.take(pid)) else {
-            return false;
-        };
+        let Some(process) = shard.slots.get_mut(index).and_then(|slot| slot.take(pid)) else { return };
         shard.free.push(index as u32);
         add_to(&mut shard.ended);
         drop(shard);
         drop(process);
-        self.len.fetch_sub(1, Ordering::Relaxed) == 1
     }
 
+    /// How many there are: a count that all who spawn and end would change is not kept for that.
     pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Whether none is left. Not mistaken once nobody spawns any more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.iter().all(|shard| shard.lock().len() == 0)
     }
 
     /// How many processes there have been.
     pub(crate) fn births(&self) -> u64 {
-        self.births.load(Ordering::Relaxed) as u64 - 1
+        self.births.0.load(Ordering::Relaxed) as u64 - 1
     }
 
     /// What is left of the processes that have ended. Looked at before [`all`](Self::all), none counts twice.
@@ -117,6 +122,10 @@ impl Table {
 }
 
 impl Shard {
+    fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     /// Adds the processes of the next slots to `all`: so many at a time that who waits for the lock hardly notices. Returns
     /// whether there are more.
     fn collect(&self, place: &mut usize, all: &mut Vec<(usize, Arc<dyn AnyProcess>)>) -> bool {

@@ -36,10 +36,12 @@ impl<M: Send + 'static> Process<M> {
             self.system.shared.report(|| self.crash_report(reason, name, unreceived));
         }
         self.tell_failure(crash, ending.on_failure);
-        let _ = drop_quietly(left.tellers);
+        if !left.tellers.is_empty() {
+            let _ = drop_quietly(left.tellers);
+        }
         self.system.shared.observe(|| Moment::Ends(self, &ending.reason));
         // Only now, or who finds no such process could find its name taken.
-        let was_last = self.system.shared.table.remove(self.pid, |tally| {
+        self.system.shared.table.remove(self.pid, |tally| {
             tally.add(ending.reason.kind(), has_failed, self.work());
         });
         let mut inner = self.inner.lock();
@@ -49,13 +51,14 @@ impl<M: Send + 'static> Process<M> {
             inner = self.inner.lock();
         }
         self.note_end(inner);
-        if was_last {
-            self.system.shared.emptied.notify(usize::MAX);
-        }
+        self.system.shared.note_end();
         if let Some(thread) = ending.thread {
             thread.close();
         }
-        let _ = drop_quietly((ending.reason, ending.overruled));
+        ending.reason.drop_quietly();
+        if let Some(overruled) = ending.overruled {
+            overruled.drop_quietly();
+        }
     }
 
     /// Whoever waits for the end, or for an answer, goes on.

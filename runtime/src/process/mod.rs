@@ -359,7 +359,9 @@ impl<M: Send + 'static> Process<M> {
 impl<M> Drop for Process<M> {
     fn drop(&mut self) {
         // The error behind the reason may panic when it is dropped, and this may be dropped by anyone.
-        let _ = drop_quietly(std::mem::take(&mut self.inner.get_mut().control));
+        if let Some(reason) = self.inner.get_mut().control.take_end() {
+            reason.drop_quietly();
+        }
     }
 }
 

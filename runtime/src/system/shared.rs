@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     /// Apart from the rest, which nearly everything reads.
     link_locks: Box<[Lock<()>]>,
     /// Notified when the last process has ended.
-    pub(crate) emptied: Event,
+    emptied: Event,
     halting: AtomicBool,
 }
 
@@ -210,6 +210,14 @@ impl Shared {
         families
     }
 
+    /// A process has ended, and is not in the table any more.
+    pub(crate) fn note_end(&self) {
+        // Who waits for the last one has said so before it looks into the table: either it is told, or it sees for itself.
+        if self.is_halting() && self.table.is_empty() {
+            self.emptied.notify(usize::MAX);
+        }
+    }
+
     pub(crate) fn kill_all(&self) {
         for process in self.table.all() {
             process.doom(ExitReason::Killed);
@@ -220,7 +228,7 @@ impl Shared {
     pub(super) fn halt(&self) {
         self.halting.store(true, Ordering::SeqCst);
         self.kill_all();
-        let settled = self.scheduler.settle(&self.emptied, &|| self.table.len() == 0);
+        let settled = self.scheduler.settle(&self.emptied, &|| self.table.is_empty());
         if settled == Settled::TooLate {
             slog::warn!(self.reports.logger(), "processes that never yield are left behind"; "count" => self.table.len());
         }
