@@ -149,7 +149,7 @@ impl DeadLetters {
         self.counts[letter.reason as usize].fetch_add(1, Ordering::Relaxed);
         // Processes end with dead letters: a fault of the logger's must not keep links and monitors from hearing.
         let _ = catch(|| self.log(&letter, now, logger));
-        self.subscribers.publish(|| letter);
+        self.subscribers.publish(&letter);
     }
 
     fn log(&self, letter: &DeadLetter, now: Instant, logger: &Logger) {

@@ -428,7 +428,7 @@ impl Reports {
     }
 
     pub(crate) fn publish(&self, report: Report) {
-        self.subscribers.publish(|| report.clone());
+        self.subscribers.publish(&report);
         // A fault of the logger's must not keep links and monitors from hearing, nor end a supervisor.
         let _ = catch(|| match &report {
             Report::Crash(crash) => self.log(Level::Error, |logger| log_crash(logger, crash)),

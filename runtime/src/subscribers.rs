@@ -34,12 +34,11 @@ impl<T: Clone> Subscribers<T> {
         self.count.load(Ordering::Acquire) > 0
     }
 
-    /// Sends every subscriber what `make` makes; nothing is made while there is none.
-    pub(crate) fn publish(&self, make: impl FnOnce() -> T) {
+    /// Sends every subscriber a copy.
+    pub(crate) fn publish(&self, news: &T) {
         if !self.are_there() {
             return;
         }
-        let news = make();
         let senders = self.senders.lock().clone();
         let closed = senders.iter().filter(|sender| sender.force_send(news.clone()).is_err()).count();
         if closed > 0 {
