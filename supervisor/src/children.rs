@@ -6,7 +6,7 @@ use proscenium_runtime::{Offender, Pid};
 
 use crate::child_id::ChildId;
 use crate::child_spec::{ChildKind, ChildPolicy, ChildSpec, Restart, StartChild};
-use crate::index::Index;
+use crate::index::{Index, PidIndex};
 
 /// Names a child among its siblings; a greater one starts later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,8 +146,10 @@ pub(crate) struct Children {
     runs: Vec<Run>,
     gaps: usize,
     by_id: Index,
-    by_pid: Index,
+    by_pid: PidIndex,
     last: u64,
+    /// Whose id was told last, and the text.
+    told: Option<(Key, Arc<str>)>,
 }
 
 /// Children that follow one another by their keys, too, and are treated alike: from a place on, until that of the next run.
@@ -175,7 +177,7 @@ impl Children {
         Children {
             places: Vec::with_capacity(capacity),
             by_id: Index::with_capacity(capacity),
-            by_pid: Index::with_capacity(capacity),
+            by_pid: PidIndex::with_capacity(capacity),
             ..Children::default()
         }
     }
@@ -362,6 +364,14 @@ impl Children {
         self.get(key).expect(IS_THERE).id.to_shared()
     }
 
+    /// As [`id`](Self::id), to be told: who falls again and again is told of by one text.
+    pub(crate) fn told_id(&mut self, key: Key) -> Arc<str> {
+        match &self.told {
+            Some((told, id)) if *told == key => id.clone(),
+            _ => self.told.insert((key, self.id(key))).1.clone(),
+        }
+    }
+
     /// The spec of a child that is there.
     pub(crate) fn spec(&self, key: Key) -> ChildSpec {
         let Child { id, start, .. } = self.get(key).expect(IS_THERE).clone();
@@ -369,10 +379,11 @@ impl Children {
     }
 
     /// The child as reports name it.
-    pub(crate) fn offender(&self, key: Key, pid: Option<Pid>) -> Offender {
-        let ChildSpec { id, start, policy } = self.spec(key);
-        let ChildPolicy { restart, shutdown, significant } = policy;
-        Offender::new(id.to_shared(), pid, restart, shutdown, significant, start.kind())
+    pub(crate) fn offender(&mut self, key: Key, pid: Option<Pid>) -> Offender {
+        let id = self.told_id(key);
+        let kind = self.get(key).expect(IS_THERE).start.kind();
+        let ChildPolicy { restart, shutdown, significant } = self.policy(key);
+        Offender::new(id, pid, restart, shutdown, significant, kind)
     }
 }
 

@@ -10,8 +10,9 @@
 //! - A restart is decided once per child's end and once per retry; each counts one, however many children it takes along.
 
 mod events;
+mod plan;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::children::{Child, ChildState, Children, Key};
 use crate::error::{ChildError, FailedToStart, SpecError};
 use crate::intensity::{Intensity, Verdict};
 use crate::strategy::Strategy;
+
+use plan::Plan;
 
 pub(crate) use events::{Action, Event, Request, Retry, Stopped};
 
@@ -90,7 +93,7 @@ pub(crate) struct Decide {
     backoff: Option<Backoff>,
     children: Children,
     purpose: Purpose,
-    plan: VecDeque<Step>,
+    plan: Plan,
     /// The step that was handed out.
     current: Option<Step>,
 }
@@ -104,7 +107,7 @@ impl Decide {
             backoff: flags.backoff,
             children,
             purpose: Purpose::Idle,
-            plan: VecDeque::new(),
+            plan: Plan::default(),
             current: None,
         }
     }
@@ -115,6 +118,11 @@ impl Decide {
 
     pub(crate) fn children(&self) -> &Children {
         &self.children
+    }
+
+    /// The id of a child that is there, to be told.
+    pub(crate) fn told_id(&mut self, key: Key) -> Arc<str> {
+        self.children.told_id(key)
     }
 
     /// Adds to `actions` what follows from `event`, which happens `now`, so long after the system's start.
@@ -131,14 +139,14 @@ impl Decide {
         self.advance(actions);
     }
 
-    fn begin(&mut self, purpose: Purpose, plan: VecDeque<Step>) {
+    fn begin(&mut self, purpose: Purpose, plan: Plan) {
         self.purpose = purpose;
         self.plan = plan;
     }
 
     /// Hands out the next step, or what comes after the last.
     fn advance(&mut self, actions: &mut Vec<Action>) {
-        while let Some(step) = self.plan.pop_front() {
+        while let Some(step) = self.plan.next() {
             if let Some(action) = self.action(step) {
                 actions.push(action);
                 if let Step::Start(_) | Step::Stop(_) = step {
@@ -148,7 +156,7 @@ impl Decide {
             }
         }
         // The plan of a large supervisor's start is large, too.
-        self.plan = VecDeque::new();
+        self.plan = Plan::default();
         match std::mem::replace(&mut self.purpose, Purpose::Idle) {
             Purpose::Exit(reason) => actions.push(Action::Exit(reason)),
             Purpose::Request { .. } => actions.push(Action::Answer(Ok(None))),
@@ -237,9 +245,9 @@ impl Decide {
 
     /// Stops those whose fate `failed` shares, and starts them all, at once or after a pause.
     fn begin_restart(&mut self, failed: Key, pause: Option<Duration>) {
-        self.children.stopped(failed);
+        self.children.ended(failed);
         let group = self.strategy.group(&self.children, failed);
-        let stops = group.iter().rev().copied().map(Step::Stop);
+        let stops = group.iter().rev().filter(|key| **key != failed).copied().map(Step::Stop);
         let plan = match pause {
             Some(pause) => stops.chain([Step::Pause(failed, pause)]).collect(),
             None => stops.chain(group.iter().copied().map(Step::Start)).collect(),
@@ -260,18 +268,14 @@ impl Decide {
     }
 
     /// The steps that a request needs, and for what.
-    fn plan_for(
-        &mut self,
-        request: Request,
-        actions: &mut Vec<Action>,
-    ) -> Result<(Purpose, VecDeque<Step>), ChildError> {
-        let on = |step| (Purpose::Request { adds: false }, VecDeque::from([step]));
-        let done = || Ok((Purpose::Request { adds: false }, VecDeque::new()));
+    fn plan_for(&mut self, request: Request, actions: &mut Vec<Action>) -> Result<(Purpose, Plan), ChildError> {
+        let on = |step| (Purpose::Request { adds: false }, Plan::from_iter([step]));
+        let done = || Ok((Purpose::Request { adds: false }, Plan::default()));
         match request {
             Request::Start(spec) => {
                 self.auto_shutdown.check(&spec).map_err(ChildError::Spec)?;
                 match self.children.add(spec) {
-                    Ok(key) => Ok((Purpose::Request { adds: true }, [Step::Start(key)].into())),
+                    Ok(key) => Ok((Purpose::Request { adds: true }, Plan::from_iter([Step::Start(key)]))),
                     Err(known) => Err(self.is_known(known)),
                 }
             }
@@ -289,7 +293,7 @@ impl Decide {
                     self.let_wait(fallen, actions);
                     done()
                 }
-                (key, _) => Ok((Purpose::Remove(key), [Step::Stop(key)].into())),
+                (key, _) => Ok((Purpose::Remove(key), Plan::from_iter([Step::Stop(key)]))),
             },
             Request::Update(flags, specs) => {
                 let like = flags.check(specs).map_err(ChildError::Spec)?;
@@ -379,7 +383,7 @@ impl Decide {
         match self.purpose {
             Purpose::Boot => self.give_up(ExitReason::shutdown_with(FailedToStart { id, error })),
             Purpose::Restart => {
-                self.plan.clear();
+                self.plan = Plan::default();
                 let retry = Retry { key, delay: self.children.delayed(key), counts: true };
                 actions.push(Action::Retry { retry, pause: None });
             }

@@ -117,7 +117,8 @@ impl Server {
     async fn carry_out(&mut self, event: Event, ctx: &mut Context<Ask>) -> Result<Option<Answer>, ExitReason> {
         let mut answer = None;
         let mut next = Some(event);
-        let mut actions = Vec::new();
+        // Hardly any event leads to more.
+        let mut actions = Vec::with_capacity(2);
         // Restarts count from here: the steps that follow from the event decide on none.
         let now = ctx.system().uptime();
         while let Some(event) = next.take() {
@@ -157,9 +158,9 @@ impl Server {
         Ok(pid)
     }
 
-    fn report_progress(&self, key: Key, pid: Pid, requested: bool, ctx: &Context<Ask>) {
+    fn report_progress(&mut self, key: Key, pid: Pid, requested: bool, ctx: &Context<Ask>) {
         ctx.system().report(|| {
-            let id = self.decide.children().id(key);
+            let id = self.decide.told_id(key);
             let report = ProgressReport::new(ctx.pid(), id, pid, requested);
             Report::Progress(Arc::new(report.named(self.name.clone())))
         });
