@@ -52,7 +52,7 @@ impl<S: BuildHasher + Default> Index<S> {
         let Some(mut hole) = self.slot(self.hash(&key), &key, &key_of) else { return };
         // Whoever had to go past the hole moves into it, and leaves one.
         for slot in around(self.slots.len(), hole).skip(1) {
-            let Some(other) = self.taken(slot).and_then(|place| key_of(place)) else { break };
+            let Some(other) = self.taken(slot).and_then(&key_of) else { break };
             if self.distance(self.home(self.hash(&other)), slot) >= self.distance(hole, slot) {
                 self.slots[hole] = self.slots[slot];
                 hole = slot;
@@ -98,7 +98,7 @@ impl<S: BuildHasher + Default> Index<S> {
 
     /// Where to look first for a key; there are slots.
     fn home(&self, hash: u64) -> usize {
-        (u128::from(hash) * self.slots.len() as u128 >> u64::BITS) as usize
+        ((u128::from(hash) * self.slots.len() as u128) >> u64::BITS) as usize
     }
 
     /// So many slots on from `one` is `other`.
