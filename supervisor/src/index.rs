@@ -120,19 +120,21 @@ fn free_slots(capacity: usize) -> Vec<u32> {
 #[derive(Default)]
 pub(crate) struct PidHasher(u64);
 
+/// An odd number without a pattern: two to the 64th, divided by the golden ratio.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
 impl Hasher for PidHasher {
     fn write(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
     }
 
     fn write_u32(&mut self, number: u32) {
-        /// An odd number without a pattern: two to the 64th, divided by the golden ratio.
-        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
         self.0 = (self.0.rotate_left(32) ^ u64::from(number)).wrapping_mul(SPREAD);
     }
 
     fn finish(&self) -> u64 {
-        self.0
+        // The index looks at the upper end: what has come last is not mixed into all of it yet.
+        (self.0 ^ self.0 >> 32).wrapping_mul(SPREAD)
     }
 }
 
