@@ -6,8 +6,14 @@ use std::ops::Deref;
 
 use crate::rare::Rare;
 
-/// So many items it may keep room for while it is empty; what it needed beyond that is given back.
-const KEPT: usize = 8;
+/// For how many items of that `size` it may keep room while it is empty: so that whoever gets a hundred messages at a time does not
+/// ask for room each time, and an idle process keeps two kilobytes at most, or what a few messages take. What was needed beyond that
+/// is given back.
+const fn kept(size: usize) -> usize {
+    const ALWAYS: usize = 8;
+    const BYTES: usize = 2048;
+    if size == 0 || BYTES / size < ALWAYS { ALWAYS } else { BYTES / size }
+}
 
 /// A queue, to read; [`make`](Self::make) gives it to change.
 #[derive(Debug)]
@@ -69,7 +75,7 @@ impl<T> Burst<T> {
     /// Gives back what it keeps from a burst, if it is empty.
     #[inline]
     pub(crate) fn shrink(&mut self) {
-        if self.0.get().is_some_and(|queue| queue.capacity() > KEPT && queue.is_empty()) {
+        if self.0.get().is_some_and(|queue| queue.capacity() > const { kept(size_of::<T>()) } && queue.is_empty()) {
             self.clear();
         }
     }

@@ -45,7 +45,7 @@ impl Bench {
 
     /// Puts a task where it runs next; what was there goes to the end of the queue. Only for the bench's own worker. Returns whether
     /// there is something now that other workers may take.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_next(&self, task: Runnable) -> bool {
         let before = self.fill_slot(task);
         let is_more = before.is_some();
@@ -79,7 +79,7 @@ impl Bench {
     }
 
     /// Returns what was there before.
-    #[inline]
+    #[inline(always)]
     fn fill_slot(&self, task: Runnable) -> Option<Runnable> {
         if !self.has_neighbours {
             return NEXT.replace(Some(task));

@@ -139,7 +139,7 @@ impl Pool {
         worker.is_some()
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_on_bench(&self, worker: usize, task: Runnable, woken_while_running: bool) {
         let bench = &self.benches[worker];
         let in_reach = if woken_while_running {
