@@ -57,7 +57,8 @@ impl<A: Actor> ActorRef<A> {
     ///     assert_eq!(balance, Ok(Balance(5)));
     /// });
     /// ```
-    #[inline]
+    // Always: it is made where it is awaited, and not moved there.
+    #[inline(always)]
     pub fn call<M: Send + 'static>(&self, message: M) -> Call<'_, Dispatch<A>, <A as Handles<M>>::Reply>
     where
         A: Handles<M>,
