@@ -143,25 +143,27 @@ impl<A: Actor> Dispatcher<A> {
     #[expect(clippy::manual_async_fn, reason = "an async function would keep room for each of its arguments twice")]
     fn open(
         &mut self,
-        letter: Dispatch<A>,
+        mut letter: Dispatch<A>,
         ctx: &mut Context<Dispatch<A>>,
         pace: Pace,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send {
         async move {
-            let mut next = Some(letter);
-            while let Some(letter) = next.take() {
+            loop {
                 if !self.is_ready && !letter.0.initializes() {
                     self.stash.push(letter);
                     self.remaining.note(ctx);
-                    continue;
+                    return Ok(());
                 }
-                next = letter.0.open(self, ctx, pace).await?;
-                if !self.is_ready {
-                    // Boxed, for it is over once and for all.
-                    Box::pin(self.begin_if_ready(ctx)).await?;
+                match letter.0.open(self, ctx, pace).await? {
+                    Some(next) => letter = next,
+                    None => break,
                 }
             }
-            if !self.stash.is_empty() && self.is_ready {
+            if !self.is_ready {
+                // Boxed, for it is over once and for all.
+                Box::pin(self.begin_if_ready(ctx)).await?;
+            }
+            if self.is_ready && !self.stash.is_empty() {
                 self.replay(ctx);
             }
             Ok(())
