@@ -125,13 +125,40 @@ impl<B: Behaviour> Start<B> {
         Start { args, options: None }
     }
 
-    /// The start of another behaviour, with the same options.
-    /// The arguments, if that is all there is to it.
-    #[doc(hidden)]
+    /// Its arguments, if nothing else was said of it: who keeps very many needs to keep no more.
+    ///
+    /// # Errors
+    /// The start, if it has a name or other options.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_behaviours::GenServer;
+    /// use proscenium_runtime::{Context, ExitReason};
+    ///
+    /// struct Till;
+    ///
+    /// impl GenServer for Till {
+    ///     type Args = u32;
+    ///     type Message = ();
+    ///
+    ///     async fn init(_cents: u32, _ctx: &mut Context<()>) -> Result<Self, ExitReason> {
+    ///         Ok(Till)
+    ///     }
+    ///
+    ///     async fn handle(&mut self, _message: (), _ctx: &mut Context<()>) -> Result<(), ExitReason> {
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Till::start(500).into_args().ok(), Some(500));
+    /// assert!(Till::start(500).name("till").into_args().is_err());
+    /// ```
     pub fn into_args(self) -> Result<B::Args, Self> {
         if self.options.is_none() { Ok(self.args) } else { Err(self) }
     }
 
+    /// The start of another behaviour, with the same options.
     pub(crate) fn map<C: Behaviour>(self, args: impl FnOnce(B::Args) -> C::Args) -> Start<C>
     where
         B: Behaviour<Message = C::Message>,

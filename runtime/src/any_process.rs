@@ -50,8 +50,6 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     fn timers(&self) -> &Arc<Timers>;
     /// Remembers an answer that it owes, whose wait ends with it. False if it has ended, and would not see to that.
     fn owe(&self, answer: Owed) -> bool;
-    /// Has it polled once more.
-    fn poll_again(&self);
     fn signal(&self, signal: Signal) -> Delivery;
     /// The process that it monitors has ended: it shall receive `down`, unless that monitor has ended meanwhile.
     fn tell_down(&self, down: Box<Down>);

@@ -7,8 +7,6 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
-use crate::panic;
-
 /// Any error that can travel between processes.
 ///
 /// # Examples
@@ -171,15 +169,6 @@ impl ExitReason {
     /// An orderly end makes no crash report, and a transient child that ends so is not restarted.
     pub fn is_normal(&self) -> bool {
         matches!(self, ExitReason::Normal | ExitReason::Shutdown | ExitReason::ShutdownWith(_))
-    }
-
-    /// Drops it; should what it carries panic, the panic ends here.
-    #[inline]
-    pub(crate) fn drop_quietly(self) {
-        use ExitReason::{Error, InitError, Panic, ShutdownWith};
-        if let ShutdownWith(_) | InitError(_) | Panic(_) | Error(_) = self {
-            let _ = panic::drop_quietly(self);
-        }
     }
 
     /// `Ignore` and `InitError` are words between `init` and who started it; to everybody else the process ended normally.

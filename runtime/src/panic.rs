@@ -102,6 +102,17 @@ pub(crate) fn drop_quietly<T>(value: T) -> Result<(), Panic> {
     catch(move || drop(value))
 }
 
+impl ExitReason {
+    /// Drops it; should what it carries panic, the panic ends here.
+    #[inline]
+    pub(crate) fn drop_quietly(self) {
+        use ExitReason::{Error, InitError, Panic, ShutdownWith};
+        if let ShutdownWith(_) | InitError(_) | Panic(_) | Error(_) = self {
+            let _ = drop_quietly(self);
+        }
+    }
+}
+
 pub(crate) fn install_hook() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

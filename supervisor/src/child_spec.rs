@@ -314,8 +314,17 @@ pub trait StartChild: Send + Sync + 'static {
         ChildKind::Worker
     }
 
-    /// As it is kept for each child.
-    #[doc(hidden)]
+    /// As a supervisor keeps it for each child, which may be something smaller that starts the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use proscenium_runtime::Context;
+    /// use proscenium_supervisor::{ChildKind, StartChild, process};
+    ///
+    /// let start = process(|_ctx: Context<()>| async {}).into_shared();
+    /// assert_eq!(start.kind(), ChildKind::Worker);
+    /// ```
     fn into_shared(self) -> Arc<dyn StartChild>
     where
         Self: Sized,

@@ -32,7 +32,7 @@ use crate::links::Control;
 use crate::mailbox::{Burst, Consumer, Item, Mailbox, NewsRef, Queue};
 use crate::panic::drop_quietly;
 use crate::pid::{Pid, Recipient};
-use crate::scheduler::Priority;
+use crate::scheduler::{PollAgain, Priority};
 use crate::signal::{Down, Signal};
 use crate::slot::Owed;
 use crate::sync::SpinLock;
@@ -460,12 +460,6 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         is_there
     }
 
-    fn poll_again(&self) {
-        // Before: the poll that this leads to may have it noted anew.
-        self.noted.store(false, Ordering::Release);
-        self.rouse();
-    }
-
     fn signal(&self, signal: Signal) -> Delivery {
         self.receive_signal(signal)
     }
@@ -488,6 +482,14 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn with_control(&self, act: &mut dyn FnMut(&mut Control)) {
         act(&mut self.inner.lock().control);
+    }
+}
+
+impl<M: Send + 'static> PollAgain for Process<M> {
+    fn poll_again(&self) {
+        // Before: the poll that this leads to may have it noted anew.
+        self.noted.store(false, Ordering::Release);
+        self.rouse();
     }
 }
 

@@ -5,8 +5,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::task::Runnable;
-use crate::any_process::AnyProcess;
+use super::task::{PollAgain, Runnable};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Lock, SpinLock, per_thread};
 
@@ -33,7 +32,7 @@ pub(super) struct Bench {
     /// How many tasks it has given to its worker, who alone counts them.
     given: AtomicU32,
     /// Who has begun to wait for an answer in this turn of the worker.
-    waiting: Lock<Vec<Arc<dyn AnyProcess>>>,
+    waiting: Lock<Vec<Arc<dyn PollAgain>>>,
     /// Whether there is anybody, told without the lock.
     has_waiting: AtomicBool,
 }
@@ -153,7 +152,7 @@ impl Bench {
     }
 
     /// Has that process polled once more at the end of the turn.
-    pub(super) fn note_waiting(&self, process: Arc<dyn AnyProcess>) {
+    pub(super) fn note_waiting(&self, process: Arc<dyn PollAgain>) {
         self.waiting.lock().push(process);
         self.has_waiting.store(true, Ordering::Release);
     }

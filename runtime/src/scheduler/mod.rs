@@ -19,7 +19,7 @@ pub(crate) use pool::Pool;
 pub(crate) use pool::{is_worker, turn_began};
 pub(crate) use service::Service;
 pub(crate) use simulation::Simulation;
-pub(crate) use task::{Home, Runnable, Task};
+pub(crate) use task::{Home, PollAgain, Runnable, Task};
 pub(crate) use workers::Workers;
 
 /// How urgent a process's work is; OTP's process flag `priority`.

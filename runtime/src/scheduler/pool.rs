@@ -22,8 +22,7 @@ use super::Priority;
 use super::bench::Bench;
 use super::idle::IdleWorkers;
 use super::lanes::Lanes;
-use super::task::Runnable;
-use crate::any_process::AnyProcess;
+use super::task::{PollAgain, Runnable};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{LOOKS_BEFORE_SLEEP, pause, per_thread, spin_loop};
 
@@ -131,7 +130,7 @@ impl Pool {
     }
 
     /// Has `process` polled once more at the end of this worker's turn; false if this thread is none.
-    pub(super) fn note_waiting<P: AnyProcess>(&self, process: &Arc<P>) -> bool {
+    pub(super) fn note_waiting<P: PollAgain + 'static>(&self, process: &Arc<P>) -> bool {
         let worker = self.worker_here();
         if let Some(worker) = worker {
             self.benches[worker].note_waiting(process.clone());

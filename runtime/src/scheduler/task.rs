@@ -12,13 +12,17 @@ use async_channel::{Sender, TrySendError};
 use super::Priority;
 use super::pool::Pool;
 use super::simulation::Simulation;
-use crate::any_process::AnyProcess;
 use crate::sync;
 
 /// What a scheduler runs: a process's life, or a service of the system. Dropping it ends it.
 pub(crate) trait Task: Send {
     /// Runs until it waits, and then lies in its berth, or until it is over.
     fn run(self: Pin<Box<Self>>);
+}
+
+/// What waits, and wants to be polled once more though nothing wakes it.
+pub(crate) trait PollAgain: Send + Sync {
+    fn poll_again(&self);
 }
 
 /// A task that can run.
@@ -101,7 +105,7 @@ impl Home {
     }
 
     /// Has `process` polled once more when the turn of the worker that this thread is has ended; at once, if it is none of these.
-    pub(crate) fn poll_after_turn<P: AnyProcess>(&self, process: &Arc<P>) {
+    pub(crate) fn poll_after_turn<P: PollAgain + 'static>(&self, process: &Arc<P>) {
         match &*self.0 {
             Place::Pool(pool) if pool.note_waiting(process) => {}
             _ => process.poll_again(),

@@ -89,7 +89,7 @@ impl Release {
     ///
     /// # Examples
     ///
-    /// A release runs until it is told to stop; [`Applications`](super::Applications) shows what its parts do meanwhile.
+    /// A release runs until it is told to stop; [`Applications`] shows what its parts do meanwhile.
     /// Whether they fit together it says before anything starts:
     ///
     /// ```
