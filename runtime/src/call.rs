@@ -191,11 +191,7 @@ impl<'a, M: Send + 'static, T: Send + 'static> Call<'a, M, T> {
             self.way.get_or_insert_with(|| Way::new(process));
         }
         let way = self.way.as_mut().expect("it has just been found");
-        match way.poll_send(&mut self.request, cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(refused)) => Poll::Ready(Err(self.refused(refused))),
-            Poll::Pending => Poll::Pending,
-        }
+        way.poll_send(&mut self.request, cx).map_err(|refused| self.refused(refused))
     }
 
     #[inline]

@@ -1,7 +1,6 @@
 //! Where something is in a list, by what it carries itself: an index that keeps nothing but places, in some five bytes each.
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
-use std::iter;
 
 /// Places in a list by a key that each has for its own; `key_of` tells the key of a place.
 #[derive(Clone, Debug, Default)]
@@ -113,7 +112,7 @@ fn around(slots: usize, slot: usize) -> impl Iterator<Item = usize> {
 }
 
 fn free_slots(capacity: usize) -> Vec<u32> {
-    iter::repeat_n(FREE, capacity + capacity.div_ceil(4)).collect()
+    vec![FREE; capacity + capacity.div_ceil(4)]
 }
 
 /// Hashes pids: nobody can choose them, so that they need not be hashed with a secret, which costs ten times this.

@@ -192,10 +192,7 @@ impl<M: Send + 'static> Context<M> {
     pub async fn receive_system_or(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Incoming<M> {
         let mut seen = 0;
         let mut is_wanted = |item: &Item<M>| item.peek().is_none_or(&mut wanted);
-        poll_fn(|cx| {
-            self.poll_matching(cx, &mut seen, &mut is_wanted, |item, on_failure| item.into_incoming(on_failure))
-        })
-        .await
+        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut is_wanted, Item::into_incoming)).await
     }
 
     /// Receives the next message. Exits and downs before it keep their places, for [`receive`](Self::receive).
@@ -248,8 +245,7 @@ impl<M: Send + 'static> Context<M> {
     pub async fn receive_matching(&mut self, mut wanted: impl FnMut(EventRef<'_, M>) -> bool) -> Event<M> {
         let mut seen = 0;
         let mut is_wanted = |item: &Item<M>| item.peek().is_some_and(&mut wanted);
-        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut is_wanted, |item, on_failure| item.into_event(on_failure)))
-            .await
+        poll_fn(|cx| self.poll_matching(cx, &mut seen, &mut is_wanted, Item::into_event)).await
     }
 
     /// Takes the first that matches out of what is there already.
@@ -273,7 +269,7 @@ impl<M: Send + 'static> Context<M> {
         self.process.take_all_into(&mut self.batch);
         let found = self.batch.iter().position(|item| item.peek().is_some_and(&mut wanted))?;
         self.announce(&self.batch[found]);
-        Some(self.take(found, |item, on_failure| item.into_event(on_failure)))
+        Some(self.take(found, Item::into_event))
     }
 
     /// Receives what comes next, or `None` if nothing comes within `timeout`. With a zero timeout it takes what is there.
@@ -437,7 +433,7 @@ impl<M: Send + 'static> Context<M> {
     #[cold]
     fn poll_later_message(&mut self, cx: &mut task::Context<'_>, seen: &mut usize) -> Poll<M> {
         let is_wanted = &mut |item: &Item<M>| matches!(item.peek(), Some(EventRef::Message(_)));
-        self.poll_matching(cx, seen, is_wanted, |item, on_failure| item.into_message(on_failure))
+        self.poll_matching(cx, seen, is_wanted, Item::into_message)
     }
 
     /// Takes what comes next if it is a message. Otherwise that lies first in the batch.
