@@ -109,7 +109,7 @@ impl Subprocess {
     ///
     /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
     ///     let lines = Output::lines().to(&ctx.address(), |line| line.text());
-    ///     let script = "trap 'echo read again' HUP; echo ready; while :; do sleep 0.01; done";
+    ///     let script = "trap 'echo read again' HUP; echo ready; while :; do sleep 1000 & wait; done";
     ///     let service = Subprocess::start(Command::shell(script).stdout(lines)).link(&mut ctx).await?;
     ///     assert_eq!(ctx.receive_message().await, "ready");
     ///     service.signal(Signal::Hup);

@@ -31,6 +31,9 @@ pub(super) struct Bench {
     queued: AtomicUsize,
     /// How many tasks it has given to its worker, who alone counts them.
     given: AtomicU32,
+    /// Where the task lies in memory that the slot has given after one of the queue, or nothing. It may be where all the others
+    /// send to. Only for the bench's own worker.
+    sink: AtomicUsize,
     /// Who has begun to wait for an answer in this turn of the worker.
     waiting: Lock<Vec<Arc<dyn PollAgain>>>,
     /// Whether there is anybody, told without the lock.
@@ -44,8 +47,14 @@ impl Bench {
 
     /// Puts a task where it runs next; what was there goes to the end of the queue. Only for the bench's own worker. Returns whether
     /// there is something now that other workers may take.
+    ///
+    /// A task that one of the queue after the other wakes runs when all of them have, and so once for what they all send.
     #[inline(always)]
     pub(super) fn put_next(&self, task: Runnable) -> bool {
+        if place_of(&task) == self.sink.load(Ordering::Relaxed) && !self.is_queue_empty() {
+            self.put_last(task);
+            return true;
+        }
         let before = self.fill_slot(task);
         let is_more = before.is_some();
         if let Some(before) = before {
@@ -68,6 +77,7 @@ impl Bench {
         let is_slots_turn = *in_a_row < SLOT_LIMIT || self.is_queue_empty();
         let task = if is_slots_turn && let Some(task) = self.empty_slot() {
             *in_a_row += 1;
+            self.sink.store(if *in_a_row == 1 { place_of(&task) } else { 0 }, Ordering::Relaxed);
             task
         } else {
             *in_a_row = 0;
@@ -196,5 +206,71 @@ impl Bench {
 
     fn note_length(&self, queue: &VecDeque<Runnable>) {
         self.queued.store(queue.len(), Ordering::Relaxed);
+    }
+}
+
+/// Where a task lies in memory.
+#[inline]
+fn place_of(task: &Runnable) -> usize {
+    std::ptr::from_ref(&**task).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use super::*;
+    use crate::scheduler::Task;
+
+    struct Named(&'static str);
+
+    impl Task for Named {
+        fn run(self: Pin<Box<Self>>) {
+            unreachable!("it is only put somewhere and taken: {}", self.0)
+        }
+    }
+
+    /// A bench in whose queue two tasks lie behind `first`, which is taken.
+    fn bench() -> (Bench, Runnable, [usize; 2]) {
+        let bench = Bench::new(true);
+        let others = ["second", "third"].map(|name| Box::pin(Named(name)) as Runnable);
+        let places = others.each_ref().map(place_of);
+        bench.put_last(Box::pin(Named("first")));
+        others.into_iter().for_each(|task| bench.put_last(task));
+        let first = bench.take(&mut 0).expect("it lies there");
+        (bench, first, places)
+    }
+
+    #[test]
+    fn who_is_woken_by_one_of_the_queue_after_the_other_runs_when_all_of_them_have() {
+        let (bench, _first, [second, third]) = bench();
+        let mut in_a_row = 0;
+        let mut take = || bench.take(&mut in_a_row).expect("there is one");
+        let sink: Runnable = Box::pin(Named("sink"));
+        let place = place_of(&sink);
+        bench.put_next(sink);
+        let sink = take();
+        assert_eq!(place_of(&sink), place, "the first to wake it may wait for its answer");
+        assert_eq!(place_of(&take()), second);
+        bench.put_next(sink);
+        assert_eq!([take(), take()].map(|task| place_of(&task)), [third, place]);
+    }
+
+    #[test]
+    fn who_is_woken_by_whom_it_has_woken_runs_next() {
+        let (bench, client, [second, _]) = bench();
+        let mut in_a_row = 0;
+        let mut take = || bench.take(&mut in_a_row).expect("there is one");
+        let (mut client, mut server) = (client, Box::pin(Named("server")) as Runnable);
+        let places = [&server, &client].map(place_of);
+        for _ in 0..SLOT_LIMIT / 2 {
+            bench.put_next(server);
+            server = take();
+            bench.put_next(client);
+            client = take();
+            assert_eq!([&server, &client].map(place_of), places);
+        }
+        bench.put_next(server);
+        assert_eq!(place_of(&take()), second, "it is not for ever");
     }
 }

@@ -38,8 +38,8 @@ use crate::sync::{SpinGuard, SpinLock, per_thread};
 pub(crate) struct Timers {
     clock: Clock,
     start: Instant,
-    /// Several, so that threads do not wait for each other: a process keeps to one, and so does a thread for what no process
-    /// owns.
+    /// Several, so that threads do not wait for each other: what no process owns goes to that of its thread, what one owns to
+    /// that of the process, which has that of its thread unless it has timers elsewhere.
     stores: Box<[SpinLock<Store>]>,
     /// Told when the next expiry moves forward.
     sooner: Event,
@@ -101,7 +101,7 @@ impl Timers {
         fire: impl FnMut(Firing<'_>) -> Option<Instant> + Send + 'static,
     ) -> TimerRef {
         let mut action = Some(Action::Call(Box::new(fire)));
-        let store = owner.store().unwrap_or_else(|| self.store_here());
+        let store = self.store_for(owner);
         let timer = self.insert(store, at, |wheel, at| {
             let owner = owner.get_or_begin(store, wheel)?;
             Some(wheel.set(at, Some(owner), action.take()?))
@@ -200,6 +200,20 @@ impl Timers {
     fn store(&self, number: u16) -> SpinGuard<'_, Store> {
         // A timer of another system may have a number that is none here.
         self.stores.get(usize::from(number)).unwrap_or(&self.stores[0]).lock()
+    }
+
+    /// Where the owner's next timer goes: to the others, if it has any; else to what this thread has at hand.
+    fn store_for(&self, owner: &TimerOwner) -> u16 {
+        let here = self.store_here();
+        match owner.store() {
+            Some(elsewhere) if elsewhere != here && !self.leave(owner, elsewhere) => elsewhere,
+            _ => here,
+        }
+    }
+
+    #[cold]
+    fn leave(&self, owner: &TimerOwner, store: u16) -> bool {
+        owner.leave(store, &mut self.store(store).wheel)
     }
 
     /// The store of this thread.
