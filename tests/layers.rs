@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 const RUNTIME: &[&str] = &[
     "sync",
+    "clock",
     "scheduler",
     "slot",
     "rare",
     "sorted",
     "few",
-    "clock",
     "exit",
     "end",
     "panic",

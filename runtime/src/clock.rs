@@ -1,7 +1,7 @@
 //! Time as a value: the machine's, or one that a test moves.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Debug)]
@@ -17,6 +17,17 @@ impl Clock {
             Clock::Virtual(clock) => clock.now(),
         }
     }
+}
+
+/// Where `at` is on the machine's clock: nanoseconds from an instant that is the same for all who ask.
+pub(crate) fn machine_nanos(at: Instant) -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    nanos(at.saturating_duration_since(*START.get_or_init(|| at)))
+}
+
+/// What is longer than 584 years is cut to that.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A clock that stands still until it is moved.
@@ -41,9 +52,7 @@ impl VirtualClock {
 
     /// Moves on to `at`; never back.
     pub(crate) fn move_to(&self, at: Instant) {
-        let elapsed = at.saturating_duration_since(self.start);
-        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-        self.elapsed_nanos.fetch_max(nanos, Ordering::Relaxed);
+        self.elapsed_nanos.fetch_max(nanos(at.saturating_duration_since(self.start)), Ordering::Relaxed);
     }
 }
 

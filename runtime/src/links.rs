@@ -171,7 +171,11 @@ impl Control {
     }
 
     /// Takes out why it ends, or has ended.
+    #[inline]
     pub(crate) fn take_end(&mut self) -> Option<ExitReason> {
+        if self.is_running() {
+            return None;
+        }
         let beside = self.reason_beside.take();
         match take(&mut self.end) {
             End::Otherwise => beside.map(|reason| *reason),

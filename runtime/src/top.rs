@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::any_process::AnyProcess;
+use crate::clock::nanos;
 use crate::info::ProcessInfo;
 use crate::pid::Pid;
 use crate::system::SystemHandle;
@@ -146,7 +147,7 @@ fn amount(process: &dyn AnyProcess, by: By) -> u64 {
         By::QueueLen => vitals.queue_len as u64,
         By::Received => vitals.work.received,
         By::Sent => vitals.work.sent,
-        By::Busy => u64::try_from(vitals.work.busy.as_nanos()).unwrap_or(u64::MAX),
+        By::Busy => nanos(vitals.work.busy),
         By::Memory => vitals.memory as u64,
     }
 }

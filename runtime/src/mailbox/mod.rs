@@ -20,7 +20,7 @@ use crate::room::Room;
 pub(crate) use burst::Burst;
 pub(crate) use consumer::Consumer;
 pub(crate) use item::{Item, NewsRef};
-pub(crate) use queue::{Left, Push, Queue, Teller, discard};
+pub(crate) use queue::{Push, Queue, Teller, discard};
 
 /// How many messages a mailbox takes, and what becomes of one more.
 ///

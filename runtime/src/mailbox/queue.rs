@@ -341,9 +341,9 @@ impl<M> Queue<M> {
     /// Takes out what is left. Nothing may be pushed any more.
     pub(crate) fn close(&mut self) -> Left<M> {
         let consumer = self.take_consumer();
-        let mut left = Left { items: Burst::new(), senders: Vec::new(), tellers: BTreeMap::new(), _consumer: consumer };
+        let mut left = Left { items: Burst::new(), senders: Vec::new(), tellers: Vec::new(), _consumer: consumer };
         if let Some(extras) = self.extras.get_mut() {
-            left.tellers = mem::take(&mut extras.tellers);
+            left.tellers = mem::take(&mut extras.tellers).into_values().collect();
             left.items.make().append(&mut extras.urgent);
             left.senders = extras.room.as_mut().map(Room::close).unwrap_or_default();
         }
@@ -380,7 +380,7 @@ pub(crate) struct Left<M> {
     pub(crate) items: Burst<Item<M>>,
     /// Senders that waited for room in vain.
     pub(crate) senders: Vec<Waker>,
-    pub(crate) tellers: BTreeMap<MonitorRef, Teller<M>>,
+    pub(crate) tellers: Vec<Teller<M>>,
     pub(crate) _consumer: Consumer,
 }
 

@@ -8,8 +8,8 @@ use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
 use crate::failure::{Failure, OnFailure};
-use crate::links::{Ending, Held, Onlookers, Starter, Ties};
-use crate::mailbox::{Burst, Item, Left};
+use crate::links::{Held, Onlookers, Starter, Ties};
+use crate::mailbox::{Burst, Item};
 use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
 use crate::report::{CrashReport, Report};
@@ -21,7 +21,11 @@ impl<M: Send + 'static> Process<M> {
     /// The one door out. `by_itself` is why the body ended, if it did; otherwise a signal's reason stands. `fault` is the
     /// panic with which it was dropped, which is reported and does not change the reason.
     pub(crate) fn finish(&self, by_itself: Option<ExitReason>, fault: Option<Panic>) {
-        let (ending, left) = self.begin_exit(by_itself);
+        let mut inner = self.inner.lock();
+        // From here on it takes neither messages nor a name, but links and monitors still count.
+        let ending = inner.control.begin_exit(by_itself);
+        let left = inner.queue.close();
+        drop(inner);
         let name = ending.held.and_then(|held| self.release(held));
         let unreceived = self.bury(left.items);
         for sender in left.senders {
@@ -68,17 +72,10 @@ impl<M: Send + 'static> Process<M> {
         drop(inner);
         if let Some(Onlookers { waiters, debts, .. }) = onlookers.map(|onlookers| *onlookers) {
             waiters.wake_all();
-            debts.default_on_all();
+            if !debts.is_empty() {
+                debts.default_on_all();
+            }
         }
-    }
-
-    /// From here on it takes neither messages nor a name, but links and monitors still count.
-    fn begin_exit(&self, by_itself: Option<ExitReason>) -> (Ending, Left<M>) {
-        let mut inner = self.inner.lock();
-        let ending = inner.control.begin_exit(by_itself);
-        let left = inner.queue.close();
-        drop(inner);
-        (ending, left)
     }
 
     /// Gives up its places, and what it is called, which is returned.
@@ -91,11 +88,13 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Drops what was not received, each message a dead letter; a panic in one's drop harms nobody.
+    #[inline]
     pub(super) fn bury(&self, items: Burst<Item<M>>) -> usize {
+        if items.is_empty() { 0 } else { self.bury_all(items) }
+    }
+
+    fn bury_all(&self, items: Burst<Item<M>>) -> usize {
         let mut messages = 0;
-        if items.is_empty() {
-            return messages;
-        }
         for item in items {
             if item.is_message() {
                 messages += 1;

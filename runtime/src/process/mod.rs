@@ -121,7 +121,7 @@ impl<M: Send + 'static> Process<M> {
         Process {
             pid,
             ancestors,
-            born_nanos: vitals::nanos(system.shared.recent_age()),
+            born_nanos: system.shared.recent_age_nanos(),
             system,
             inner: SpinLock::new(Inner { berth: None, queue: Queue::new(mailbox), control }),
             timers: TimerOwner::new(),

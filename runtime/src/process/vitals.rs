@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Inner, Process};
+use crate::clock::nanos;
 use crate::current;
 use crate::info::{ProcessInfo, Status};
 use crate::mailbox::Queue;
@@ -139,10 +140,6 @@ impl<M: Send + 'static> Process<M> {
 /// Without a read-modify-write: nobody else writes it.
 fn add(count: &AtomicU64, more: u64) {
     count.store(count.load(Ordering::Relaxed) + more, Ordering::Release);
-}
-
-pub(super) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn saturate(count: usize) -> u32 {

@@ -10,10 +10,8 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Default)]
 pub(super) struct Lanes {
     queues: Lock<Queues>,
-    /// How many tasks are in each lane, told without the lock.
-    lengths: [AtomicUsize; 3],
-    /// How many there are in all.
-    total: AtomicUsize,
+    /// Which lanes are not empty, a bit for each, told without the lock.
+    taken: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -25,38 +23,45 @@ struct Queues {
 impl Lanes {
     /// Queues a task; gives it back once the lanes are closed.
     pub(super) fn put(&self, task: Runnable, priority: Priority) -> Option<Runnable> {
-        let lane = priority as usize;
         let mut queues = self.queues.lock();
         if queues.closed {
             return Some(task);
         }
-        queues.lanes[lane].push_back(task);
-        self.note_length(&queues, lane);
+        queues.lanes[priority as usize].push_back(task);
+        self.note_taken(&queues);
         None
     }
 
     #[inline]
     pub(super) fn take(&self, priority: Priority) -> Option<Runnable> {
-        let lane = priority as usize;
-        if self.lengths[lane].load(Ordering::Relaxed) == 0 { None } else { self.take_first(lane) }
+        let is_taken = self.taken.load(Ordering::Relaxed) & bit(priority as usize) != 0;
+        if is_taken { self.take_first(|queues| queues.lanes[priority as usize].pop_front()) } else { None }
     }
 
-    fn take_first(&self, lane: usize) -> Option<Runnable> {
+    /// Takes the most urgent task.
+    pub(super) fn take_any(&self) -> Option<Runnable> {
+        if self.are_empty() {
+            return None;
+        }
+        self.take_first(|queues| queues.lanes.iter_mut().rev().find_map(VecDeque::pop_front))
+    }
+
+    fn take_first(&self, take: impl FnOnce(&mut Queues) -> Option<Runnable>) -> Option<Runnable> {
         let mut queues = self.queues.lock();
-        let first = queues.lanes[lane].pop_front();
-        self.note_length(&queues, lane);
+        let first = take(&mut queues);
+        self.note_taken(&queues);
         first
     }
 
-    fn note_length(&self, queues: &Queues, lane: usize) {
-        self.lengths[lane].store(queues.lanes[lane].len(), Ordering::Relaxed);
-        self.total.store(queues.lanes.iter().map(VecDeque::len).sum(), Ordering::Relaxed);
+    fn note_taken(&self, queues: &Queues) {
+        let bits = queues.lanes.iter().enumerate().filter(|(_, lane)| !lane.is_empty()).map(|(number, _)| bit(number));
+        self.taken.store(bits.sum(), Ordering::Relaxed);
     }
 
     /// Whether nothing is here, as far as can be told without the lock.
     #[inline]
     pub(super) fn are_empty(&self) -> bool {
-        self.total.load(Ordering::Relaxed) == 0
+        self.taken.load(Ordering::Relaxed) == 0
     }
 
     /// Whether nothing is here, for a worker that is about to sleep: it must not be mistaken. Closed lanes are no reason to sleep.
@@ -70,8 +75,12 @@ impl Lanes {
         let mut queues = self.queues.lock();
         queues.closed = true;
         let left = std::mem::take(&mut queues.lanes);
-        self.lengths.iter().chain([&self.total]).for_each(|length| length.store(0, Ordering::Relaxed));
+        self.note_taken(&queues);
         drop(queues);
         drop(left);
     }
+}
+
+fn bit(lane: usize) -> usize {
+    1 << lane
 }

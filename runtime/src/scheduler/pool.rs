@@ -23,6 +23,7 @@ use super::bench::Bench;
 use super::idle::IdleWorkers;
 use super::lanes::Lanes;
 use super::task::{PollAgain, Runnable};
+use crate::clock::machine_nanos;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{LOOKS_BEFORE_SLEEP, pause, per_thread, spin_loop};
 
@@ -40,12 +41,12 @@ const SLOT_PATIENCE: Duration = Duration::from_millis(1);
 per_thread! {
     /// The worker that this thread is, while it is awake.
     static SEAT: Cell<Option<Seat>> = const { Cell::new(None) };
-    /// When the turn of the worker that this thread is began, while it is awake.
-    static TURN_BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// When the turn of the worker that this thread is began, by the machine's clock, while it is awake.
+    static TURN_BEGAN: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// When the turn that this thread is in began, if it is a worker: the time, more or less, without a look at the clock.
-pub(crate) fn turn_began() -> Option<Instant> {
+/// When the turn that this thread is in began, if it is a worker: what the machine's clock shows, more or less, without a look at it.
+pub(crate) fn turn_began() -> Option<u64> {
     TURN_BEGAN.get()
 }
 
@@ -168,7 +169,7 @@ impl Pool {
     pub(crate) async fn work(&self, worker: usize) {
         let _awake = Awake::begin(Seat { pool: self.place(), worker });
         let mut turns = Turns::new();
-        TURN_BEGAN.set(Some(turns.began));
+        TURN_BEGAN.set(Some(machine_nanos(turns.began)));
         while !self.is_closed() {
             let is_out_of_work = self.run_some(worker, &mut turns);
             // They are on this worker's bench now.
@@ -189,7 +190,7 @@ impl Pool {
                 future::yield_now().await;
             }
             turns.began = Instant::now();
-            TURN_BEGAN.set(Some(turns.began));
+            TURN_BEGAN.set(Some(machine_nanos(turns.began)));
         }
         TURN_BEGAN.set(None);
         // What it has put on its bench since the pool was closed.
@@ -253,12 +254,7 @@ impl Pool {
         // They were stuck a moment ago; whether they will be the next time is not known.
         let stuck = std::mem::take(&mut turns.stuck);
         for _ in 0..LOOKS_BEFORE_SLEEP {
-            let found = self
-                .steal(worker)
-                .or_else(|| self.take_over(&stuck))
-                .or_else(|| self.lanes.take(Priority::High))
-                .or_else(|| self.lanes.take(Priority::Normal))
-                .or_else(|| self.lanes.take(Priority::Low));
+            let found = self.steal(worker).or_else(|| self.take_over(&stuck)).or_else(|| self.lanes.take_any());
             if found.is_some() || self.is_closed() {
                 return found;
             }

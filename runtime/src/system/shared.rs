@@ -10,6 +10,7 @@ use event_listener::Event;
 use slog::Logger;
 
 use crate::any_process::{AnyProcess, Delivery, WithControl};
+use crate::clock::{machine_nanos, nanos};
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::exit::ExitReason;
 use crate::groups::Groups;
@@ -33,6 +34,8 @@ const LINK_LOCKS: usize = 64;
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
     started: Instant,
+    /// The same by the machine's clock.
+    started_nanos: u64,
     pub(crate) timers: Arc<Timers>,
     pub(crate) table: Table,
     pub(crate) names: Names,
@@ -70,9 +73,11 @@ impl Shared {
         scheduler: Box<dyn Scheduler>,
         observer: Option<Arc<dyn Observer>>,
     ) -> Self {
+        let started = timers.now();
         Shared {
             name: name.into(),
-            started: timers.now(),
+            started,
+            started_nanos: machine_nanos(started),
             timers,
             table: Table::new(),
             names: Names::default(),
@@ -122,12 +127,12 @@ impl Shared {
         self.timers.now().saturating_duration_since(self.started)
     }
 
-    /// [`age`](Self::age), maybe that of a moment ago: a worker does not look at the clock for this.
-    pub(crate) fn recent_age(&self) -> Duration {
-        if self.scheduler.is_simulated() {
-            return self.age();
+    /// [`age`](Self::age) in nanoseconds, maybe that of a moment ago: a worker does not look at the clock for this.
+    pub(crate) fn recent_age_nanos(&self) -> u64 {
+        match scheduler::turn_began() {
+            Some(began) if !self.scheduler.is_simulated() => began.saturating_sub(self.started_nanos),
+            _ => nanos(self.age()),
         }
-        scheduler::turn_began().unwrap_or_else(|| self.timers.now()).saturating_duration_since(self.started)
     }
 
     pub(crate) fn measures_busy_time(&self) -> bool {

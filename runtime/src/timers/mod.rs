@@ -28,7 +28,7 @@ pub(crate) use self::owner::TimerOwner;
 pub use self::sleep::Sleep;
 
 use self::wheel::{Nanos, Wheel};
-use crate::clock::Clock;
+use crate::clock::{Clock, nanos};
 use crate::panic::drop_quietly;
 use crate::pid::TimerRef;
 use crate::slot::Owed;
@@ -226,8 +226,7 @@ impl Timers {
 
     /// What the wheel calls that instant; what is beyond its time, in 584 years, it takes for the end of it.
     fn nanos(&self, at: Instant) -> Nanos {
-        let since = at.saturating_duration_since(self.start);
-        Nanos::try_from(since.as_nanos()).unwrap_or(Nanos::MAX)
+        nanos(at.saturating_duration_since(self.start))
     }
 
     fn instant(&self, at: Nanos) -> Instant {
