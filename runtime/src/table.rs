@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::any_process::AnyProcess;
 use crate::pid::Pid;
-use crate::sync::SpinLock;
+use crate::sync::{Apart, SpinLock};
 use crate::vitals::Tally;
 
 const SHARDS: usize = 16;
@@ -18,17 +18,11 @@ const AT_A_TIME: usize = 256;
 
 /// The processes of a system that have not ended.
 pub(crate) struct Table {
-    shards: [SpinLock<Shard>; SHARDS],
-    births: Births,
+    shards: [Apart<SpinLock<Shard>>; SHARDS],
+    /// How many processes there have been, and one.
+    births: Apart<AtomicUsize>,
 }
 
-/// How many processes there have been, and one.
-// All who spawn change it: nothing lies beside it.
-#[repr(align(128))]
-struct Births(AtomicUsize);
-
-// Two do not share what a processor takes from memory at once.
-#[repr(align(128))]
 #[derive(Default)]
 struct Shard {
     slots: Vec<Slot>,
@@ -49,12 +43,12 @@ enum Slot {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Table { shards: array::from_fn(|_| SpinLock::default()), births: Births(AtomicUsize::new(1)) }
+        Table { shards: array::from_fn(|_| Apart::default()), births: Apart(AtomicUsize::new(1)) }
     }
 
     /// Adds the process that `make` builds around its pid.
     pub(crate) fn insert<P: AnyProcess>(&self, make: impl FnOnce(Pid) -> Arc<P>) -> Arc<P> {
-        let birth = self.births.0.fetch_add(1, Ordering::Relaxed);
+        let birth = self.births.fetch_add(1, Ordering::Relaxed);
         let number = birth % SHARDS;
         let mut shard = self.shards[number].lock();
         let index = shard.free.pop().unwrap_or_else(|| shard.grow());
@@ -97,7 +91,7 @@ impl Table {
 
     /// How many processes there have been.
     pub(crate) fn births(&self) -> u64 {
-        self.births.0.load(Ordering::Relaxed) as u64 - 1
+        self.births.load(Ordering::Relaxed) as u64 - 1
     }
 
     /// What is left of the processes that have ended. Looked at before [`all`](Self::all), none counts twice.

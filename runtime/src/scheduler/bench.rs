@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::task::{PollAgain, Runnable};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{Lock, SpinLock, per_thread};
+use crate::sync::{Apart, Lock, SpinLock, per_thread};
 
 /// So often in a row the slot goes before the queue.
 const SLOT_LIMIT: u32 = 16;
@@ -17,8 +17,6 @@ per_thread! {
     static NEXT: Cell<Option<Runnable>> = const { Cell::new(None) };
 }
 
-// Two do not share what a processor takes from memory at once.
-#[repr(align(128))]
 #[derive(Default)]
 pub(super) struct Bench {
     /// Whether other workers may take what lies here.
@@ -26,9 +24,6 @@ pub(super) struct Bench {
     slot: SpinLock<Option<Runnable>>,
     /// Whether the bench's own worker, who alone fills the slot, has done so and not emptied it since.
     is_filled: AtomicBool,
-    queue: SpinLock<VecDeque<Runnable>>,
-    /// How long the queue is, told without the lock. Only the bench's own worker makes it longer.
-    queued: AtomicUsize,
     /// How many tasks it has given to its worker, who alone counts them.
     given: AtomicU32,
     /// Where the task lies in memory that the slot has given after one of the queue, or nothing. It may be where all the others
@@ -38,6 +33,15 @@ pub(super) struct Bench {
     waiting: Lock<Vec<Arc<dyn PollAgain>>>,
     /// Whether there is anybody, told without the lock.
     has_waiting: AtomicBool,
+    /// Here the other workers look again and again while they have no work.
+    queue: Apart<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    tasks: SpinLock<VecDeque<Runnable>>,
+    /// How many there are, told without the lock. Only the bench's own worker makes them more.
+    length: AtomicUsize,
 }
 
 impl Bench {
@@ -66,7 +70,7 @@ impl Bench {
     /// Puts a task behind all others. Only for the bench's own worker.
     #[inline(never)]
     pub(super) fn put_last(&self, task: Runnable) {
-        let mut queue = self.queue.lock();
+        let mut queue = self.queue.tasks.lock();
         queue.push_back(task);
         self.note_length(&queue);
     }
@@ -115,7 +119,7 @@ impl Bench {
         if self.is_queue_empty() {
             return None;
         }
-        let mut queue = self.queue.lock();
+        let mut queue = self.queue.tasks.lock();
         let first = queue.pop_front();
         self.note_length(&queue);
         first
@@ -126,7 +130,7 @@ impl Bench {
         if self.is_queue_empty() {
             return None;
         }
-        let mut queue = self.queue.lock();
+        let mut queue = self.queue.tasks.lock();
         let first = queue.pop_front()?;
         let half = queue.len() / 2;
         let mut loot: VecDeque<Runnable> = queue.drain(..half).collect();
@@ -134,7 +138,7 @@ impl Bench {
         // Two workers that steal from each other must not wait for each other's lock.
         drop(queue);
         if !loot.is_empty() {
-            let mut queue = thief.queue.lock();
+            let mut queue = thief.queue.tasks.lock();
             queue.append(&mut loot);
             thief.note_length(&queue);
         }
@@ -149,12 +153,12 @@ impl Bench {
     /// Whether the queue is empty, as far as can be told without its lock.
     #[inline]
     pub(super) fn is_queue_empty(&self) -> bool {
-        self.queued.load(Ordering::Relaxed) == 0
+        self.queue.length.load(Ordering::Relaxed) == 0
     }
 
     /// Whether the queue is empty, for a worker that is about to sleep: it must not be mistaken.
     pub(super) fn is_queue_surely_empty(&self) -> bool {
-        self.queue.lock().is_empty()
+        self.queue.tasks.lock().is_empty()
     }
 
     pub(super) fn given(&self) -> u32 {
@@ -193,7 +197,7 @@ impl Bench {
     pub(super) fn clear(&self) {
         loop {
             let next = self.slot.lock().take();
-            let mut queue = self.queue.lock();
+            let mut queue = self.queue.tasks.lock();
             let rest = std::mem::take(&mut *queue);
             self.note_length(&queue);
             drop(queue);
@@ -205,7 +209,7 @@ impl Bench {
     }
 
     fn note_length(&self, queue: &VecDeque<Runnable>) {
-        self.queued.store(queue.len(), Ordering::Relaxed);
+        self.queue.length.store(queue.len(), Ordering::Relaxed);
     }
 }
 

@@ -20,8 +20,8 @@ use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::report::{Report, Reports};
 use crate::scheduler::{self, Home, Scheduler, Settled};
 use crate::signal::{Exit, Signal};
-use crate::sync::Lock;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Apart, Lock};
 use crate::table::Table;
 use crate::timers::Timers;
 #[cfg(debug_assertions)]
@@ -60,10 +60,6 @@ pub(crate) struct Shared {
     emptied: Event,
     halting: AtomicBool,
 }
-
-/// What many change, with nothing beside it: otherwise who looks at that would have to fetch it anew after each change.
-#[repr(align(128))]
-struct Apart<T>(T);
 
 impl Shared {
     pub(super) fn new(
@@ -196,7 +192,7 @@ impl Shared {
 
     /// A number that nothing else of this system has.
     pub(crate) fn next_reference(&self) -> u64 {
-        self.references.0.fetch_add(1, Ordering::Relaxed) + 1
+        self.references.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn next_monitor(&self) -> MonitorRef {

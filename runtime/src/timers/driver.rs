@@ -9,7 +9,7 @@ use futures_lite::future;
 use super::wheel::{Due, Nanos};
 use super::{Action, Firing, Store, Timers};
 use crate::panic::catch;
-use crate::sync::SpinLock;
+use crate::sync::{Apart, SpinLock};
 
 /// Between one round of timers and the next so long passes: to wake up for each would cost more than all they lead to.
 const RESOLUTION: Duration = Duration::from_millis(1);
@@ -40,7 +40,7 @@ impl Timers {
     /// to tell that his is the next.
     fn plan(&self, now: Instant) -> Option<Instant> {
         let now = self.nanos(now);
-        let look = |store: &SpinLock<Store>| {
+        let look = |store: &Apart<SpinLock<Store>>| {
             let mut store = store.lock();
             if store.soonest <= now {
                 store.soonest = store.wheel.next_expiry().unwrap_or(Nanos::MAX);

@@ -32,7 +32,7 @@ use crate::clock::{Clock, nanos};
 use crate::panic::drop_quietly;
 use crate::pid::TimerRef;
 use crate::slot::Owed;
-use crate::sync::{SpinGuard, SpinLock, per_thread};
+use crate::sync::{Apart, SpinGuard, SpinLock, per_thread};
 
 /// A system's timers and its clock.
 pub(crate) struct Timers {
@@ -40,13 +40,11 @@ pub(crate) struct Timers {
     start: Instant,
     /// Several, so that threads do not wait for each other: what no process owns goes to that of its thread, what one owns to
     /// that of the process, which has that of its thread unless it has timers elsewhere.
-    stores: Box<[SpinLock<Store>]>,
+    stores: Box<[Apart<SpinLock<Store>>]>,
     /// Told when the next expiry moves forward.
     sooner: Event,
 }
 
-// Two do not share what a processor takes from memory at once.
-#[repr(align(128))]
 struct Store {
     wheel: Wheel<Action>,
     /// When the driver looks here again, unless it is told to do so sooner: not after the next expiry.
@@ -78,7 +76,7 @@ impl Timers {
             // A test has one order of all, whatever threads it is made on.
             Clock::Virtual(_) => 1,
         };
-        let store = |number| SpinLock::new(Store { wheel: Wheel::new(number as u16), soonest: Nanos::MAX });
+        let store = |number| Apart(SpinLock::new(Store { wheel: Wheel::new(number as u16), soonest: Nanos::MAX }));
         Timers { start: clock.now(), clock, stores: (0..count).map(store).collect(), sooner: Event::new() }
     }
 
