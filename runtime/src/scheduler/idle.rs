@@ -36,17 +36,21 @@ impl IdleWorkers {
         self.looking.load(Ordering::Relaxed) > 0
     }
 
-    /// Wakes a worker if all that do not work sleep.
+    /// Wakes a worker if all that do not work sleep: the one that is `here`, on this thread, if there is one.
     #[inline]
-    pub(super) fn wake_one_if_none_searches(&self) {
+    pub(super) fn wake_one_if_none_searches(&self, here: Option<usize>) {
         if self.count.load(Ordering::Acquire) > 0 && self.searching.load(Ordering::Acquire) == 0 {
-            self.wake_one();
+            self.wake_one(here);
         }
     }
 
     #[cold]
-    fn wake_one(&self) {
+    fn wake_one(&self, here: Option<usize>) {
         let mut sleepers = self.sleepers.lock();
+        if let Some(place) = sleepers.iter().position(|sleeper| Some(sleeper.worker) == here) {
+            let last = sleepers.len() - 1;
+            sleepers.swap(place, last);
+        }
         // Two who see that nobody searches must not wake two.
         let sleeper = if self.searching.load(Ordering::Relaxed) == 0 { sleepers.pop() } else { None };
         if sleeper.is_some() {

@@ -39,15 +39,25 @@ const TURN: Duration = Duration::from_micros(500);
 const SLOT_PATIENCE: Duration = Duration::from_millis(1);
 
 per_thread! {
-    /// The worker that this thread is, while it is awake.
+    /// The worker that this thread is.
     static SEAT: Cell<Option<Seat>> = const { Cell::new(None) };
     /// When the turn of the worker that this thread is began, by the machine's clock, while it is awake.
     static TURN_BEGAN: Cell<Option<u64>> = const { Cell::new(None) };
+    /// Whether this thread runs something that soon gets done.
+    static IS_BRIEF: Cell<bool> = const { Cell::new(false) };
 }
 
 /// When the turn that this thread is in began, if it is a worker: what the machine's clock shows, more or less, without a look at it.
 pub(crate) fn turn_began() -> Option<u64> {
     TURN_BEGAN.get()
+}
+
+/// Runs `code`, which gets done soon: what it wakes does not wait in vain for it.
+pub(super) fn briefly<T>(code: impl FnOnce() -> T) -> T {
+    IS_BRIEF.set(true);
+    let result = code();
+    IS_BRIEF.set(false);
+    result
 }
 
 /// Which worker a thread is. No destructor in it: to look there costs next to nothing.
@@ -56,6 +66,7 @@ struct Seat {
     /// Where its pool lies in memory; it is there for as long as somebody works in it.
     pool: usize,
     worker: usize,
+    is_asleep: bool,
 }
 
 pub(crate) struct Pool {
@@ -111,7 +122,12 @@ impl Pool {
     /// Which of its workers this thread is, if it is one that is awake.
     #[inline]
     fn worker_here(&self) -> Option<usize> {
-        SEAT.get().filter(|seat| seat.pool == self.place()).map(|seat| seat.worker)
+        SEAT.get().filter(|seat| seat.pool == self.place() && !seat.is_asleep).map(|seat| seat.worker)
+    }
+
+    /// Which of its workers this thread is, if it is one that sleeps in the reactor.
+    fn sleeper_here(&self) -> Option<usize> {
+        SEAT.get().filter(|seat| seat.pool == self.place() && seat.is_asleep).map(|seat| seat.worker)
     }
 
     fn place(&self) -> usize {
@@ -150,8 +166,8 @@ impl Pool {
             bench.put_next(task)
         };
         // Who fills a slot runs it next, unless what runs there now does not get done: somebody shall look.
-        if in_reach || !self.idle.is_somebody_looking() {
-            self.idle.wake_one_if_none_searches();
+        if in_reach || !(self.idle.is_somebody_looking() || IS_BRIEF.get()) {
+            self.idle.wake_one_if_none_searches(None);
         }
     }
 
@@ -160,14 +176,15 @@ impl Pool {
     fn put_in_lane(&self, task: Runnable, priority: Priority) -> Option<Runnable> {
         let refused = self.lanes.put(task, priority);
         if refused.is_none() {
-            self.idle.wake_one_if_none_searches();
+            // What the reactor wakes runs on the thread that is in the reactor: that one is awake already.
+            self.idle.wake_one_if_none_searches(self.sleeper_here());
         }
         refused
     }
 
     /// Runs tasks on this thread, as that worker, until the pool is closed.
     pub(crate) async fn work(&self, worker: usize) {
-        let _awake = Awake::begin(Seat { pool: self.place(), worker });
+        let _awake = Awake::begin(Seat { pool: self.place(), worker, is_asleep: false });
         let mut turns = Turns::new();
         TURN_BEGAN.set(Some(machine_nanos(turns.began)));
         while !self.is_closed() {
@@ -277,7 +294,7 @@ impl Pool {
     /// A worker that was woken has found work. Whoever came meanwhile has woken nobody: that is done now, should there be more.
     fn end_search(&self) {
         if self.idle.end_search() && self.has_work() {
-            self.idle.wake_one_if_none_searches();
+            self.idle.wake_one_if_none_searches(None);
         }
     }
 
@@ -356,14 +373,14 @@ struct Asleep<'a> {
 
 impl<'a> Asleep<'a> {
     fn begin(pool: &'a Pool, worker: usize) -> Self {
-        SEAT.set(None);
+        SEAT.set(Some(Seat { pool: pool.place(), worker, is_asleep: true }));
         Asleep { pool, worker }
     }
 }
 
 impl Drop for Asleep<'_> {
     fn drop(&mut self) {
-        SEAT.set(Some(Seat { pool: self.pool.place(), worker: self.worker }));
+        SEAT.set(Some(Seat { pool: self.pool.place(), worker: self.worker, is_asleep: false }));
         self.pool.idle.rise(self.worker);
     }
 }

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use super::Priority;
 use super::task::{Berth, Home, Task};
+use super::{Priority, pool};
 use crate::sync::Lock;
 
 /// A service as its owner knows it. Dropped before that has ended, it ends it.
@@ -63,7 +63,7 @@ impl Task for Serving {
     fn run(self: Pin<Box<Self>>) {
         let Serving { shared, mut work } = *Pin::into_inner(self);
         let waker = Waker::from(shared.clone());
-        if work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+        if pool::briefly(|| work.as_mut().poll(&mut Context::from_waker(&waker))).is_ready() {
             return;
         }
         let mut state = shared.state.lock();

@@ -11,6 +11,7 @@ mod expiry;
 mod owner;
 mod slab;
 mod sleep;
+mod slot;
 mod wheel;
 
 use std::cell::Cell;

@@ -9,9 +9,12 @@
 //! - Whatever waits on a wheel expires before what waits on the wheels above it, and after all that is near.
 //! - An owner's timer that has come out is known until it is over, so that it can be cancelled while it fires.
 
+use std::array;
 use std::collections::BTreeMap;
+use std::mem;
 
 use super::slab::Slab;
+use super::slot::{Entry, Slot};
 use crate::pid::TimerRef;
 
 /// Since the start of the system's time.
@@ -31,8 +34,7 @@ pub(super) struct Wheel<T> {
     store: u16,
     timers: Slab<Timer<T>>,
     owners: Slab<Owner>,
-    /// The first timer in each slot.
-    slots: [[u32; SLOTS]; WHEELS],
+    slots: [[Slot; SLOTS]; WHEELS],
     /// A bit for each slot where there is one.
     taken: [u64; WHEELS],
     /// Where time is.
@@ -45,10 +47,6 @@ pub(super) struct Wheel<T> {
 struct Timer<T> {
     number: u64,
     at: Nanos,
-    place: Place,
-    /// Its neighbours in the slot.
-    before: u32,
-    after: u32,
     owner: Option<OwnerRef>,
     /// Its neighbours among the owner's timers.
     newer: u32,
@@ -57,11 +55,10 @@ struct Timer<T> {
     value: Option<T>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Near,
-    Slot { wheel: u8, slot: u8 },
-    Firing,
+impl<T> Timer<T> {
+    fn is_firing(&self) -> bool {
+        self.value.is_none()
+    }
 }
 
 /// Whose timers end together.
@@ -81,13 +78,18 @@ pub(super) struct Due<T> {
     pub(super) value: T,
 }
 
+/// Whether the timer of that entry was not cancelled.
+fn is_pending<T>(timers: &Slab<Timer<T>>, entry: &Entry) -> bool {
+    timers.get(entry.index).is_some_and(|timer| timer.number == entry.number)
+}
+
 impl<T> Wheel<T> {
     pub(super) fn new(store: u16) -> Self {
         Wheel {
             store,
             timers: Slab::new(),
             owners: Slab::new(),
-            slots: [[NONE; SLOTS]; WHEELS],
+            slots: array::from_fn(|_| array::from_fn(|_| Slot::default())),
             taken: [0; WHEELS],
             tick: 0,
             near: BTreeMap::new(),
@@ -105,21 +107,12 @@ impl<T> Wheel<T> {
     pub(super) fn set(&mut self, at: Nanos, owner: Option<OwnerRef>, value: T) -> TimerRef {
         self.last_number += 1;
         let number = self.last_number;
-        let index = self.timers.insert(Timer {
-            number,
-            at,
-            place: Place::Firing,
-            before: NONE,
-            after: NONE,
-            owner,
-            newer: NONE,
-            older: NONE,
-            value: None,
-        });
+        let index = self.timers.insert(Timer { number, at, owner, newer: NONE, older: NONE, value: Some(value) });
         if let Some(owner) = owner {
             self.join(owner, index);
         }
-        self.put(index, value);
+        self.pending += 1;
+        self.place(Entry { at, number, index });
         TimerRef { number, store: self.store, index }
     }
 
@@ -135,7 +128,7 @@ impl<T> Wheel<T> {
 
     /// Whether it has an owner, has expired, and is not over.
     pub(super) fn is_firing(&self, timer: TimerRef) -> bool {
-        self.find(timer).is_some_and(|timer| timer.place == Place::Firing)
+        self.find(timer).is_some_and(Timer::is_firing)
     }
 
     /// Makes an end of the timer, if it is that owner's. Returns when it was to expire, and its value unless it fires now.
@@ -147,7 +140,7 @@ impl<T> Wheel<T> {
 
     /// Makes an end of a timer that fires. Returns whether it was to be had, which it is not if it was cancelled meanwhile.
     pub(super) fn finish(&mut self, timer: TimerRef) -> bool {
-        let owner = self.find(timer).filter(|timer| timer.place == Place::Firing).map(|timer| timer.owner);
+        let owner = self.find(timer).filter(|timer| timer.is_firing()).map(|timer| timer.owner);
         owner.is_some_and(|owner| self.remove(timer, owner).is_some())
     }
 
@@ -156,8 +149,11 @@ impl<T> Wheel<T> {
         if !self.is_firing(timer) {
             return Some(value);
         }
-        self.timers[timer.index].at = at;
-        self.put(timer.index, value);
+        let TimerRef { number, index, .. } = timer;
+        let timer = &mut self.timers[index];
+        (timer.at, timer.value) = (at, Some(value));
+        self.pending += 1;
+        self.place(Entry { at, number, index });
         None
     }
 
@@ -167,14 +163,7 @@ impl<T> Wheel<T> {
             return Some(*at);
         }
         let (wheel, slot, _) = self.first_slot()?;
-        let mut index = self.slots[wheel][slot];
-        let mut next = Nanos::MAX;
-        while index != NONE {
-            let timer = &self.timers[index];
-            next = next.min(timer.at);
-            index = timer.after;
-        }
-        Some(next)
+        self.slots[wheel][slot].first(|entry| is_pending(&self.timers, entry))
     }
 
     /// Takes out the first `most` of those that have expired by `now`.
@@ -185,7 +174,6 @@ impl<T> Wheel<T> {
             let ((at, number), index) = entry.remove_entry();
             self.pending -= 1;
             let timer = &mut self.timers[index];
-            timer.place = Place::Firing;
             let value = timer.value.take().expect("it has not fired");
             if timer.owner.is_none() {
                 self.timers.remove(index);
@@ -229,52 +217,43 @@ impl<T> Wheel<T> {
         self.timers.get(timer.index).filter(|found| found.number == timer.number)
     }
 
-    /// Puts a timer that is nowhere where it belongs.
-    fn put(&mut self, index: u32, value: T) {
-        self.timers[index].value = Some(value);
-        self.pending += 1;
-        self.place(index);
+    /// Puts an entry where it belongs.
+    fn place(&mut self, entry: Entry) {
+        match self.slot_of(entry.at) {
+            None => _ = self.near.insert((entry.at, entry.number), entry.index),
+            Some((wheel, slot)) => {
+                self.slots[wheel][slot].push(entry);
+                self.taken[wheel] |= 1 << slot;
+            }
+        }
     }
 
-    fn place(&mut self, index: u32) {
-        let timer = &mut self.timers[index];
-        let tick = timer.at >> TICK_BITS;
+    /// The wheel, and the slot on it, where that waits which expires at that instant; `None` if it is near.
+    fn slot_of(&self, at: Nanos) -> Option<(usize, usize)> {
+        let tick = at >> TICK_BITS;
         if tick <= self.tick {
-            timer.place = Place::Near;
-            self.near.insert((timer.at, timer.number), index);
-            return;
+            return None;
         }
         let wheel = (tick ^ self.tick).ilog2() / SLOT_BITS;
-        let slot = (tick >> (wheel * SLOT_BITS)) as usize % SLOTS;
-        timer.place = Place::Slot { wheel: wheel as u8, slot: slot as u8 };
-        let wheel = wheel as usize;
-        let first = std::mem::replace(&mut self.slots[wheel][slot], index);
-        (timer.before, timer.after) = (NONE, first);
-        if first != NONE {
-            self.timers[first].before = index;
-        }
-        self.taken[wheel] |= 1 << slot;
+        Some((wheel as usize, (tick >> (wheel * SLOT_BITS)) as usize % SLOTS))
     }
 
-    /// Makes its neighbours where it is neighbours of each other.
+    /// The timer is gone, and so is its entry.
     fn leave_place(&mut self, timer: &Timer<T>) {
-        match timer.place {
-            Place::Firing => return,
-            Place::Near => drop(self.near.remove(&(timer.at, timer.number))),
-            Place::Slot { wheel, slot } => {
-                let (wheel, slot) = (usize::from(wheel), usize::from(slot));
-                match timer.before {
-                    NONE => self.slots[wheel][slot] = timer.after,
-                    before => self.timers[before].after = timer.after,
-                }
-                match timer.after {
-                    NONE if timer.before == NONE => self.taken[wheel] &= !(1 << slot),
-                    NONE => {}
-                    after => self.timers[after].before = timer.before,
+        if timer.is_firing() {
+            return;
+        }
+        self.pending -= 1;
+        match self.slot_of(timer.at) {
+            None => _ = self.near.remove(&(timer.at, timer.number)),
+            Some((wheel, slot)) => {
+                let others = &mut self.slots[wheel][slot];
+                others.bury(|entry| is_pending(&self.timers, entry));
+                if others.is_empty() {
+                    self.taken[wheel] &= !(1 << slot);
                 }
             }
         }
-        self.pending -= 1;
     }
 
     /// The slot with the timers that are next after those near, and the tick at which it begins.
@@ -291,12 +270,9 @@ impl<T> Wheel<T> {
         while let Some((wheel, slot, begin)) = self.first_slot().filter(|(_, _, begin)| *begin <= tick) {
             self.tick = begin;
             self.taken[wheel] &= !(1 << slot);
-            let mut index = std::mem::replace(&mut self.slots[wheel][slot], NONE);
-            while index != NONE {
-                let after = self.timers[index].after;
-                self.place(index);
-                index = after;
-            }
+            let mut entries = self.slots[wheel][slot].take(|entry| is_pending(&self.timers, entry));
+            entries.drain(..).for_each(|entry| self.place(entry));
+            self.slots[wheel][slot].give_room(entries);
         }
         self.tick = self.tick.max(tick);
     }
@@ -304,7 +280,7 @@ impl<T> Wheel<T> {
     fn join(&mut self, owner: OwnerRef, index: u32) {
         let owner = &mut self.owners[owner.0];
         owner.count += 1;
-        let older = std::mem::replace(&mut owner.newest, index);
+        let older = mem::replace(&mut owner.newest, index);
         self.timers[index].older = older;
         if older != NONE {
             self.timers[older].newer = index;
