@@ -105,3 +105,38 @@ impl IdleWorkers {
         self.looking.store(sleepers.iter().filter(|sleeper| sleeper.looks_again).count(), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize as Count;
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Woken(Count);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn who_is_on_the_thread_that_wakes_is_woken_before_others_and_nobody_else_until_it_has_found_work() {
+        for here in 0..3 {
+            let (idle, woken) = (IdleWorkers::default(), [(); 3].map(|()| Arc::new(Woken(Count::new(0)))));
+            for (worker, waker) in woken.iter().enumerate() {
+                assert!(!idle.sleep(worker, &waker.clone().into(), false, false));
+            }
+            idle.wake_one_if_none_searches(Some(here));
+            idle.wake_one_if_none_searches(Some((here + 1) % 3));
+            let counts = woken.each_ref().map(|worker| worker.0.load(Ordering::SeqCst));
+            assert_eq!(counts, [0, 1, 2].map(|worker| usize::from(worker == here)));
+            assert!(idle.end_search(), "it was the only one");
+            idle.wake_one_if_none_searches(Some(here));
+            let count: usize = woken.iter().map(|worker| worker.0.load(Ordering::SeqCst)).sum();
+            assert_eq!(count, 2, "it does not sleep: another one is woken");
+        }
+    }
+}

@@ -384,3 +384,46 @@ impl Drop for Asleep<'_> {
         self.pool.idle.rise(self.worker);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Wake, Waker};
+
+    use super::*;
+    use crate::scheduler::Task;
+
+    struct Idle;
+
+    impl Task for Idle {
+        fn run(self: Pin<Box<Self>>) {}
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn who_fills_a_slot_wakes_somebody_to_look_unless_what_it_runs_gets_done_soon() {
+        let (pool, woken) = (Pool::new(2), Arc::<Woken>::default());
+        pool.idle.sleep(1, &Waker::from(woken.clone()), false, false);
+        let _awake = Awake::begin(Seat { pool: pool.place(), worker: 0, is_asleep: false });
+        let put = || assert!(pool.put(Box::pin(Idle), Priority::Normal, false).is_none());
+        let count = || woken.0.load(Ordering::SeqCst);
+        briefly(put);
+        assert_eq!(count(), 0);
+        briefly(put);
+        assert_eq!(count(), 1, "the first one is in the queue now, where somebody else may take it");
+        drop(pool.benches[0].take(&mut 0));
+        pool.idle.end_search();
+        pool.idle.sleep(1, &Waker::from(woken.clone()), false, false);
+        put();
+        assert_eq!(count(), 2, "what runs here may not get done");
+    }
+}

@@ -34,7 +34,7 @@ pub(super) struct Wheel<T> {
     store: u16,
     timers: Slab<Timer<T>>,
     owners: Slab<Owner>,
-    slots: [[Slot; SLOTS]; WHEELS],
+    wheels: Box<[[Slot; SLOTS]]>,
     /// A bit for each slot where there is one.
     taken: [u64; WHEELS],
     /// Where time is.
@@ -89,7 +89,7 @@ impl<T> Wheel<T> {
             store,
             timers: Slab::new(),
             owners: Slab::new(),
-            slots: array::from_fn(|_| array::from_fn(|_| Slot::default())),
+            wheels: (0..WHEELS).map(|_| array::from_fn(|_| Slot::default())).collect(),
             taken: [0; WHEELS],
             tick: 0,
             near: BTreeMap::new(),
@@ -163,7 +163,7 @@ impl<T> Wheel<T> {
             return Some(*at);
         }
         let (wheel, slot, _) = self.first_slot()?;
-        self.slots[wheel][slot].first(|entry| is_pending(&self.timers, entry))
+        self.wheels[wheel][slot].first(|entry| is_pending(&self.timers, entry))
     }
 
     /// Takes out the first `most` of those that have expired by `now`.
@@ -222,7 +222,7 @@ impl<T> Wheel<T> {
         match self.slot_of(entry.at) {
             None => _ = self.near.insert((entry.at, entry.number), entry.index),
             Some((wheel, slot)) => {
-                self.slots[wheel][slot].push(entry);
+                self.wheels[wheel][slot].push(entry);
                 self.taken[wheel] |= 1 << slot;
             }
         }
@@ -247,7 +247,7 @@ impl<T> Wheel<T> {
         match self.slot_of(timer.at) {
             None => _ = self.near.remove(&(timer.at, timer.number)),
             Some((wheel, slot)) => {
-                let others = &mut self.slots[wheel][slot];
+                let others = &mut self.wheels[wheel][slot];
                 others.bury(|entry| is_pending(&self.timers, entry));
                 if others.is_empty() {
                     self.taken[wheel] &= !(1 << slot);
@@ -270,9 +270,9 @@ impl<T> Wheel<T> {
         while let Some((wheel, slot, begin)) = self.first_slot().filter(|(_, _, begin)| *begin <= tick) {
             self.tick = begin;
             self.taken[wheel] &= !(1 << slot);
-            let mut entries = self.slots[wheel][slot].take(|entry| is_pending(&self.timers, entry));
+            let mut entries = self.wheels[wheel][slot].take(|entry| is_pending(&self.timers, entry));
             entries.drain(..).for_each(|entry| self.place(entry));
-            self.slots[wheel][slot].give_room(entries);
+            self.wheels[wheel][slot].give_room(entries);
         }
         self.tick = self.tick.max(tick);
     }
