@@ -428,8 +428,8 @@ impl Command {
     ///
     /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
     ///     let lines = Output::lines().to(&ctx.address(), |line| line.text());
-    ///     let script = "trap 'echo saved; exit 0' INT; echo ready; while :; do sleep 1000 & wait; done";
-    ///     let editor = Command::shell(script).stdout(lines).stop_signal(Signal::Int); // Not SIGTERM.
+    ///     let script = "trap 'echo saved; exit 0' USR1; echo ready; while :; do sleep 1000 & wait; done";
+    ///     let editor = Command::shell(script).stdout(lines).stop_signal(Signal::Usr1); // Not SIGTERM.
     ///     let editor = Subprocess::start(editor).link(&mut ctx).await?;
     ///     assert_eq!(ctx.receive_message().await, "ready");
     ///     editor.abort();
