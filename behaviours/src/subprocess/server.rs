@@ -109,10 +109,10 @@ impl Subprocess {
     ///
     /// let outcome = System::new("office").run(|mut ctx: Context<String>| async move {
     ///     let lines = Output::lines().to(&ctx.address(), |line| line.text());
-    ///     let script = "trap 'echo read again' HUP; echo ready; while :; do sleep 1000 & wait; done";
+    ///     let script = "trap 'echo read again' USR1; echo ready; while :; do sleep 1000 & wait; done";
     ///     let service = Subprocess::start(Command::shell(script).stdout(lines)).link(&mut ctx).await?;
     ///     assert_eq!(ctx.receive_message().await, "ready");
-    ///     service.signal(Signal::Hup);
+    ///     service.signal(Signal::Usr1);
     ///     assert_eq!(ctx.receive_message().await, "read again");
     ///     Ok(())
     /// });
