@@ -42,10 +42,13 @@ fn a_command_that_cannot_begin_fails_its_start_without_a_crash_report() {
 #[test]
 fn told_to_stop_it_asks_then_waits_then_kills() {
     play(|mut ctx: Context<String>| async move {
-        let line =
-            "trap 'echo asked; [ \"$1\" = deaf ] || exit 0' TERM; echo ready; while :; do sleep 1000 & wait; done";
+        // A copy of the shell that has not become `sleep` yet may miss what all are asked.
+        let end = "kill -9 $!; exit 0";
+        let line = format!(
+            "trap 'echo asked; [ \"$1\" = deaf ] || {{ {end}; }}' TERM; echo ready; while :; do sleep 1000 & wait; done"
+        );
         for (kind, grace) in [("polite", Duration::from_secs(60)), ("deaf", Duration::from_millis(60))] {
-            let command = Command::shell(line).arg(kind).grace(grace);
+            let command = Command::shell(&line).arg(kind).grace(grace);
             let command = command.stdout(Output::lines().to(&ctx.address(), |line| line.text()));
             let child = Subprocess::start(command).link(&mut ctx).await?;
             let os_pid = child.os_pid().await?;
