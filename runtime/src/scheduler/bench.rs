@@ -125,14 +125,14 @@ impl Bench {
         first
     }
 
-    /// Moves half of the queue to `thief`'s, but for the first task, which is returned.
-    pub(super) fn give_half_to(&self, thief: &Bench) -> Option<Runnable> {
+    /// Moves half of the queue, or the `most` that it wants, to `thief`'s, but for the first task, which is returned.
+    pub(super) fn give_half_to(&self, thief: &Bench, most: usize) -> Option<Runnable> {
         if self.is_queue_empty() {
             return None;
         }
         let mut queue = self.queue.tasks.lock();
         let first = queue.pop_front()?;
-        let half = queue.len() / 2;
+        let half = (queue.len() / 2).min(most);
         let mut loot: VecDeque<Runnable> = queue.drain(..half).collect();
         self.note_length(&queue);
         // Two workers that steal from each other must not wait for each other's lock.

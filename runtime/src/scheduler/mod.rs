@@ -1,6 +1,7 @@
 //! What runs processes: threads, or a seed.
 
 mod bench;
+mod crowding;
 mod idle;
 mod lanes;
 mod pool;

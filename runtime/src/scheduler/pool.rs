@@ -20,7 +20,8 @@ use futures_lite::future;
 
 use super::Priority;
 use super::bench::Bench;
-use super::idle::IdleWorkers;
+use super::crowding::Crowding;
+use super::idle::{IdleWorkers, Sleep};
 use super::lanes::Lanes;
 use super::task::{PollAgain, Runnable};
 use crate::clock::machine_nanos;
@@ -88,6 +89,7 @@ struct Turns {
     stuck: Vec<usize>,
     /// How many tasks the neighbour had been given when this worker looked last.
     neighbour_given: u32,
+    crowding: Crowding,
 }
 
 impl Turns {
@@ -99,6 +101,7 @@ impl Turns {
             searches: false,
             stuck: Vec::new(),
             neighbour_given: 0,
+            crowding: Crowding::default(),
         }
     }
 }
@@ -167,7 +170,7 @@ impl Pool {
         };
         // Who fills a slot runs it next, unless what runs there now does not get done: somebody shall look.
         if in_reach || !(self.idle.is_somebody_looking() || IS_BRIEF.get()) {
-            self.idle.wake_one_if_none_searches(None);
+            self.idle.wake_for_bench();
         }
     }
 
@@ -177,7 +180,7 @@ impl Pool {
         let refused = self.lanes.put(task, priority);
         if refused.is_none() {
             // What the reactor wakes runs on the thread that is in the reactor: that one is awake already.
-            self.idle.wake_one_if_none_searches(self.sleeper_here());
+            self.idle.wake_for_lane(self.sleeper_here());
         }
         refused
     }
@@ -198,7 +201,10 @@ impl Pool {
                 if std::mem::take(&mut turns.searches) {
                     self.idle.end_search();
                 }
-                turns.stuck = self.sleep(worker).await;
+                match turns.crowding.rest(turns.tasks) {
+                    Some(time) => self.rest(worker, time).await,
+                    None => turns.stuck = self.sleep(worker).await,
+                }
                 for stuck in &turns.stuck {
                     self.benches[*stuck].poll_waiting();
                 }
@@ -270,8 +276,14 @@ impl Pool {
     fn search(&self, worker: usize, turns: &mut Turns) -> Option<Runnable> {
         // They were stuck a moment ago; whether they will be the next time is not known.
         let stuck = std::mem::take(&mut turns.stuck);
+        if turns.crowding.rest(turns.tasks).is_some() {
+            return self.lanes.take_any();
+        }
         for _ in 0..LOOKS_BEFORE_SLEEP {
-            let found = self.steal(worker).or_else(|| self.take_over(&stuck)).or_else(|| self.lanes.take_any());
+            let found = self
+                .steal(worker, turns.crowding.most())
+                .or_else(|| self.take_over(&stuck))
+                .or_else(|| self.lanes.take_any());
             if found.is_some() || self.is_closed() {
                 return found;
             }
@@ -280,10 +292,10 @@ impl Pool {
         None
     }
 
-    /// Takes half of what another worker has queued.
-    fn steal(&self, thief: usize) -> Option<Runnable> {
+    /// Takes half of what another worker has queued, or the `most` that it wants.
+    fn steal(&self, thief: usize, most: usize) -> Option<Runnable> {
         let others = (1..self.benches.len()).map(|step| (thief + step) % self.benches.len());
-        others.into_iter().find_map(|other| self.benches[other].give_half_to(&self.benches[thief]))
+        others.into_iter().find_map(|other| self.benches[other].give_half_to(&self.benches[thief], most))
     }
 
     /// Takes what lies in the slot of a worker that does not get to it.
@@ -293,8 +305,13 @@ impl Pool {
 
     /// A worker that was woken has found work. Whoever came meanwhile has woken nobody: that is done now, should there be more.
     fn end_search(&self) {
-        if self.idle.end_search() && self.has_work() {
-            self.idle.wake_one_if_none_searches(None);
+        if !self.idle.end_search() {
+            return;
+        }
+        if self.is_work_in_lanes() {
+            self.idle.wake_for_lane(None);
+        } else if self.is_work_on_benches() {
+            self.idle.wake_for_bench();
         }
     }
 
@@ -303,12 +320,12 @@ impl Pool {
         let _asleep = Asleep::begin(self, worker);
         let others_run = self.idle.count() + 1 < self.benches.len();
         if !others_run {
-            self.woken(worker, others_run).await;
+            self.woken(worker, Sleep::UntilWoken).await;
             return Vec::new();
         }
         let given = self.given();
         let woken = async {
-            self.woken(worker, others_run).await;
+            self.woken(worker, Sleep::LooksAgain).await;
             Vec::new()
         };
         let look_again = async {
@@ -319,24 +336,36 @@ impl Pool {
         future::or(woken, look_again).await
     }
 
+    /// Waits until that time is over, or there is work from outside.
+    async fn rest(&self, worker: usize, time: Duration) {
+        let _asleep = Asleep::begin(self, worker);
+        future::or(self.woken(worker, Sleep::Rests), pause(time)).await;
+    }
+
     fn given(&self) -> Vec<u32> {
         self.benches.iter().map(Bench::given).collect()
     }
 
-    async fn woken(&self, worker: usize, looks_again: bool) {
+    async fn woken(&self, worker: usize, sleep: Sleep) {
         let mut is_asleep = false;
         poll_fn(|cx| {
-            let was_woken = self.idle.sleep(worker, cx.waker(), is_asleep, looks_again);
+            let was_woken = self.idle.sleep(worker, cx.waker(), is_asleep, sleep);
             is_asleep = true;
             // Only now: what was put somewhere before it was seen to sleep is found here.
-            if was_woken || self.has_work() { Poll::Ready(()) } else { Poll::Pending }
+            let is_work = self.is_work_in_lanes() || sleep != Sleep::Rests && self.is_work_on_benches();
+            if was_woken || is_work { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
-    /// Whether there is something that any worker may take, or the pool is closed.
-    fn has_work(&self) -> bool {
-        !self.lanes.are_surely_empty() || self.benches.iter().any(|bench| !bench.is_queue_surely_empty())
+    /// Whether there is something in a lane, or the pool is closed.
+    fn is_work_in_lanes(&self) -> bool {
+        !self.lanes.are_surely_empty()
+    }
+
+    /// Whether there is something on a bench that any worker may take.
+    fn is_work_on_benches(&self) -> bool {
+        self.benches.iter().any(|bench| !bench.is_queue_surely_empty())
     }
 
     /// Drops what has not run, and whatever is woken from now on.
@@ -387,9 +416,9 @@ impl Drop for Asleep<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
+    use std::pin::{Pin, pin};
     use std::sync::atomic::AtomicUsize;
-    use std::task::{Wake, Waker};
+    use std::task::{Context, Wake, Waker};
 
     use super::*;
     use crate::scheduler::Task;
@@ -412,7 +441,7 @@ mod tests {
     #[test]
     fn who_fills_a_slot_wakes_somebody_to_look_unless_what_it_runs_gets_done_soon() {
         let (pool, woken) = (Pool::new(2), Arc::<Woken>::default());
-        pool.idle.sleep(1, &Waker::from(woken.clone()), false, false);
+        pool.idle.sleep(1, &Waker::from(woken.clone()), false, Sleep::UntilWoken);
         let _awake = Awake::begin(Seat { pool: pool.place(), worker: 0, is_asleep: false });
         let put = || assert!(pool.put(Box::pin(Idle), Priority::Normal, false).is_none());
         let count = || woken.0.load(Ordering::SeqCst);
@@ -422,8 +451,22 @@ mod tests {
         assert_eq!(count(), 1, "the first one is in the queue now, where somebody else may take it");
         drop(pool.benches[0].take(&mut 0));
         pool.idle.end_search();
-        pool.idle.sleep(1, &Waker::from(woken.clone()), false, false);
+        pool.idle.sleep(1, &Waker::from(woken.clone()), false, Sleep::UntilWoken);
         put();
         assert_eq!(count(), 2, "what runs here may not get done");
+    }
+
+    #[test]
+    fn who_rests_is_woken_by_what_comes_from_outside_and_by_nothing_that_others_have() {
+        let (pool, woken) = (Pool::new(2), Arc::<Woken>::default());
+        let waker = Waker::from(woken.clone());
+        let mut rest = pin!(pool.rest(1, Duration::from_secs(3600)));
+        let mut is_over = || rest.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        assert!(!is_over());
+        pool.benches[0].put_last(Box::pin(Idle));
+        pool.idle.wake_for_bench();
+        assert!(woken.0.load(Ordering::SeqCst) == 0 && !is_over());
+        assert!(pool.put(Box::pin(Idle), Priority::Normal, false).is_none());
+        assert!(woken.0.load(Ordering::SeqCst) == 1 && is_over());
     }
 }

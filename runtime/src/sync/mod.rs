@@ -24,6 +24,7 @@ use platform::Mutex;
 pub(crate) use platform::PerThread;
 pub(crate) use platform::{
     Condvar, LOOKS_BEFORE_SLEEP, MutexGuard, SpinGuard, SpinLock, atomic, elsewhere, pause, per_thread, spin_loop,
+    waits_for_locks,
 };
 
 /// What one thread changes and others look at, or change, too. Nothing lies beside it: who uses that would have to fetch it anew

@@ -16,6 +16,15 @@ use spin::RelaxStrategy;
 pub(crate) type SpinLock<T> = spin::mutex::SpinMutex<T, Patience>;
 pub(crate) type SpinGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, Patience>;
 
+per_thread! {
+    static WAITS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How often this thread has found a [`SpinLock`] held by another, at each look while it waited.
+pub(crate) fn waits_for_locks() -> u32 {
+    WAITS.get()
+}
+
 /// How a thread waits for a [`SpinLock`]: it looks again at once, lets others run if that was in vain many times, and then sleeps, so
 /// that the thread that holds the lock runs whatever priority it has.
 pub(crate) struct Patience;
@@ -26,11 +35,8 @@ impl RelaxStrategy for Patience {
         const LOOKS: u32 = 64;
         const YIELDS: u32 = 1024;
         const SLEEP: Duration = Duration::from_micros(50);
-        per_thread! {
-            static TIMES: Cell<u32> = const { Cell::new(0) };
-        }
-        let times = TIMES.get().wrapping_add(1);
-        TIMES.set(times);
+        let times = WAITS.get().wrapping_add(1);
+        WAITS.set(times);
         if !times.is_multiple_of(LOOKS) {
             spin_loop();
         } else if !times.is_multiple_of(LOOKS * YIELDS) {

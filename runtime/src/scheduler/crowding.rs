@@ -1,0 +1,90 @@
+//! Whether a worker that takes what others have queued is only in their way.
+//!
+//! Tasks that all send to the same few processes get done sooner by one worker than by two: what they change goes from one core to
+//! the other and back for every message. A worker that waits for locks again and again rests before it takes more, the longer the
+//! more often it has, and then tries with a few. What is its own it runs as ever, and for what comes from outside it is woken. OTP
+//! compacts load onto fewer schedulers for a like reason.
+
+use std::time::{Duration, Instant};
+
+use crate::sync::waits_for_locks;
+
+/// Fewer tasks tell nothing. So many are taken to try.
+const TELLING: u32 = 32;
+/// More than one wait for so many tasks, and others would get on better alone. Tasks that go together well wait once for a hundred.
+const TASKS_PER_WAIT: u32 = 8;
+const SHORTEST_REST: Duration = Duration::from_micros(50);
+/// So often in a row a rest may be twice as long as the one before.
+const LONGEST: u32 = 6;
+
+#[derive(Default)]
+pub(super) struct Crowding {
+    /// How many tasks it had run, and how often it had waited, when that was judged last.
+    tasks: u32,
+    waits: u32,
+    /// How many times it was in the way, less those that it was not.
+    times: u32,
+    rests_until: Option<Instant>,
+}
+
+impl Crowding {
+    /// A worker that has run so many `tasks` has none left: how long it shall take none from others.
+    pub(super) fn rest(&mut self, tasks: u32) -> Option<Duration> {
+        if tasks.wrapping_sub(self.tasks) >= TELLING
+            && let Some(rest) = self.judge(tasks, waits_for_locks())
+        {
+            self.rests_until = Some(Instant::now() + rest);
+        }
+        let rest = self.rests_until?.saturating_duration_since(Instant::now());
+        self.rests_until.take_if(|_| rest.is_zero());
+        Some(rest).filter(|rest| !rest.is_zero())
+    }
+
+    /// How many tasks it may take from another worker at a time.
+    pub(super) fn most(&self) -> usize {
+        if self.times == 0 { usize::MAX } else { TELLING as usize }
+    }
+
+    /// How long it shall rest that has run and waited so often, if it was in the way.
+    fn judge(&mut self, tasks: u32, waits: u32) -> Option<Duration> {
+        let (ran, waited) = (tasks.wrapping_sub(self.tasks), waits.wrapping_sub(self.waits));
+        (self.tasks, self.waits) = (tasks, waits);
+        if waited <= ran / TASKS_PER_WAIT {
+            self.times = self.times.saturating_sub(1);
+            return None;
+        }
+        let rest = SHORTEST_REST * (1 << self.times);
+        self.times = (self.times + 1).min(LONGEST);
+        Some(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_locks_again_and_again_rests_ever_longer_and_takes_few() {
+        let mut crowding = Crowding::default();
+        assert_eq!(crowding.most(), usize::MAX);
+        let rests = [1, 2, 3, 4, 5, 6, 7, 8].map(|turn| crowding.judge(80 * turn, 11 * turn));
+        assert_eq!(rests, [1, 2, 4, 8, 16, 32, 64, 64].map(|times| Some(SHORTEST_REST * times)));
+        assert_eq!(crowding.most(), TELLING as usize);
+    }
+
+    #[test]
+    fn who_gets_on_takes_half_again_though_not_at_once() {
+        let mut crowding = Crowding { times: 2, ..Crowding::default() };
+        let most = [1, 2].map(|turn| (crowding.judge(80 * turn, 10 * turn), crowding.most()));
+        assert_eq!(most, [(None, TELLING as usize), (None, usize::MAX)]);
+    }
+
+    #[test]
+    fn a_few_tasks_tell_nothing_and_a_rest_is_over() {
+        let mut crowding = Crowding { waits: waits_for_locks().wrapping_sub(1_000), ..Crowding::default() };
+        assert_eq!(crowding.rest(TELLING - 1), None);
+        assert!(crowding.rest(TELLING).is_some());
+        crowding.rests_until = Some(Instant::now());
+        assert_eq!((crowding.rest(TELLING), crowding.rests_until), (None, None));
+    }
+}
