@@ -8,9 +8,9 @@ use std::task::{Poll, Waker};
 use crate::ancestors::Ancestors;
 use crate::exit::ExitReason;
 use crate::info::ProcessInfo;
-use crate::links::Control;
-use crate::pid::Pid;
-use crate::signal::{Down, Signal};
+use crate::links::{Control, Watcher};
+use crate::pid::{MonitorRef, Pid};
+use crate::signal::Signal;
 use crate::slot::Owed;
 use crate::system_message::{NotTaken, SystemMessage};
 use crate::timers::Timers;
@@ -25,7 +25,7 @@ pub(crate) enum Delivery {
     Gone,
 }
 
-pub(crate) trait AnyProcess: Any + Send + Sync {
+pub(crate) trait AnyProcess: Any + Watcher {
     fn pid(&self) -> Pid;
     fn ancestors(&self) -> &Ancestors;
     /// The ancestors of a child that it spawns now.
@@ -51,8 +51,8 @@ pub(crate) trait AnyProcess: Any + Send + Sync {
     /// Remembers an answer that it owes, whose wait ends with it. False if it has ended, and would not see to that.
     fn owe(&self, answer: Owed) -> bool;
     fn signal(&self, signal: Signal) -> Delivery;
-    /// The process that it monitors has ended: it shall receive `down`, unless that monitor has ended meanwhile.
-    fn tell_down(&self, down: Box<Down>);
+    /// From now on `watcher`, of the system with those `timers`, monitors it. In another system it is out of reach.
+    fn watch(&self, monitor: MonitorRef, watcher: Arc<dyn Watcher>, timers: &Arc<Timers>) -> Delivery;
     /// Queues a message for the loop that runs the process.
     fn push_system(&self, message: SystemMessage) -> Result<(), NotTaken>;
     /// Ends the process on the system's behalf, whether it traps exits or not.

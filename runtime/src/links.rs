@@ -19,7 +19,7 @@ use crate::held::{Holder, Holders};
 use crate::pid::{AliasRef, MonitorRef, Pid, WatchRef};
 use crate::rare::Rare;
 use crate::scheduler::Home;
-use crate::signal::{Exit, Signal, Urgency};
+use crate::signal::{Down, Exit, Signal, Urgency};
 use crate::waiters::Waiters;
 
 /// Who started a process, its parent, as far as that is more than a link.
@@ -63,11 +63,18 @@ pub(crate) struct Control {
     pub(crate) seldom: Rare<Seldom>,
 }
 
+/// A process, as those that it monitors know it.
+pub(crate) trait Watcher: Send + Sync {
+    fn watcher_pid(&self) -> Pid;
+    /// A process that it monitors has ended: it shall receive a down, unless that monitor has ended meanwhile.
+    fn tell_down(&self, monitor: MonitorRef, reason: ExitReason);
+}
+
 /// Who hears of the end of a process without a link. Hardly any process has one.
 #[derive(Default)]
 pub(crate) struct Onlookers {
     /// Who monitors it.
-    pub(crate) watchers: Few<MonitorRef, Pid>,
+    pub(crate) watchers: Few<MonitorRef, Arc<dyn Watcher>>,
     pub(crate) waiters: Waiters,
     /// Callers that wait for long.
     pub(crate) debts: Debts,
@@ -102,17 +109,18 @@ pub(crate) struct Held {
 }
 
 /// What a process knows of a monitor of its own.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Watching {
-    pub(crate) pid: Pid,
-    /// The name by which it is monitored.
-    pub(crate) name: Option<Arc<str>>,
+    /// What it will receive, but for the reason. It is made by the watcher, not by whoever ends, who may have to tell thousands.
+    pub(crate) down: Box<Down>,
     pub(crate) urgency: Urgency,
 }
 
-impl From<Pid> for Watching {
-    fn from(pid: Pid) -> Self {
-        Watching { pid, name: None, urgency: Urgency::Ordinary }
+impl Watching {
+    /// Of a process that may not be there.
+    pub(crate) fn new(monitor: MonitorRef, pid: Pid) -> Self {
+        let down = Box::new(Down { monitor, pid, name: None, reason: ExitReason::NoProcess });
+        Watching { down, urgency: Urgency::Ordinary }
     }
 }
 
@@ -138,11 +146,10 @@ pub(crate) struct Ending {
 }
 
 /// Who must be told when a process has ended.
-#[derive(Debug)]
 pub(crate) struct Ties {
     pub(crate) starter: Starter,
     pub(crate) links: Few<Pid>,
-    pub(crate) watchers: Few<MonitorRef, Pid>,
+    pub(crate) watchers: Few<MonitorRef, Arc<dyn Watcher>>,
     pub(crate) watching: Few<MonitorRef, Watching>,
 }
 
@@ -184,8 +191,9 @@ impl Control {
     }
 
     /// Who monitors the process.
-    pub(crate) fn watchers(&self) -> impl Iterator<Item = &Pid> {
-        self.onlookers.get().into_iter().flat_map(|onlookers| onlookers.watchers.values())
+    pub(crate) fn watchers(&self) -> impl Iterator<Item = Pid> {
+        let watchers = self.onlookers.get().into_iter().flat_map(|onlookers| onlookers.watchers.values());
+        watchers.map(|watcher| watcher.watcher_pid())
     }
 
     /// Whether it has not ended yet; if so, it will [`release`](Holder::release) its place in `holder` when it does.
@@ -208,7 +216,6 @@ impl Control {
             Signal::UrgentExit(exit) => return self.exit(exit, Urgency::Priority),
             Signal::Link(pid) => _ = self.links.insert(*pid, ()),
             Signal::Unlink(pid) => self.unlinked(*pid, ancestors),
-            Signal::Monitor { monitor, watcher } => self.watch(*monitor, *watcher),
             Signal::Demonitor(monitor) => {
                 self.onlookers.get_mut().and_then(|onlookers| onlookers.watchers.remove(monitor));
             }
@@ -218,8 +225,12 @@ impl Control {
 
     /// From now on that process monitors this one.
     #[inline]
-    pub(crate) fn watch(&mut self, monitor: MonitorRef, watcher: Pid) {
+    pub(crate) fn watch(&mut self, monitor: MonitorRef, watcher: Arc<dyn Watcher>) -> Effect {
+        if self.closed {
+            return Effect::Gone;
+        }
         self.onlookers.make().watchers.insert(monitor, watcher);
+        Effect::Nothing
     }
 
     /// The process `pid` has removed its half of the link.
@@ -411,10 +422,10 @@ mod tests {
     fn a_down_is_taken_once_and_only_while_the_monitor_stands() {
         let monitor = MonitorRef(1);
         let mut control = Control::default();
-        control.seldom.make().watching.insert(monitor, PEER.into());
-        assert!(matches!(control.down(monitor), Some(Watching { pid: PEER, urgency: Urgency::Ordinary, .. })));
+        control.seldom.make().watching.insert(monitor, Watching::new(monitor, PEER));
+        assert!(control.down(monitor).is_some_and(|watching| watching.down.pid == PEER));
         assert!(control.down(monitor).is_none());
-        control.seldom.make().watching.insert(monitor, PEER.into());
+        control.seldom.make().watching.insert(monitor, Watching::new(monitor, PEER));
         control.doom(ExitReason::Shutdown);
         assert!(control.down(monitor).is_none());
     }

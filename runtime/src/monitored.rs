@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::address::Address;
 use crate::any_process::{AnyProcess, Delivery};
-use crate::pid::{Pid, Recipient};
-use crate::signal::Signal;
+use crate::links::Watcher;
+use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::system::Shared;
 
 /// Whom [`Context::monitor`](crate::Context::monitor) shall monitor: made of an address, a pid, a name, or any [`Recipient`].
@@ -54,12 +54,11 @@ impl Monitored<'_> {
         }
     }
 
-    /// Sends it `signal`, as who was [identified](Self::identify) as `pid`. In another system it is out of reach.
-    pub(crate) fn signal(&self, system: &Shared, pid: Pid, signal: Signal) -> Delivery {
+    /// From now on `watcher`, a process of `system`, monitors who was [identified](Self::identify) as `pid`.
+    pub(crate) fn watch(&self, pid: Pid, monitor: MonitorRef, watcher: Arc<dyn Watcher>, system: &Shared) -> Delivery {
         match &self.0 {
-            Whom::Process(process) if Arc::ptr_eq(process.timers(), &system.timers) => process.signal(signal),
-            Whom::Process(_) => Delivery::Gone,
-            Whom::Recipient(_) => system.signal(pid, signal),
+            Whom::Process(process) => process.watch(monitor, watcher, &system.timers),
+            Whom::Recipient(_) => system.watch(pid, monitor, watcher),
         }
     }
 }

@@ -157,9 +157,5 @@ pub(crate) enum Signal {
     UrgentExit(Exit),
     Link(Pid),
     Unlink(Pid),
-    Monitor {
-        monitor: MonitorRef,
-        watcher: Pid,
-    },
     Demonitor(MonitorRef),
 }

@@ -12,7 +12,7 @@ use crate::any_process::{AnyProcess, WithControl};
 use crate::context::Context;
 use crate::exit::{ExitReason, Outcome};
 use crate::key::RegistryKey;
-use crate::links::{Control, Starter};
+use crate::links::{Control, Starter, Watching};
 use crate::mailbox::Mailbox;
 use crate::names::RegisterError;
 use crate::observer::Moment;
@@ -448,7 +448,7 @@ where
     };
     let SpawnOptions { priority, own_thread, behaviour, restarts, mut more } = options;
     let MoreOptions { name, label, mailbox, via, .. } = more.take().map(|more| *more).unwrap_or_default();
-    let mut control = tied_child(tie, parent.map(AnyProcess::pid));
+    let mut control = tied_child(tie, parent.map(AnyProcess::pid), system);
     if label.is_some() {
         control.seldom.make().label = label;
     }
@@ -520,7 +520,7 @@ fn give_thread<M: Send + 'static>(system: &Shared, process: &Process<M>) -> Opti
     Some(thread)
 }
 
-fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
+fn tied_child(tie: Tie, parent: Option<Pid>, system: &Shared) -> Control {
     let mut control = Control::default();
     let Some(parent) = parent else { return control };
     match tie {
@@ -530,7 +530,12 @@ fn tied_child(tie: Tie, parent: Option<Pid>) -> Control {
             control.links.insert(parent, ());
             control.starter = Starter::Waits;
         }
-        Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => control.watch(monitor, parent),
+        Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => {
+            // Otherwise it has ended, and the child will hear of that.
+            if let Some(parent) = system.table.get(parent) {
+                control.watch(monitor, parent);
+            }
+        }
     }
     control
 }
@@ -542,7 +547,7 @@ fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
             _ if control.closed().is_some() => return false,
             Tie::Link | Tie::Start { .. } => _ = control.links.insert(child.pid(), ()),
             Tie::Monitor(monitor) | Tie::StartMonitor(monitor) => {
-                control.seldom.make().watching.insert(monitor, child.pid().into());
+                control.seldom.make().watching.insert(monitor, Watching::new(monitor, child.pid()));
             }
         }
         true
@@ -555,6 +560,7 @@ fn tie_parent(parent: &dyn AnyProcess, tie: Tie, child: &dyn AnyProcess) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signal::Event;
 
     #[test]
     fn a_process_that_has_waited_is_gone_from_memory_when_it_has_ended() {
@@ -565,5 +571,25 @@ mod tests {
         assert_eq!(future::block_on(process.exited()), ExitReason::Normal);
         drop((process, system));
         assert_eq!(kept.strong_count(), 0, "neither its task nor what wakes that keeps it");
+    }
+
+    #[test]
+    fn processes_that_monitor_each_other_are_gone_from_memory_when_both_have_ended() {
+        let system = System::builder("memory").workers(1).build().expect("there is a thread");
+        let first = system.spawn(|mut ctx: Context<Pid>| async move {
+            let second = ctx.receive_message().await;
+            ctx.monitor(second);
+        });
+        let watched = first.clone();
+        let second = system.spawn(|mut ctx: Context<()>| async move {
+            ctx.monitor(&watched);
+            watched.cast(ctx.pid());
+            assert!(matches!(ctx.receive().await, Event::Down(_)));
+        });
+        let kept_first = Arc::downgrade(&first.resolve().expect("it is one process's"));
+        let kept_second = Arc::downgrade(&second.resolve().expect("it is one process's"));
+        assert_eq!(future::block_on(second.exited()), ExitReason::Normal);
+        drop((first, second, system));
+        assert_eq!((kept_first.strong_count(), kept_second.strong_count()), (0, 0));
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::Context;
-use crate::any_process::{AnyProcess, Delivery, WithControl};
+use crate::any_process::{Delivery, WithControl};
 use crate::exit::ExitReason;
-use crate::links::Watching;
+use crate::links::{Watcher, Watching};
 use crate::mailbox::Teller;
 use crate::mailbox::{self, NewsRef};
 use crate::monitored::Monitored;
@@ -165,10 +165,10 @@ impl<M: Send + 'static> Context<M> {
         let monitor = shared.next_monitor();
         let target = target.into();
         let (pid, name) = target.identify(shared);
-        self.process.watch_process(monitor, Watching { pid, name, urgency: options.urgency }, options.teller);
-        if target.signal(shared, pid, Signal::Monitor { monitor, watcher: self.pid() }) == Delivery::Gone {
-            let down = Down { monitor, pid, name: None, reason: ExitReason::NoProcess };
-            self.process.tell_down(Box::new(down));
+        let down = Box::new(Down { monitor, pid, name, reason: ExitReason::NoProcess });
+        self.process.watch_process(Watching { down, urgency: options.urgency }, options.teller);
+        if target.watch(pid, monitor, self.process.clone(), shared) == Delivery::Gone {
+            self.process.tell_down(monitor, ExitReason::NoProcess);
         }
         monitor
     }
@@ -194,7 +194,7 @@ impl<M: Send + 'static> Context<M> {
     /// ```
     pub fn demonitor(&mut self, monitor: MonitorRef) -> bool {
         if let Some(watching) = self.process.unwatch_process(monitor) {
-            self.process.system.shared.signal(watching.pid, Signal::Demonitor(monitor));
+            self.process.system.shared.signal(watching.down.pid, Signal::Demonitor(monitor));
             return true;
         }
         self.discard(|news| matches!(news, NewsRef::Down(down) if down == monitor));

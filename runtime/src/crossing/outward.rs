@@ -19,7 +19,7 @@ use crate::any_process::{Delivery, WithControl};
 use crate::exit::ExitReason;
 use crate::links::Watching;
 use crate::pid::{MonitorRef, Pid};
-use crate::signal::{Down, Signal};
+use crate::signal::Signal;
 
 impl Border {
     pub(super) fn next_number(&self) -> u64 {
@@ -122,10 +122,10 @@ impl Border {
     fn watch(&self, watched: Option<(MonitorRef, Pid)>) {
         let Some((monitor, pid)) = watched else { return };
         let owner = self.owner.process();
-        owner.control(|control| control.seldom.make().watching.insert(monitor, Watching::from(pid)));
-        let signal = Signal::Monitor { monitor, watcher: owner.pid() };
-        if self.system().shared.signal(pid, signal) == Delivery::Gone {
-            owner.tell_down(Box::new(Down { monitor, pid, name: None, reason: ExitReason::NoProcess }));
+        let watching = Watching::new(monitor, pid);
+        owner.control(|control| control.seldom.make().watching.insert(monitor, watching));
+        if self.system().shared.watch(pid, monitor, owner.clone()) == Delivery::Gone {
+            owner.tell_down(monitor, ExitReason::NoProcess);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::mailbox::{Burst, Item};
 use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
 use crate::report::{CrashReport, Report};
-use crate::signal::{Down, Exit, Signal};
+use crate::signal::{Exit, Signal};
 use crate::sync::SpinGuard;
 use crate::sync::atomic::Ordering;
 
@@ -135,7 +135,7 @@ impl<M: Send + 'static> Process<M> {
     fn tell(&self, reason: &ExitReason, ties: Ties) {
         let reason = reason.to_others();
         for (monitor, watching) in ties.watching {
-            self.system.shared.signal(watching.pid, Signal::Demonitor(monitor));
+            self.system.shared.signal(watching.down.pid, Signal::Demonitor(monitor));
         }
         for (link, ()) in ties.links {
             let signal = if ties.starter == Starter::Waits && self.ancestors.parent() == Some(link) {
@@ -146,9 +146,7 @@ impl<M: Send + 'static> Process<M> {
             self.system.shared.signal(link, signal);
         }
         for (monitor, watcher) in ties.watchers {
-            if let Some(watcher) = self.system.shared.table.get(watcher) {
-                watcher.tell_down(Box::new(Down { monitor, pid: self.pid, name: None, reason: reason.clone() }));
-            }
+            watcher.tell_down(monitor, reason.clone());
         }
     }
 }

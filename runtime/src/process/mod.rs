@@ -28,12 +28,12 @@ use crate::dead_letters::{DeadLetter, DeadReason};
 use crate::exit::ExitReason;
 use crate::failure::OnFailure;
 use crate::info::ProcessInfo;
-use crate::links::Control;
+use crate::links::{Control, Effect, Watcher};
 use crate::mailbox::{Burst, Consumer, Item, Mailbox, NewsRef, Queue};
 use crate::panic::drop_quietly;
-use crate::pid::{Pid, Recipient};
+use crate::pid::{MonitorRef, Pid, Recipient};
 use crate::scheduler::{PollAgain, Priority};
-use crate::signal::{Down, Signal};
+use crate::signal::Signal;
 use crate::slot::Owed;
 use crate::sync::SpinLock;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -464,8 +464,12 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.receive_signal(signal)
     }
 
-    fn tell_down(&self, down: Box<Down>) {
-        self.receive_down(down);
+    fn watch(&self, monitor: MonitorRef, watcher: Arc<dyn Watcher>, timers: &Arc<Timers>) -> Delivery {
+        // Under the lock: many may want to at once, and each look at what another changes costs as much as the change.
+        self.apply(|control| match Arc::ptr_eq(&self.system.shared.timers, timers) {
+            true => control.watch(monitor, watcher),
+            false => Effect::Gone,
+        })
     }
 
     fn push_system(&self, message: SystemMessage) -> Result<(), NotTaken> {
@@ -482,6 +486,16 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn with_control(&self, act: &mut dyn FnMut(&mut Control)) {
         act(&mut self.inner.lock().control);
+    }
+}
+
+impl<M: Send + 'static> Watcher for Process<M> {
+    fn watcher_pid(&self) -> Pid {
+        self.pid
+    }
+
+    fn tell_down(&self, monitor: MonitorRef, reason: ExitReason) {
+        self.receive_down(monitor, reason);
     }
 }
 

@@ -18,15 +18,17 @@ impl<M: Send + 'static> Process<M> {
         self.apply(|control| control.apply(&signal, &self.ancestors))
     }
 
-    pub(super) fn receive_down(&self, mut down: Box<Down>) {
+    pub(super) fn receive_down(&self, monitor: MonitorRef, reason: ExitReason) {
         let mut inner = self.inner.lock();
-        if let Some(teller) = inner.queue.take_teller(down.monitor) {
-            down.name = inner.control.watching(down.monitor).and_then(|watching| watching.name.clone());
+        if let Some(teller) = inner.queue.take_teller(monitor)
+            && let Some(Watching { down, .. }) = inner.control.watching(monitor)
+        {
+            let down = Down { reason, ..Down::clone(down) };
             drop(inner);
-            return self.receive_told(*down, teller);
+            return self.receive_told(down, teller);
         }
-        if let Some(Watching { name, urgency, .. }) = inner.control.down(down.monitor) {
-            down.name = name;
+        if let Some(Watching { mut down, urgency }) = inner.control.down(monitor) {
+            down.reason = reason;
             self.note(urgency);
             let consumer = inner.queue.push_down(down, urgency);
             self.wake(inner, consumer);
@@ -95,7 +97,8 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// From now on this process monitors another; a `teller` makes a message of its down.
-    pub(crate) fn watch_process(&self, monitor: MonitorRef, watching: Watching, teller: Option<Teller<M>>) {
+    pub(crate) fn watch_process(&self, watching: Watching, teller: Option<Teller<M>>) {
+        let monitor = watching.down.monitor;
         let mut inner = self.inner.lock();
         inner.control.seldom.make().watching.insert(monitor, watching);
         if let Some(teller) = teller {

@@ -14,6 +14,7 @@ use crate::clock::{machine_nanos, nanos};
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::exit::ExitReason;
 use crate::groups::Groups;
+use crate::links::Watcher;
 use crate::names::Names;
 use crate::observer::{Moment, Observer};
 use crate::pid::{MonitorRef, Pid, Recipient};
@@ -143,6 +144,11 @@ impl Shared {
     /// Sends `signal` to `pid`, if there is such a process.
     pub(crate) fn signal(&self, pid: Pid, signal: Signal) -> Delivery {
         self.table.get(pid).map_or(Delivery::Gone, |process| process.signal(signal))
+    }
+
+    /// From now on `watcher` monitors `pid`, if there is such a process.
+    pub(crate) fn watch(&self, pid: Pid, monitor: MonitorRef, watcher: Arc<dyn Watcher>) -> Delivery {
+        self.table.get(pid).map_or(Delivery::Gone, |process| process.watch(monitor, watcher, &self.timers))
     }
 
     /// Who it is, or who has the name now; [`Pid::NOBODY`] if nobody has.
