@@ -2,13 +2,13 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use common::{Gate, TIMES, expect_empty, idle, in_every_order, kill, many_times, run_on, text, timetrap, workers};
 use fastrand::Rng;
-use futures_lite::future;
+use futures_lite::future::{self, yield_now};
 use proscenium_runtime::testing::for_each_seed;
 use proscenium_runtime::{Address, Context, DeadReason, Event, ExitReason, Mailbox, Pid, SpawnOptions};
 
@@ -49,6 +49,42 @@ fn timers_of_one_instant_are_received_in_the_order_in_which_they_were_set() {
                 assert_eq!(ctx.receive_message().await, n);
             }
         });
+    });
+}
+
+#[test]
+fn a_wait_with_a_limit_sets_a_timer_only_if_it_outlasts_the_turn() {
+    timetrap(|| {
+        run_on(&workers(1), |mut ctx: Context<()>| async move {
+            let wait = |mut ctx: Context<()>| async move { while ctx.receive_timeout(HOUR).await.is_some() {} };
+            let waiting = ctx.spawn(wait);
+            let timers = |count| ctx.system().timer_count() == count;
+            for _ in 0..3 {
+                // It runs, and waits, in the same turn of the worker as this process.
+                yield_now().await;
+                assert!(timers(0));
+                waiting.cast(());
+            }
+            while !timers(1) {
+                yield_now().await;
+            }
+        });
+    });
+}
+
+/// A process is polled once more when the turn of its worker ends, which never ends here.
+#[test]
+fn a_limit_ends_a_wait_though_whoever_runs_after_it_blocks_the_worker() {
+    timetrap(|| {
+        let system = workers(2);
+        for _ in 0..50 {
+            run_on(&system, |mut ctx: Context<()>| async move {
+                let (free, blocked) = mpsc::channel::<()>();
+                ctx.spawn(move |_ctx: Context<()>| async move { _ = blocked.recv() });
+                assert!(ctx.receive_timeout(millis(5)).await.is_none());
+                drop(free);
+            });
+        }
     });
 }
 

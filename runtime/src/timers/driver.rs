@@ -11,8 +11,9 @@ use super::{Action, Firing, Store, Timers};
 use crate::panic::catch;
 use crate::sync::{Apart, SpinLock};
 
-/// Between one round of timers and the next so long passes: to wake up for each would cost more than all they lead to.
-const RESOLUTION: Duration = Duration::from_millis(1);
+/// Between one round of timers and the next so long passes: to wake up for each would cost more than all they lead to. With what a
+/// round takes it is less than a millisecond.
+const RESOLUTION: Duration = Duration::from_micros(700);
 
 impl Timers {
     /// Fires timers for ever, by the machine's clock; many that expire one close upon the other together, up to a millisecond

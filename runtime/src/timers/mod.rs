@@ -29,9 +29,10 @@ pub(crate) use self::owner::TimerOwner;
 pub use self::sleep::Sleep;
 
 use self::wheel::{Nanos, Wheel};
-use crate::clock::{Clock, nanos};
+use crate::clock::{Clock, machine_nanos, nanos};
 use crate::panic::drop_quietly;
 use crate::pid::TimerRef;
+use crate::scheduler;
 use crate::slot::Owed;
 use crate::sync::{Apart, SpinGuard, SpinLock, per_thread};
 
@@ -230,6 +231,13 @@ impl Timers {
 
     fn instant(&self, at: Nanos) -> Instant {
         self.start + Duration::from_nanos(at)
+    }
+
+    /// Whether this thread is a worker whose turn is over before that instant; that is told without a look at the clock.
+    fn is_after_turn(&self, at: Instant) -> bool {
+        const LONGER_THAN_A_TURN: u64 = 1_000_000;
+        let is_after = |began: u64| machine_nanos(at) > began + LONGER_THAN_A_TURN;
+        matches!(self.clock, Clock::Real) && scheduler::turn_began().is_some_and(is_after)
     }
 
     /// The time from now to then.

@@ -63,6 +63,9 @@ impl Sleep {
     ///
     /// What is ready at once counts, however short the time.
     ///
+    /// Most such waits are over in no time. So a process that begins one of more than a millisecond sets no timer, until the turn of
+    /// the worker that runs it has ended.
+    ///
     /// # Cancel safety
     /// As cancel-safe as `future`, which is dropped when the time is over.
     ///
@@ -81,7 +84,12 @@ impl Sleep {
     /// });
     /// ```
     pub fn limit<T>(self, future: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
-        Limited { sleep: self, future }
+        Limited { sleep: self, has_waited: false, future }
+    }
+
+    /// Whether who waits needs no timer yet, for it is polled once more when this turn ends.
+    fn can_wait_a_turn(&self, waker: &Waker) -> bool {
+        self.timers.is_after_turn(self.at) && current::wait_a_turn(waker)
     }
 
     fn arm(&mut self, waker: &Waker) {
@@ -103,6 +111,8 @@ pin_project! {
     // An async function would keep room for what it is given twice.
     struct Limited<F> {
         sleep: Sleep,
+        // It has begun to wait, and need not be woken by a timer at first.
+        has_waited: bool,
         #[pin]
         future: F,
     }
@@ -115,6 +125,10 @@ impl<F: Future> Future for Limited<F> {
         let this = self.project();
         match this.future.poll(cx) {
             Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending if !*this.has_waited && this.sleep.can_wait_a_turn(cx.waker()) => {
+                *this.has_waited = true;
+                Poll::Pending
+            }
             Poll::Pending => Pin::new(this.sleep).poll(cx).map(|()| None),
         }
     }
