@@ -30,12 +30,17 @@ pub(super) struct Crowding {
 impl Crowding {
     /// A worker that has run so many `tasks` has none left: how long it shall take none from others.
     pub(super) fn rest(&mut self, tasks: u32) -> Option<Duration> {
+        self.rest_at(Instant::now, tasks, waits_for_locks())
+    }
+
+    /// As [`rest`](Self::rest). The clock is looked at only if it matters.
+    fn rest_at(&mut self, now: impl Fn() -> Instant, tasks: u32, waits: u32) -> Option<Duration> {
         if tasks.wrapping_sub(self.tasks) >= TELLING
-            && let Some(rest) = self.judge(tasks, waits_for_locks())
+            && let Some(rest) = self.judge(tasks, waits)
         {
-            self.rests_until = Some(Instant::now() + rest);
+            self.rests_until = Some(now() + rest);
         }
-        let rest = self.rests_until?.saturating_duration_since(Instant::now());
+        let rest = self.rests_until?.saturating_duration_since(now());
         self.rests_until.take_if(|_| rest.is_zero());
         Some(rest).filter(|rest| !rest.is_zero())
     }
@@ -81,10 +86,11 @@ mod tests {
 
     #[test]
     fn a_few_tasks_tell_nothing_and_a_rest_is_over() {
-        let mut crowding = Crowding { waits: waits_for_locks().wrapping_sub(1_000), ..Crowding::default() };
-        assert_eq!(crowding.rest(TELLING - 1), None);
-        assert!(crowding.rest(TELLING).is_some());
-        crowding.rests_until = Some(Instant::now());
-        assert_eq!((crowding.rest(TELLING), crowding.rests_until), (None, None));
+        let (mut crowding, begin) = (Crowding::default(), Instant::now());
+        let mut rest_at = |later: u32, tasks| crowding.rest_at(|| begin + SHORTEST_REST * later, tasks, 1_000);
+        assert_eq!(rest_at(0, TELLING - 1), None);
+        assert_eq!(rest_at(0, TELLING), Some(SHORTEST_REST));
+        assert_eq!(rest_at(1, TELLING), None);
+        assert_eq!(rest_at(0, TELLING), None, "it is over for good");
     }
 }
