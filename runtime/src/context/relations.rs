@@ -166,8 +166,8 @@ impl<M: Send + 'static> Context<M> {
         let target = target.into();
         let (pid, name) = target.identify(shared);
         let down = Box::new(Down { monitor, pid, name, reason: ExitReason::NoProcess });
-        self.process.watch_process(Watching { down, urgency: options.urgency }, options.teller);
-        if target.watch(pid, monitor, self.process.clone(), shared) == Delivery::Gone {
+        let stands = self.process.watch_process(Watching { down, urgency: options.urgency }, options.teller);
+        if stands && target.watch(pid, monitor, self.process.clone(), shared) == Delivery::Gone {
             self.process.tell_down(monitor, ExitReason::NoProcess);
         }
         monitor

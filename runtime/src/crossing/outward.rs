@@ -123,8 +123,13 @@ impl Border {
         let Some((monitor, pid)) = watched else { return };
         let owner = self.owner.process();
         let watching = Watching::new(monitor, pid);
-        owner.control(|control| control.seldom.make().watching.insert(monitor, watching));
-        if self.system().shared.watch(pid, monitor, owner.clone()) == Delivery::Gone {
+        let stands = owner.control(|control| {
+            if !control.stopped {
+                control.seldom.make().watching.insert(monitor, watching);
+            }
+            !control.stopped
+        });
+        if stands && self.system().shared.watch(pid, monitor, owner.clone()) == Delivery::Gone {
             owner.tell_down(monitor, ExitReason::NoProcess);
         }
     }

@@ -20,12 +20,13 @@ impl<M: Send + 'static> Process<M> {
 
     pub(super) fn receive_down(&self, monitor: MonitorRef, reason: ExitReason) {
         let mut inner = self.inner.lock();
-        if let Some(teller) = inner.queue.take_teller(monitor)
-            && let Some(Watching { down, .. }) = inner.control.watching(monitor)
-        {
-            let down = Down { reason, ..Down::clone(down) };
+        if let Some(teller) = inner.queue.take_teller(monitor) {
+            let down = inner.control.watching(monitor).map(|watching| Down { reason, ..Down::clone(&watching.down) });
             drop(inner);
-            return self.receive_told(down, teller);
+            return match down {
+                Some(down) => self.receive_told(down, teller),
+                None => _ = drop_quietly(teller),
+            };
         }
         if let Some(Watching { mut down, urgency }) = inner.control.down(monitor) {
             down.reason = reason;
@@ -96,14 +97,20 @@ impl<M: Send + 'static> Process<M> {
         self.apply(|control| control.crash(reason));
     }
 
-    /// From now on this process monitors another; a `teller` makes a message of its down.
-    pub(crate) fn watch_process(&self, watching: Watching, teller: Option<Teller<M>>) {
+    /// From now on this process monitors another; a `teller` makes a message of its down. False if it has ended itself.
+    pub(crate) fn watch_process(&self, watching: Watching, teller: Option<Teller<M>>) -> bool {
         let monitor = watching.down.monitor;
         let mut inner = self.inner.lock();
+        if inner.control.stopped {
+            drop(inner);
+            let _ = drop_quietly(teller);
+            return false;
+        }
         inner.control.seldom.make().watching.insert(monitor, watching);
         if let Some(teller) = teller {
             inner.queue.add_teller(monitor, teller);
         }
+        true
     }
 
     /// Ends a monitor of this process's and returns whom it watched, if it stood.

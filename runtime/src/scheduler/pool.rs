@@ -198,13 +198,11 @@ impl Pool {
                 self.look_after_neighbour(worker, &mut turns);
             }
             if is_out_of_work && !is_more {
-                if std::mem::take(&mut turns.searches) {
-                    self.idle.end_search();
-                }
-                match turns.crowding.rest(turns.tasks) {
-                    Some(time) => self.rest(worker, time).await,
-                    None => turns.stuck = self.sleep(worker).await,
-                }
+                let searched = std::mem::take(&mut turns.searches);
+                turns.stuck = match turns.crowding.rest(turns.tasks) {
+                    Some(time) => self.rest(worker, time, searched).await,
+                    None => self.sleep(worker, searched).await,
+                };
                 for stuck in &turns.stuck {
                     self.benches[*stuck].poll_waiting();
                 }
@@ -280,10 +278,7 @@ impl Pool {
             return self.lanes.take_any();
         }
         for _ in 0..LOOKS_BEFORE_SLEEP {
-            let found = self
-                .steal(worker, turns.crowding.most())
-                .or_else(|| self.take_over(&stuck))
-                .or_else(|| self.lanes.take_any());
+            let found = self.steal(worker, turns).or_else(|| self.take_over(&stuck)).or_else(|| self.lanes.take_any());
             if found.is_some() || self.is_closed() {
                 return found;
             }
@@ -293,9 +288,12 @@ impl Pool {
     }
 
     /// Takes half of what another worker has queued, or the `most` that it wants.
-    fn steal(&self, thief: usize, most: usize) -> Option<Runnable> {
-        let others = (1..self.benches.len()).map(|step| (thief + step) % self.benches.len());
-        others.into_iter().find_map(|other| self.benches[other].give_half_to(&self.benches[thief], most))
+    fn steal(&self, thief: usize, turns: &mut Turns) -> Option<Runnable> {
+        let most = turns.crowding.most();
+        let mut others = (1..self.benches.len()).map(|step| (thief + step) % self.benches.len());
+        let first = others.find_map(|other| self.benches[other].give_half_to(&self.benches[thief], most))?;
+        turns.crowding.note_taken(turns.tasks);
+        Some(first)
     }
 
     /// Takes what lies in the slot of a worker that does not get to it.
@@ -316,30 +314,44 @@ impl Pool {
     }
 
     /// Waits until there may be work. Returns which workers have meanwhile not got to what lies before them.
-    async fn sleep(&self, worker: usize) -> Vec<usize> {
+    async fn sleep(&self, worker: usize, searched: bool) -> Vec<usize> {
+        if searched {
+            // It looks once more when it is seen to sleep.
+            self.idle.end_search();
+        }
         let _asleep = Asleep::begin(self, worker);
         let others_run = self.idle.count() + 1 < self.benches.len();
         if !others_run {
             self.woken(worker, Sleep::UntilWoken).await;
             return Vec::new();
         }
+        self.woken_within(SLOT_PATIENCE, worker, Sleep::LooksAgain).await
+    }
+
+    /// As [`sleep`](Self::sleep), until that time is over, or there is work from outside.
+    async fn rest(&self, worker: usize, time: Duration, searched: bool) -> Vec<usize> {
+        if searched {
+            // It will not take what others may have queued meanwhile.
+            self.end_search();
+        }
+        let _asleep = Asleep::begin(self, worker);
+        let stuck = self.woken_within(time, worker, Sleep::Rests).await;
+        if time < SLOT_PATIENCE { Vec::new() } else { stuck }
+    }
+
+    /// Waits until it is woken; if that takes longer, returns which workers have been given nothing in that time.
+    async fn woken_within(&self, time: Duration, worker: usize, sleep: Sleep) -> Vec<usize> {
         let given = self.given();
         let woken = async {
-            self.woken(worker, Sleep::LooksAgain).await;
+            self.woken(worker, sleep).await;
             Vec::new()
         };
         let look_again = async {
-            pause(SLOT_PATIENCE).await;
+            pause(time).await;
             let now = self.given();
             (0..now.len()).filter(|other| now[*other] == given[*other]).collect()
         };
         future::or(woken, look_again).await
-    }
-
-    /// Waits until that time is over, or there is work from outside.
-    async fn rest(&self, worker: usize, time: Duration) {
-        let _asleep = Asleep::begin(self, worker);
-        future::or(self.woken(worker, Sleep::Rests), pause(time)).await;
     }
 
     fn given(&self) -> Vec<u32> {
@@ -353,7 +365,9 @@ impl Pool {
             is_asleep = true;
             // Only now: what was put somewhere before it was seen to sleep is found here.
             let is_work = self.is_work_in_lanes() || sleep != Sleep::Rests && self.is_work_on_benches();
-            if was_woken || is_work { Poll::Ready(()) } else { Poll::Pending }
+            // All others slept; if one has risen meanwhile, somebody has to look whether it gets on.
+            let is_alone = sleep == Sleep::UntilWoken && self.idle.count() < self.benches.len();
+            if was_woken || is_work || is_alone { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -460,7 +474,7 @@ mod tests {
     fn who_rests_is_woken_by_what_comes_from_outside_and_by_nothing_that_others_have() {
         let (pool, woken) = (Pool::new(2), Arc::<Woken>::default());
         let waker = Waker::from(woken.clone());
-        let mut rest = pin!(pool.rest(1, Duration::from_secs(3600)));
+        let mut rest = pin!(pool.rest(1, Duration::from_secs(3600), false));
         let mut is_over = || rest.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
         assert!(!is_over());
         pool.benches[0].put_last(Box::pin(Idle));

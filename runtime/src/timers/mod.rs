@@ -233,10 +233,11 @@ impl Timers {
         self.start + Duration::from_nanos(at)
     }
 
-    /// Whether this thread is a worker whose turn is over before that instant; that is told without a look at the clock.
+    /// Whether this thread is a worker whose turn is over before that instant, if not all of its tasks are slow; that is told
+    /// without a look at the clock.
     fn is_after_turn(&self, at: Instant) -> bool {
-        const LONGER_THAN_A_TURN: u64 = 1_000_000;
-        let is_after = |began: u64| machine_nanos(at) > began + LONGER_THAN_A_TURN;
+        const LONGER_THAN_A_TURN: Duration = Duration::from_millis(50);
+        let is_after = |began: u64| machine_nanos(at) > began + nanos(LONGER_THAN_A_TURN);
         matches!(self.clock, Clock::Real) && scheduler::turn_began().is_some_and(is_after)
     }
 

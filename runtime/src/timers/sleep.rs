@@ -63,8 +63,8 @@ impl Sleep {
     ///
     /// What is ready at once counts, however short the time.
     ///
-    /// Most such waits are over in no time. So a process that begins one of more than a millisecond sets no timer, until the turn of
-    /// the worker that runs it has ended.
+    /// Most such waits are over in no time. So a process that begins one of more than fifty milliseconds sets no timer, until the
+    /// turn of the worker that runs it has ended.
     ///
     /// # Cancel safety
     /// As cancel-safe as `future`, which is dropped when the time is over.
