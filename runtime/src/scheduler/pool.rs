@@ -366,8 +366,8 @@ impl Pool {
             // Only now: what was put somewhere before it was seen to sleep is found here.
             let is_work = self.is_work_in_lanes() || sleep != Sleep::Rests && self.is_work_on_benches();
             // All others slept; if one has risen meanwhile, somebody has to look whether it gets on.
-            let is_alone = sleep == Sleep::UntilWoken && self.idle.count() < self.benches.len();
-            if was_woken || is_work || is_alone { Poll::Ready(()) } else { Poll::Pending }
+            let others_run = sleep == Sleep::UntilWoken && self.idle.count() < self.benches.len();
+            if was_woken || is_work || others_run { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
