@@ -26,7 +26,6 @@ pub(crate) enum Delivery {
 }
 
 pub(crate) trait AnyProcess: Any + Watcher {
-    fn pid(&self) -> Pid;
     fn ancestors(&self) -> &Ancestors;
     /// The ancestors of a child that it spawns now.
     fn ancestors_of_child(&self) -> Ancestors;

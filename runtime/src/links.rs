@@ -65,7 +65,7 @@ pub(crate) struct Control {
 
 /// A process, as those that it monitors know it.
 pub(crate) trait Watcher: Send + Sync {
-    fn watcher_pid(&self) -> Pid;
+    fn pid(&self) -> Pid;
     /// A process that it monitors has ended: it shall receive a down, unless that monitor has ended meanwhile.
     fn tell_down(&self, monitor: MonitorRef, reason: ExitReason);
 }
@@ -193,7 +193,7 @@ impl Control {
     /// Who monitors the process.
     pub(crate) fn watchers(&self) -> impl Iterator<Item = Pid> {
         let watchers = self.onlookers.get().into_iter().flat_map(|onlookers| onlookers.watchers.values());
-        watchers.map(|watcher| watcher.watcher_pid())
+        watchers.map(|watcher| watcher.pid())
     }
 
     /// Whether it has not ended yet; if so, it will [`release`](Holder::release) its place in `holder` when it does.
@@ -276,6 +276,14 @@ impl Control {
     /// The link with `pid` is gone, and with it its priority. Returns whether it had any.
     pub(crate) fn take_urgent_link(&mut self, pid: Pid) -> bool {
         self.seldom.get_mut().is_some_and(|seldom| seldom.urgent_links.remove(&pid))
+    }
+
+    /// From now on this process monitors another. False if it has ended itself.
+    pub(crate) fn begin_watching(&mut self, watching: Watching) -> bool {
+        if !self.stopped {
+            self.seldom.make().watching.insert(watching.down.monitor, watching);
+        }
+        !self.stopped
     }
 
     /// Whom the process watches by that monitor.

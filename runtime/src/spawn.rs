@@ -448,7 +448,7 @@ where
     };
     let SpawnOptions { priority, own_thread, behaviour, restarts, mut more } = options;
     let MoreOptions { name, label, mailbox, via, .. } = more.take().map(|more| *more).unwrap_or_default();
-    let mut control = tied_child(tie, parent.map(AnyProcess::pid), system);
+    let mut control = tied_child(tie, parent.map(|parent| parent.pid()), system);
     if label.is_some() {
         control.seldom.make().label = label;
     }

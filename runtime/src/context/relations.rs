@@ -165,8 +165,9 @@ impl<M: Send + 'static> Context<M> {
         let monitor = shared.next_monitor();
         let target = target.into();
         let (pid, name) = target.identify(shared);
-        let down = Box::new(Down { monitor, pid, name, reason: ExitReason::NoProcess });
-        let stands = self.process.watch_process(Watching { down, urgency: options.urgency }, options.teller);
+        let mut watching = Watching::new(monitor, pid);
+        (watching.down.name, watching.urgency) = (name, options.urgency);
+        let stands = self.process.watch_process(watching, options.teller);
         if stands && target.watch(pid, monitor, self.process.clone(), shared) == Delivery::Gone {
             self.process.tell_down(monitor, ExitReason::NoProcess);
         }

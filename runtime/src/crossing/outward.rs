@@ -122,13 +122,7 @@ impl Border {
     fn watch(&self, watched: Option<(MonitorRef, Pid)>) {
         let Some((monitor, pid)) = watched else { return };
         let owner = self.owner.process();
-        let watching = Watching::new(monitor, pid);
-        let stands = owner.control(|control| {
-            if !control.stopped {
-                control.seldom.make().watching.insert(monitor, watching);
-            }
-            !control.stopped
-        });
+        let stands = owner.control(|control| control.begin_watching(Watching::new(monitor, pid)));
         if stands && self.system().shared.watch(pid, monitor, owner.clone()) == Delivery::Gone {
             owner.tell_down(monitor, ExitReason::NoProcess);
         }

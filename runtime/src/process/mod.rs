@@ -378,10 +378,6 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl<M: Send + 'static> AnyProcess for Process<M> {
-    fn pid(&self) -> Pid {
-        self.pid
-    }
-
     fn ancestors(&self) -> &Ancestors {
         &self.ancestors
     }
@@ -490,7 +486,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 }
 
 impl<M: Send + 'static> Watcher for Process<M> {
-    fn watcher_pid(&self) -> Pid {
+    fn pid(&self) -> Pid {
         self.pid
     }
 

@@ -101,12 +101,11 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn watch_process(&self, watching: Watching, teller: Option<Teller<M>>) -> bool {
         let monitor = watching.down.monitor;
         let mut inner = self.inner.lock();
-        if inner.control.stopped {
+        if !inner.control.begin_watching(watching) {
             drop(inner);
             let _ = drop_quietly(teller);
             return false;
         }
-        inner.control.seldom.make().watching.insert(monitor, watching);
         if let Some(teller) = teller {
             inner.queue.add_teller(monitor, teller);
         }
