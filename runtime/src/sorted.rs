@@ -72,7 +72,18 @@ impl<K: Ord, V> Sorted<K, V> {
         self.places[self.find(key).ok()?].1.as_ref()
     }
 
+    /// Where the key is, or would be. It is looked for at the ends first.
+    #[inline]
     fn find(&self, key: &K) -> Result<usize, usize> {
+        match self.places.back() {
+            Some((last, _)) if last == key => Ok(self.places.len() - 1),
+            Some((last, _)) if last < key => Err(self.places.len()),
+            Some(_) => self.find_among(key),
+            None => Err(0),
+        }
+    }
+
+    fn find_among(&self, key: &K) -> Result<usize, usize> {
         match self.places.front() {
             Some((first, _)) if first == key => Ok(0),
             _ => self.places.binary_search_by(|(known, _)| known.cmp(key)),
