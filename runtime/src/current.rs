@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::pid::Pid;
-use crate::reply::Unanswered;
+use crate::reply::{self, Unanswered};
 use crate::sync::per_thread;
 
 /// So much may a process do in one poll that makes it wait for nothing: receive, send, look at the clock.
@@ -147,22 +147,24 @@ pub async fn consume_budget() {
     spend();
 }
 
-/// Marks this thread as running that process while `code` runs; replies that are dropped meanwhile end in `unanswered`.
+/// Who ran on a thread before.
+pub(crate) struct Outer {
+    here: Option<Box<Here>>,
+    unanswered: Option<reply::Outer>,
+}
+
+/// Marks this thread as running that process, until it [leaves](leave); replies that are dropped meanwhile end in `unanswered`.
 /// `began` is now, if its time is to be measured.
 #[inline]
-pub(crate) fn within<T>(
-    address: usize,
-    pid: Pid,
-    began: Option<Instant>,
-    unanswered: &mut Unanswered,
-    code: impl FnOnce() -> T,
-) -> T {
-    let outer = HERE.with(|here| here.enter(address, pid, began));
-    let outer_unanswered = Unanswered::begin(unanswered);
-    let result = code();
-    Unanswered::end(outer_unanswered, unanswered);
-    HERE.with(|here| here.leave(outer));
-    result
+pub(crate) fn enter(address: usize, pid: Pid, began: Option<Instant>, unanswered: &mut Unanswered) -> Outer {
+    let here = HERE.with(|here| here.enter(address, pid, began));
+    Outer { here, unanswered: Unanswered::begin(unanswered) }
+}
+
+#[inline]
+pub(crate) fn leave(outer: Outer, unanswered: &mut Unanswered) {
+    Unanswered::end(outer.unanswered, unanswered);
+    HERE.with(|here| here.leave(outer.here));
 }
 
 impl Here {

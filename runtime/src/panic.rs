@@ -74,15 +74,29 @@ impl<F: Future> Future for Catching<F> {
 
 /// Runs `code`; a panic of its is an error and prints nothing.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
+    let outer = begin_catching();
+    let outcome = panic::catch_unwind(AssertUnwindSafe(code));
+    let outcome = match outcome {
+        Ok(value) => Ok(value),
+        Err(payload) => Err(into_panic(payload)),
+    };
+    end_catching(outer);
+    outcome
+}
+
+/// Returns what was seen of another panic: this may be called by what that one drops on its way out.
+#[inline]
+fn begin_catching() -> Option<Panic> {
     CATCHING.set(CATCHING.get() + 1);
-    // This may be called by what another panic drops on its way out: what was seen of that one is kept.
-    let outer = if HAS_SEEN.get() { take_seen() } else { None };
-    let outcome = panic::catch_unwind(AssertUnwindSafe(code)).map_err(into_panic);
+    if HAS_SEEN.get() { take_seen() } else { None }
+}
+
+#[inline]
+fn end_catching(outer: Option<Panic>) {
     if outer.is_some() || HAS_SEEN.get() {
         set_seen(outer);
     }
     CATCHING.set(CATCHING.get() - 1);
-    outcome
 }
 
 fn into_panic(payload: Box<dyn Any + Send>) -> Panic {

@@ -36,7 +36,9 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if !matches!(*this.body, Body::Over) {
-                within(this.process, this.unanswered, || finish(this.process, this.body, None));
+                let outer = enter(this.process, this.unanswered);
+                finish(this.process, this.body, None);
+                leave(this.process, this.unanswered, outer);
             }
         }
     }
@@ -82,7 +84,7 @@ where
 {
     fn run(mut self: Pin<Box<Self>>) {
         self.process.rise();
-        if self.as_mut().poll().is_pending() {
+        if !self.as_mut().poll() {
             Process::lay(self);
         }
     }
@@ -100,22 +102,26 @@ where
 }
 
 impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Running<M, B, F> {
-    fn poll(self: Pin<&mut Self>) -> Poll<()> {
+    /// Whether it is over then.
+    fn poll(self: Pin<&mut Self>) -> bool {
         let mut this = self.project();
         let process = this.process;
         let cx = &mut Context::from_waker(this.waker);
-        let polled = within(process, this.unanswered, || {
-            let polled = run(process, this.body.as_mut(), cx).map(|by_itself| finish(process, this.body, by_itself));
-            if current::waits() {
-                process.wait_a_turn();
-            }
-            polled
-        });
+        let outer = enter(process, this.unanswered);
+        let polled = run(process, this.body.as_mut(), cx);
+        let is_over = polled.is_ready();
+        if let Poll::Ready(by_itself) = polled {
+            finish(process, this.body, by_itself);
+        }
+        if current::waits() {
+            process.wait_a_turn();
+        }
+        leave(process, this.unanswered, outer);
         // Callers whose replies were dropped are told now: if the process has ended, they find out why.
-        if !this.unanswered.is_empty() && (polled.is_ready() || !process.is_leaving()) {
+        if !this.unanswered.is_empty() && (is_over || !process.is_leaving()) {
             *this.unanswered = Unanswered::default();
         }
-        polled
+        is_over
     }
 }
 
@@ -125,7 +131,7 @@ fn run<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>>(
     body: Pin<&mut Body<B, F>>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<ExitReason>> {
-    process.system.shared.observe(|| Moment::Runs(process));
+    process.system.shared.observe(Moment::Runs(process));
     if process.is_doomed() {
         return Poll::Ready(None);
     }
@@ -147,20 +153,18 @@ fn finish<M: Send + 'static, B, F>(
     process.finish(by_itself, fault);
 }
 
-/// Runs `code` as the process.
+/// From here to [`leave`], what runs on this thread is the process. Replies that are dropped meanwhile end in `unanswered`.
 #[inline]
-pub(crate) fn within<M: Send + 'static, T>(
-    process: &Process<M>,
-    unanswered: &mut Unanswered,
-    code: impl FnOnce() -> T,
-) -> T {
+pub(crate) fn enter<M: Send + 'static>(process: &Process<M>, unanswered: &mut Unanswered) -> current::Outer {
     process.begin_poll();
-    let began = process.system.shared.measures_busy_time().then(|| process.system.shared.timers.now());
-    let result = current::within(process.address(), process.pid, began, unanswered, || {
-        let result = code();
-        process.settle();
-        result
-    });
+    let shared = &process.system.shared;
+    let began = if shared.measures_busy_time() { Some(shared.timers.now()) } else { None };
+    current::enter(process.address(), process.pid, began, unanswered)
+}
+
+#[inline]
+pub(crate) fn leave<M: Send + 'static>(process: &Process<M>, unanswered: &mut Unanswered, outer: current::Outer) {
+    process.settle();
+    current::leave(outer, unanswered);
     process.end_poll();
-    result
 }

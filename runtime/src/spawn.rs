@@ -21,7 +21,7 @@ use crate::process::Process;
 use crate::rare::Rare;
 use crate::registry::{Enrol, Enrolment, Registry};
 use crate::running::Running;
-use crate::scheduler::{Home, Priority};
+use crate::scheduler::{Home, Priority, Runnable};
 use crate::signal::{Exit, Signal};
 use crate::system::{Shared, System, SystemHandle};
 
@@ -434,7 +434,7 @@ pub(crate) fn spawn<M, B, F>(
     system: &Arc<Shared>,
     parent: Option<&dyn AnyProcess>,
     tie: Tie,
-    options: SpawnOptions,
+    mut options: SpawnOptions,
     body: B,
 ) -> Result<Address<M>, RegisterError>
 where
@@ -442,22 +442,37 @@ where
     B: FnOnce(Context<M>) -> F + Send + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
+    let process = bear(system, parent, tie, &mut options)?;
+    let context = Context::new(process.clone());
+    let life = Box::pin(Running::new(process.clone(), move || body(context)));
+    process.describe(size_of_val(&*life), options.priority, options.restarts);
+    begin(system, &*process, life, &options);
+    Ok(Address::of(process))
+}
+
+/// The process, which has not begun.
+// What is made of each body is `spawn`; this is made of each type of messages, and what can be is made once.
+fn bear<M: Send + 'static>(
+    system: &Arc<Shared>,
+    parent: Option<&dyn AnyProcess>,
+    tie: Tie,
+    options: &mut SpawnOptions,
+) -> Result<Arc<Process<M>>, RegisterError> {
     let ancestors = match tie {
         Tie::StartMonitor(_) => Ancestors::default(),
         _ => parent.map(AnyProcess::ancestors_of_child).unwrap_or_default(),
     };
-    let SpawnOptions { priority, own_thread, behaviour, restarts, mut more } = options;
-    let MoreOptions { name, label, mailbox, via, .. } = more.take().map(|more| *more).unwrap_or_default();
+    let MoreOptions { name, label, mailbox, via, .. } = options.more.take().map(|more| *more).unwrap_or_default();
     let mut control = tied_child(tie, parent.map(|parent| parent.pid()), system);
     if label.is_some() {
         control.seldom.make().label = label;
     }
     let handle = SystemHandle { shared: system.clone() };
     let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, handle, mailbox, control)));
-    if behaviour {
+    if options.behaviour {
         process.become_behaviour();
     }
-    system.observe(|| Moment::Spawned(&*process, name.as_deref()));
+    system.observe(Moment::Spawned(&*process, name.as_deref()));
     if name.is_some() || via.is_some() {
         let unborn = Unborn(&process);
         let any: Arc<dyn AnyProcess> = process.clone();
@@ -469,20 +484,20 @@ where
     {
         tie_parent(parent, tie, &*process);
     }
-    let context = Context::new(process.clone());
-    let life = Box::pin(Running::new(process.clone(), move || body(context)));
-    process.describe(size_of_val(&*life), priority, restarts);
+    Ok(process)
+}
+
+/// Queues its life.
+fn begin(system: &Shared, process: &dyn AnyProcess, life: Runnable, options: &SpawnOptions) {
     if system.is_halting() {
         // To drop it is to kill it, here and now: the end of a system waits for nobody who goes on spawning.
-        drop(life);
-        return Ok(Address::of(process));
+        return drop(life);
     }
-    let thread = if own_thread { give_thread(system, &process) } else { None };
-    thread.as_ref().unwrap_or(&system.home).begin(life, priority);
+    let thread = if options.own_thread { give_thread(system, process) } else { None };
+    thread.as_ref().unwrap_or(&system.home).begin(life, options.priority);
     if system.is_halting() {
         process.doom(ExitReason::Killed);
     }
-    Ok(Address::of(process))
 }
 
 /// Ends a process that will not run, because it got no name or key, or the code of its key panicked.
@@ -510,13 +525,13 @@ fn register(
 }
 
 /// A thread that runs nothing but this process, if there is one to be had.
-fn give_thread<M: Send + 'static>(system: &Shared, process: &Process<M>) -> Option<Home> {
-    let thread = system.scheduler.thread(&process.pid.to_string());
+fn give_thread(system: &Shared, process: &dyn AnyProcess) -> Option<Home> {
+    let thread = system.scheduler.thread(&process.pid().to_string());
     if thread.is_err() {
-        slog::warn!(system.reports.logger(), "there is no thread for a process"; "pid" => %process.pid);
+        slog::warn!(system.reports.logger(), "there is no thread for a process"; "pid" => %process.pid());
     }
     let thread = thread.ok()?;
-    process.move_to(thread.clone());
+    process.control(|control| control.seldom.make().thread = Some(thread.clone()));
     Some(thread)
 }
 

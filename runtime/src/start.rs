@@ -405,30 +405,51 @@ where
     let with_ack = move |ctx: Context<M>| body(ctx, InitAck { ready: sender });
     let address = spawn(&system.shared, parent, tie, options.spawn, with_ack).map_err(StartError::Name)?;
     let process = address.resolve().expect("it is of a process, not a name");
-    let mut undo = KillOnDrop(Some(process.clone()));
-    let acknowledged = async { ready.await.is_ok() };
-    let outcome = match init_timeout {
-        None => Some(acknowledged.await),
-        Some(limit) => system.sleep(limit).limit(acknowledged).await,
-    };
-    if outcome == Some(true) {
-        undo.0 = None;
-        if is_restart {
-            system.shared.restarts.fetch_add(1, Ordering::Relaxed);
+    let started = Started { process, system, parent, tie, is_restart, init_timeout };
+    started.wait(ready).await?;
+    Ok(address)
+}
+
+/// A process that was started, and has not said yet that it is ready.
+// What waits for that is made once, not for each body.
+struct Started<'a> {
+    process: Arc<dyn AnyProcess>,
+    system: &'a SystemHandle,
+    parent: Option<&'a dyn AnyProcess>,
+    tie: Tie,
+    is_restart: bool,
+    init_timeout: Option<Duration>,
+}
+
+impl Started<'_> {
+    /// Waits until it is ready; if it will not be, until it has ended.
+    async fn wait(self, ready: slot::Receiver<()>) -> Result<(), StartError> {
+        let Started { process, system, parent, tie, is_restart, init_timeout } = self;
+        let mut undo = KillOnDrop(Some(process.clone()));
+        let acknowledged = async { ready.await.is_ok() };
+        let outcome = match init_timeout {
+            None => Some(acknowledged.await),
+            Some(limit) => system.sleep(limit).limit(acknowledged).await,
+        };
+        if outcome == Some(true) {
+            undo.0 = None;
+            if is_restart {
+                system.shared.restarts.fetch_add(1, Ordering::Relaxed);
+            }
+            if let (Tie::Start { supervised }, Some(parent)) = (tie, parent) {
+                hand_over(&*process, parent, supervised).await;
+            }
+            return Ok(());
         }
-        if let (Tie::Start { supervised }, Some(parent)) = (tie, parent) {
-            hand_over(&*process, parent, supervised).await;
-        }
-        return Ok(address);
+        drop(undo);
+        let reason = wait_for_end(&*process).await;
+        Err(match (outcome, reason) {
+            (None, _) => StartError::Timeout(init_timeout.unwrap_or_default()),
+            (Some(_), ExitReason::Ignore) => StartError::Ignored,
+            (Some(_), ExitReason::InitError(cause)) => StartError::Init(ExitReason::Error(cause)),
+            (Some(_), reason) => StartError::Init(reason),
+        })
     }
-    drop(undo);
-    let reason = address.exited().await;
-    Err(match (outcome, reason) {
-        (None, _) => StartError::Timeout(init_timeout.unwrap_or_default()),
-        (Some(_), ExitReason::Ignore) => StartError::Ignored,
-        (Some(_), ExitReason::InitError(cause)) => StartError::Init(ExitReason::Error(cause)),
-        (Some(_), reason) => StartError::Init(reason),
-    })
 }
 
 /// From here on the link carries exits; one that it should have carried since the process was ready is made up for.

@@ -103,16 +103,19 @@ impl fmt::Display for SysEventKind {
 }
 
 /// What `write` writes. It is the user's: should it fail, nothing of what it was about is shown, as that may be secret.
-pub(crate) fn shown(write: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> Arc<str> {
+pub(crate) fn shown(write: &Write<'_>) -> Arc<str> {
     match caught(|| Shown(write).to_string()) {
         Ok(text) => text.into(),
         Err(_) => "(what would show it panicked)".into(),
     }
 }
 
-struct Shown<F>(F);
+/// Writes what is shown.
+pub(crate) type Write<'a> = dyn Fn(&mut fmt::Formatter<'_>) -> fmt::Result + 'a;
 
-impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Shown<F> {
+struct Shown<'a>(&'a Write<'a>);
+
+impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (self.0)(f)
     }

@@ -10,7 +10,8 @@ use std::task::{self, Poll};
 use std::time::Instant;
 
 use proscenium_runtime::{
-    Context, Event, EventRef, ExitReason, Incoming, Pid, Reply, Report, SystemMessage, TerminateReport, consume_budget,
+    Context, Event, EventRef, ExitReason, Incoming, Pid, Reply, Report, SystemHandle, SystemMessage, TerminateReport,
+    consume_budget,
 };
 
 use super::client::SysStatus;
@@ -345,7 +346,7 @@ impl SysState {
         text: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result,
     ) {
         if let Some(inner) = &mut self.0 {
-            inner.watch.take_in(&SysEvent::new(ctx.pid(), ctx.system().now(), kind, shown(text)));
+            inner.watch.take_in(&SysEvent::new(ctx.pid(), ctx.system().now(), kind, shown(&text)));
         }
     }
 
@@ -372,7 +373,7 @@ impl SysState {
     /// assert_eq!(report.last_message.as_deref(), Some("double points"));
     /// ```
     pub fn keep_message(&mut self, text: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result) {
-        self.0.get_or_insert_default().last_message = Some(shown(text));
+        self.0.get_or_insert_default().last_message = Some(shown(&text));
     }
 
     /// Reports that the process stops because of a failure; OTP's terminate report. An orderly end is not reported.
@@ -402,16 +403,20 @@ impl SysState {
             return;
         }
         ctx.system().report(|| {
-            let state = shown(|f| subject.format_status(f));
-            let mut report =
-                TerminateReport::new(ctx.pid(), reason.clone(), subject.behaviour(), subject.type_name(), state);
+            let mut report = self.terminate_report(ctx.pid(), subject, reason);
             (report.name, report.label, report.clients) = (ctx.name(), ctx.label(), ctx.callers());
-            if let Some(inner) = &self.0 {
-                report.last_message = inner.last_message.clone().or_else(|| inner.watch.last_message());
-                report.log = inner.watch.logged().iter().map(ToString::to_string).collect();
-            }
             Report::Terminate(Arc::new(report))
         });
+    }
+
+    fn terminate_report(&self, pid: Pid, subject: &dyn Subject, reason: &ExitReason) -> TerminateReport {
+        let state = shown(&|f| subject.format_status(f));
+        let mut report = TerminateReport::new(pid, reason.clone(), subject.behaviour(), subject.type_name(), state);
+        if let Some(inner) = &self.0 {
+            report.last_message = inner.last_message.clone().or_else(|| inner.watch.last_message());
+            report.log = inner.watch.logged().iter().map(ToString::to_string).collect();
+        }
+        report
     }
 
     /// Does what the message says, and all that others say until the process runs.
@@ -425,8 +430,11 @@ impl SysState {
         let mut attended = Attended::Runs;
         let mut message = Some(message);
         loop {
-            if let Some(stop) = message.take().and_then(|message| self.obey(message, ctx, subject)) {
-                return Attended::Stop(stop);
+            if let Some(message) = message.take() {
+                let whose = Whose { system: ctx.system(), pid: ctx.pid(), parent: ctx.parent() };
+                if let Some(stop) = self.obey(message, &whose, subject) {
+                    return Attended::Stop(stop);
+                }
             }
             if self.0.as_ref().is_none_or(|inner| !inner.is_suspended) {
                 return attended;
@@ -450,12 +458,7 @@ impl SysState {
     }
 
     /// Carries out one command. Returns why the process shall stop, if it shall.
-    fn obey<M: Send + 'static>(
-        &mut self,
-        message: SystemMessage,
-        ctx: &Context<M>,
-        subject: &mut dyn Subject,
-    ) -> Option<ExitReason> {
+    fn obey(&mut self, message: SystemMessage, whose: &Whose<'_>, subject: &mut dyn Subject) -> Option<ExitReason> {
         // What another system sends is dropped, and its sender hears that nobody answers.
         let command = message.downcast::<Command>().ok()?;
         let inner = self.0.get_or_insert_default();
@@ -468,7 +471,7 @@ impl SysState {
                 inner.is_suspended = false;
                 reply.send(());
             }
-            Command::GetStatus(reply) => reply.send(inner.status(ctx, subject)),
+            Command::GetStatus(reply) => reply.send(inner.status(whose, subject)),
             Command::WithState(act) => {
                 let type_name = subject.type_name();
                 act(StateRef { state: subject.state(), type_name });
@@ -477,7 +480,7 @@ impl SysState {
                 inner.stopping = Some(reply);
                 return Some(reason);
             }
-            watching => inner.watch.obey(watching, ctx),
+            watching => inner.watch.obey(watching, whose),
         }
         if !inner.is_suspended && inner.watch.is_off() && inner.last_message.is_none() {
             self.0 = None;
@@ -503,24 +506,31 @@ enum Attended {
     Stop(ExitReason),
 }
 
+/// The process that obeys.
+struct Whose<'a> {
+    system: &'a SystemHandle,
+    pid: Pid,
+    parent: Option<Pid>,
+}
+
 impl Inner {
-    fn status<M: Send + 'static>(&self, ctx: &Context<M>, subject: &dyn Subject) -> SysStatus {
+    fn status(&self, whose: &Whose<'_>, subject: &dyn Subject) -> SysStatus {
         SysStatus {
-            pid: ctx.pid(),
-            parent: ctx.parent(),
+            pid: whose.pid,
+            parent: whose.parent,
             behaviour: subject.behaviour(),
             type_name: subject.type_name(),
             is_suspended: self.is_suspended,
-            state: shown(|f| subject.format_status(f)),
+            state: shown(&|f| subject.format_status(f)),
             log: self.watch.logged(),
         }
     }
 }
 
 impl Watch {
-    fn obey<M: Send + 'static>(&mut self, command: Command, ctx: &Context<M>) {
-        let now = ctx.system().now();
-        let sent = || ctx.system().process_info(ctx.pid()).map_or(0, |info| info.sent);
+    fn obey(&mut self, command: Command, whose: &Whose<'_>) {
+        let now = whose.system.now();
+        let sent = || whose.system.process_info(whose.pid).map_or(0, |info| info.sent);
         match command {
             Command::Log(most, reply) => {
                 self.log(most);

@@ -538,7 +538,9 @@ impl<M: Send + 'static> Context<M> {
 
     #[inline]
     fn announce(&self, item: &Item<M>) {
-        self.process.system.shared.observe(|| Moment::Receives(&*self.process, item.kind()));
+        if self.is_observed() {
+            self.process.system.shared.observe(Moment::Receives(&*self.process, item.kind()));
+        }
     }
 
     // Not always: that copies the item once more, which costs 4 ns.

@@ -43,7 +43,7 @@ impl<M: Send + 'static> Process<M> {
         if !left.tellers.is_empty() {
             let _ = drop_quietly(left.tellers);
         }
-        self.system.shared.observe(|| Moment::Ends(self, &ending.reason));
+        self.system.shared.observe(Moment::Ends(self, &ending.reason));
         // Only now, or who finds no such process could find its name taken.
         self.system.shared.table.remove(self.pid, |tally| {
             tally.add(ending.reason.kind(), has_failed, self.work());

@@ -42,11 +42,6 @@ impl<M: 'static> Process<M> {
         self.priority.store(priority as u8, Ordering::Relaxed);
     }
 
-    /// Gives it a thread of its own, before it begins.
-    pub(crate) fn move_to(&self, thread: Home) {
-        self.inner.lock().control.seldom.make().thread = Some(thread);
-    }
-
     /// Its life is about to run. It will see whatever has woken it up to now.
     #[inline]
     pub(crate) fn rise(&self) {

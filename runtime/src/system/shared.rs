@@ -105,16 +105,17 @@ impl Shared {
     }
 
     /// Tells the observer, if there is one.
-    pub(crate) fn observe<'a>(&self, moment: impl FnOnce() -> Moment<'a>) {
+    #[inline]
+    pub(crate) fn observe(&self, moment: Moment<'_>) {
         if let Some(observer) = &self.observer {
-            observer.note(moment());
+            observer.note(moment);
         }
     }
 
     pub(crate) fn report(&self, make: impl FnOnce() -> Report) {
         if self.observer.is_some() || self.reports.are_heard() {
             let report = make();
-            self.observe(|| Moment::Report(&report));
+            self.observe(Moment::Report(&report));
             self.reports.publish(report);
         }
     }
@@ -137,7 +138,7 @@ impl Shared {
     }
 
     pub(crate) fn dead_letter(&self, letter: DeadLetter) {
-        self.observe(|| Moment::DeadLetter(&letter));
+        self.observe(Moment::DeadLetter(&letter));
         self.dead_letters.record(letter, self.timers.now(), self.reports.logger());
     }
 

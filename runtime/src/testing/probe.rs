@@ -502,7 +502,10 @@ impl<M: Send + 'static, F: Future> Future for As<'_, M, F> {
 fn play<M: Send + 'static, T>(process: &Process<M>, code: impl FnOnce() -> T) -> T {
     // Replies that are dropped here tell their callers at the end of this.
     let mut unanswered = Unanswered::default();
-    running::within(process, &mut unanswered, code)
+    let outer = running::enter(process, &mut unanswered);
+    let result = code();
+    running::leave(process, &mut unanswered, outer);
+    result
 }
 
 fn whom(pid: Option<Pid>) -> String {

@@ -120,13 +120,18 @@ impl<M: Send + 'static> Stage<M> {
     /// Changes the state, then does what follows.
     pub(super) fn act<R>(&self, change: impl FnOnce(&mut State<M>, Instant) -> R) -> R {
         let mut state = self.lock();
-        let now = state.scene.as_ref().map_or_else(Instant::now, |scene| scene.system.now());
+        let now = state.now();
         let result = change(&mut state, now);
+        Self::follow(state, now);
+        result
+    }
+
+    /// Does what follows from what was decided, and frees the lock.
+    fn follow(mut state: MutexGuard<'_, State<M>>, now: Instant) {
         let effects = state.carry_out(now);
         let scene = effects.over.first().and_then(|_| state.scene.as_ref()).map(Scene::share);
         drop(state);
         effects.happen(scene.as_ref());
-        result
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<M>> {
@@ -136,6 +141,10 @@ impl<M: Send + 'static> Stage<M> {
 }
 
 impl<M: Send + 'static> State<M> {
+    fn now(&self) -> Instant {
+        self.scene.as_ref().map_or_else(Instant::now, |scene| scene.system.now())
+    }
+
     /// Carries out what was decided, but for what may run code of a user's.
     fn carry_out(&mut self, now: Instant) -> Effects<M> {
         let mut effects = Effects::default();
