@@ -50,7 +50,7 @@ fn what_waits_for_a_restart_is_restarted_by_the_new_rules() {
             let (a, b) = (log.actor("a"), log.actor("b"));
             let supervisor = old().intensity(u32::MAX).children([a.spec(), b.spec()]);
             let supervisor = supervisor.start_link(&mut ctx).await.unwrap();
-            a.next_starts(vec![Begin::Fails; 1000]);
+            a.next_starts(vec![Begin::Fails; 50]);
             let child = address(ctx.system(), "a");
             child.cast(Order::End(boom()));
             child.exited().await;
