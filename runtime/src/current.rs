@@ -155,13 +155,13 @@ pub(crate) struct Outer {
 
 /// Marks this thread as running that process, until it [leaves](leave); replies that are dropped meanwhile end in `unanswered`.
 /// `began` is now, if its time is to be measured.
-#[inline]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn enter(address: usize, pid: Pid, began: Option<Instant>, unanswered: &mut Unanswered) -> Outer {
     let here = HERE.with(|here| here.enter(address, pid, began));
     Outer { here, unanswered: Unanswered::begin(unanswered) }
 }
 
-#[inline]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn leave(outer: Outer, unanswered: &mut Unanswered) {
     Unanswered::end(outer.unanswered, unanswered);
     HERE.with(|here| here.leave(outer.here));

@@ -85,13 +85,13 @@ pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
 }
 
 /// Returns what was seen of another panic: this may be called by what that one drops on its way out.
-#[inline]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn begin_catching() -> Option<Panic> {
     CATCHING.set(CATCHING.get() + 1);
     if HAS_SEEN.get() { take_seen() } else { None }
 }
 
-#[inline]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn end_catching(outer: Option<Panic>) {
     if outer.is_some() || HAS_SEEN.get() {
         set_seen(outer);

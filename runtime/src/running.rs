@@ -154,7 +154,7 @@ fn finish<M: Send + 'static, B, F>(
 }
 
 /// From here to [`leave`], what runs on this thread is the process. Replies that are dropped meanwhile end in `unanswered`.
-#[inline]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn enter<M: Send + 'static>(process: &Process<M>, unanswered: &mut Unanswered) -> current::Outer {
     process.begin_poll();
     let shared = &process.system.shared;
@@ -162,7 +162,7 @@ pub(crate) fn enter<M: Send + 'static>(process: &Process<M>, unanswered: &mut Un
     current::enter(process.address(), process.pid, began, unanswered)
 }
 
-#[inline]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn leave<M: Send + 'static>(process: &Process<M>, unanswered: &mut Unanswered, outer: current::Outer) {
     process.settle();
     current::leave(outer, unanswered);

@@ -451,7 +451,8 @@ where
 }
 
 /// The process, which has not begun.
-// What is made of each body is `spawn`; this is made of each type of messages, and what can be is made once.
+// Not part of `spawn`, which is compiled for each body; where speed counts it is all the same.
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn bear<M: Send + 'static>(
     system: &Arc<Shared>,
     parent: Option<&dyn AnyProcess>,
@@ -488,6 +489,7 @@ fn bear<M: Send + 'static>(
 }
 
 /// Queues its life.
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn begin(system: &Shared, process: &dyn AnyProcess, life: Runnable, options: &SpawnOptions) {
     if system.is_halting() {
         // To drop it is to kill it, here and now: the end of a system waits for nobody who goes on spawning.
