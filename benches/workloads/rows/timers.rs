@@ -57,22 +57,6 @@ impl Fired {
 }
 
 fn lateness(fired: &[Fired], lap: &Lap) -> Sample {
-    if std::env::var_os("WORST").is_some() {
-        let first = fired.iter().map(|f| f.due).min().unwrap();
-        let mut b = std::collections::BTreeMap::<u128, (u128, usize)>::new();
-        for f in fired {
-            let l = f.at.saturating_duration_since(f.due).as_micros();
-            if l > 1300 {
-                let e = b.entry(f.due.duration_since(first).as_millis()).or_default();
-                e.0 = e.0.max(l);
-                e.1 += 1;
-            }
-        }
-        for (at, (worst, n)) in b {
-            eprint!("{at}ms:{worst}us x{n}, ");
-        }
-        eprintln!();
-    }
     let mut late: Vec<f64> = fired.iter().map(|f| f.at.saturating_duration_since(f.due).as_nanos() as f64).collect();
     late.sort_by(f64::total_cmp);
     let early = fired.iter().filter(|fired| fired.at < fired.due).count();
