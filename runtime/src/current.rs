@@ -148,6 +148,7 @@ pub async fn consume_budget() {
 }
 
 /// Who ran on a thread before.
+#[must_use = "it is to be there again"]
 pub(crate) struct Outer {
     here: Option<Box<Here>>,
     unanswered: Option<reply::Outer>,
@@ -161,6 +162,7 @@ pub(crate) fn enter(address: usize, pid: Pid, began: Option<Instant>, unanswered
     Outer { here, unanswered: Unanswered::begin(unanswered) }
 }
 
+/// Who ran here before [`enter`] runs here again.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn leave(outer: Outer, unanswered: &mut Unanswered) {
     Unanswered::end(outer.unanswered, unanswered);

@@ -85,12 +85,14 @@ pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
 }
 
 /// Returns what was seen of another panic: this may be called by what that one drops on its way out.
+// Apart from `catch`, which is compiled for each piece of code; as `bear` of `spawn.rs`.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn begin_catching() -> Option<Panic> {
     CATCHING.set(CATCHING.get() + 1);
     if HAS_SEEN.get() { take_seen() } else { None }
 }
 
+/// What was seen of another panic before is what was seen last again.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn end_catching(outer: Option<Panic>) {
     if outer.is_some() || HAS_SEEN.get() {

@@ -154,6 +154,7 @@ fn finish<M: Send + 'static, B, F>(
 }
 
 /// From here to [`leave`], what runs on this thread is the process. Replies that are dropped meanwhile end in `unanswered`.
+// These two are apart from what is compiled for each body, as `bear` of `spawn.rs`.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn enter<M: Send + 'static>(process: &Process<M>, unanswered: &mut Unanswered) -> current::Outer {
     process.begin_poll();
@@ -162,6 +163,7 @@ pub(crate) fn enter<M: Send + 'static>(process: &Process<M>, unanswered: &mut Un
     current::enter(process.address(), process.pid, began, unanswered)
 }
 
+/// Counts what was done, before who ran here before is here again.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) fn leave<M: Send + 'static>(process: &Process<M>, unanswered: &mut Unanswered, outer: current::Outer) {
     process.settle();

@@ -451,7 +451,7 @@ where
 }
 
 /// The process, which has not begun.
-// Not part of `spawn`, which is compiled for each body; where speed counts it is all the same.
+// Apart from `spawn`, which is compiled for each body. In optimized code it is part of that again, which is faster.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn bear<M: Send + 'static>(
     system: &Arc<Shared>,
@@ -478,6 +478,8 @@ fn bear<M: Send + 'static>(
         let unborn = Unborn(&process);
         let any: Arc<dyn AnyProcess> = process.clone();
         register(system, name.as_ref(), via.as_deref(), &any)?;
+        // It holds what user code made, which may panic when it is dropped.
+        drop(via);
         mem::forget(unborn);
     }
     if let Some(parent) = parent
@@ -488,7 +490,8 @@ fn bear<M: Send + 'static>(
     Ok(process)
 }
 
-/// Queues its life.
+/// Queues its life; in a system that halts, ends it.
+// As `bear`.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn begin(system: &Shared, process: &dyn AnyProcess, life: Runnable, options: &SpawnOptions) {
     if system.is_halting() {

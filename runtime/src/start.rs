@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::any_process::{AnyProcess, WithControl, wait_for_end};
 use crate::context::Context;
+use crate::current;
 use crate::exit::{ExitReason, Outcome};
 use crate::links::Starter;
 use crate::names::RegisterError;
@@ -411,7 +412,7 @@ where
 }
 
 /// A process that was started, and has not said yet that it is ready.
-// What waits for that is made once, not for each body.
+// Apart from `start_tied`, which is compiled for each body.
 struct Started<'a> {
     process: Arc<dyn AnyProcess>,
     system: &'a SystemHandle,
@@ -442,6 +443,8 @@ impl Started<'_> {
             return Ok(());
         }
         drop(undo);
+        // A system that halts ends it at once: who starts others in vain, again and again, lets others run all the same.
+        current::consume_budget().await;
         let reason = wait_for_end(&*process).await;
         Err(match (outcome, reason) {
             (None, _) => StartError::Timeout(init_timeout.unwrap_or_default()),

@@ -11,7 +11,9 @@ use std::time::Duration;
 use common::{Gate, OnDrop, TIMES, idle, kill, timetrap, workers};
 use futures_lite::future;
 use proscenium_runtime::testing::{TestSystem, for_each_seed};
-use proscenium_runtime::{Address, Context, Event, ExitReason, Pid, Reply, SpawnOptions, System, SystemHandle};
+use proscenium_runtime::{
+    Address, Context, Event, ExitReason, InitAck, Pid, Reply, SpawnOptions, StartOptions, System, SystemHandle, start,
+};
 use slog::{Discard, Drain, Level, Logger, Never, OwnedKVList, Record, o};
 
 #[test]
@@ -376,6 +378,28 @@ fn shutdown_is_over_in_time_though_a_process_holds_the_only_worker() {
         future::block_on(began.passed());
         system.shutdown();
         assert_eq!(future::block_on(holder.exited()), ExitReason::Normal, "it returned by itself");
+    });
+}
+
+#[test]
+fn a_system_that_is_dropped_kills_who_goes_on_starting_others_in_vain() {
+    timetrap(|| {
+        for _ in 0..100 {
+            let system = workers(2);
+            let began = Gate::new();
+            let has_begun = began.clone();
+            let starter = system.spawn(move |ctx: Context<()>| async move {
+                loop {
+                    let ready = |_ctx: Context<()>, ack: InitAck| async move { ack.ready() };
+                    // In a system that halts, it has failed at once.
+                    let _ = start(ctx.system(), StartOptions::new(), ready).await;
+                    has_begun.open();
+                }
+            });
+            future::block_on(began.passed());
+            drop(system);
+            assert_eq!(future::block_on(starter.exited()), ExitReason::Killed);
+        }
     });
 }
 

@@ -110,7 +110,7 @@ pub(crate) fn shown(write: &Write<'_>) -> Arc<str> {
     }
 }
 
-/// Writes what is shown.
+/// Writes what is shown, whatever that is: what shows it is compiled once.
 pub(crate) type Write<'a> = dyn Fn(&mut fmt::Formatter<'_>) -> fmt::Result + 'a;
 
 struct Shown<'a>(&'a Write<'a>);

@@ -431,8 +431,8 @@ impl SysState {
         let mut message = Some(message);
         loop {
             if let Some(message) = message.take() {
-                let whose = Whose { system: ctx.system(), pid: ctx.pid(), parent: ctx.parent() };
-                if let Some(stop) = self.obey(message, &whose, subject) {
+                let obeyer = Obeyer { system: ctx.system(), pid: ctx.pid(), parent: ctx.parent() };
+                if let Some(stop) = self.obey(message, &obeyer, subject) {
                     return Attended::Stop(stop);
                 }
             }
@@ -458,7 +458,7 @@ impl SysState {
     }
 
     /// Carries out one command. Returns why the process shall stop, if it shall.
-    fn obey(&mut self, message: SystemMessage, whose: &Whose<'_>, subject: &mut dyn Subject) -> Option<ExitReason> {
+    fn obey(&mut self, message: SystemMessage, obeyer: &Obeyer<'_>, subject: &mut dyn Subject) -> Option<ExitReason> {
         // What another system sends is dropped, and its sender hears that nobody answers.
         let command = message.downcast::<Command>().ok()?;
         let inner = self.0.get_or_insert_default();
@@ -471,7 +471,7 @@ impl SysState {
                 inner.is_suspended = false;
                 reply.send(());
             }
-            Command::GetStatus(reply) => reply.send(inner.status(whose, subject)),
+            Command::GetStatus(reply) => reply.send(inner.status(obeyer, subject)),
             Command::WithState(act) => {
                 let type_name = subject.type_name();
                 act(StateRef { state: subject.state(), type_name });
@@ -480,7 +480,7 @@ impl SysState {
                 inner.stopping = Some(reply);
                 return Some(reason);
             }
-            watching => inner.watch.obey(watching, whose),
+            watching => inner.watch.obey(watching, obeyer),
         }
         if !inner.is_suspended && inner.watch.is_off() && inner.last_message.is_none() {
             self.0 = None;
@@ -506,18 +506,18 @@ enum Attended {
     Stop(ExitReason),
 }
 
-/// The process that obeys.
-struct Whose<'a> {
+/// The process that obeys, whatever its message type: what obeys is compiled once.
+struct Obeyer<'a> {
     system: &'a SystemHandle,
     pid: Pid,
     parent: Option<Pid>,
 }
 
 impl Inner {
-    fn status(&self, whose: &Whose<'_>, subject: &dyn Subject) -> SysStatus {
+    fn status(&self, obeyer: &Obeyer<'_>, subject: &dyn Subject) -> SysStatus {
         SysStatus {
-            pid: whose.pid,
-            parent: whose.parent,
+            pid: obeyer.pid,
+            parent: obeyer.parent,
             behaviour: subject.behaviour(),
             type_name: subject.type_name(),
             is_suspended: self.is_suspended,
@@ -528,9 +528,9 @@ impl Inner {
 }
 
 impl Watch {
-    fn obey(&mut self, command: Command, whose: &Whose<'_>) {
-        let now = whose.system.now();
-        let sent = || whose.system.process_info(whose.pid).map_or(0, |info| info.sent);
+    fn obey(&mut self, command: Command, obeyer: &Obeyer<'_>) {
+        let now = obeyer.system.now();
+        let sent = || obeyer.system.process_info(obeyer.pid).map_or(0, |info| info.sent);
         match command {
             Command::Log(most, reply) => {
                 self.log(most);

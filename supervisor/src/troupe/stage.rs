@@ -126,7 +126,8 @@ impl<M: Send + 'static> Stage<M> {
         result
     }
 
-    /// Does what follows from what was decided, and frees the lock.
+    /// Carries out what was decided, frees the lock, and only then does what may run a user's code.
+    // Apart from `act`, which is compiled for each change.
     fn follow(mut state: MutexGuard<'_, State<M>>, now: Instant) {
         let effects = state.carry_out(now);
         let scene = effects.over.first().and_then(|_| state.scene.as_ref()).map(Scene::share);
