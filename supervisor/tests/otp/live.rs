@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::cases::{folder, parts};
 use super::runner::{self, Order};
+use super::unordered::unordered;
 
 /// How many oracles work side by side: they mostly wait.
 const ORACLES: usize = 8;
@@ -28,9 +29,11 @@ fn fresh_scenarios_end_as_in_otp_where_it_is_installed() {
     let files: Vec<PathBuf> = seeds.clone().map(|seed| generate(seed, &folder)).collect();
     let (mut compared, mut different) = (0, Vec::new());
     for (file, otp) in oracle(&files) {
-        let ours = runner::trace(&fs::read_to_string(&file).unwrap(), Order::InTurn).unwrap();
+        let scenario = fs::read_to_string(&file).unwrap();
+        let ours = runner::trace(&scenario, Order::InTurn).unwrap();
         compared += 1;
-        if ours != otp {
+        // On several cores it is chance, in OTP, whether who was left behind stops before its successor starts.
+        if ours != otp && unordered(&scenario, &ours) != unordered(&scenario, &otp) {
             different.push(file);
         }
     }
