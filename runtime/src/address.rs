@@ -253,7 +253,6 @@ impl<M: Send + 'static> Address<M> {
         let Some(process) = self.resolve() else {
             return ExitReason::NoProcess;
         };
-        current::consume_budget().await;
         wait_for_end(&*process).await
     }
 

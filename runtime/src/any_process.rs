@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use crate::ancestors::Ancestors;
+use crate::current;
 use crate::exit::ExitReason;
 use crate::info::ProcessInfo;
 use crate::links::{Control, Watcher};
@@ -82,6 +83,8 @@ impl<P: AnyProcess + ?Sized> WithControl for P {
 
 /// Waits until all that `process` had is released and all are told, and tells why it has ended.
 pub(crate) async fn wait_for_end<P: AnyProcess + ?Sized>(process: &P) -> ExitReason {
+    // It may have ended: who waits for one after another lets others run all the same.
+    current::consume_budget().await;
     let mut waiting = Waiting { process, place: None };
     poll_fn(|cx| waiting.process.poll_end(&mut waiting.place, cx.waker())).await
 }

@@ -75,8 +75,7 @@ impl<F: Future> Future for Catching<F> {
 /// Runs `code`; a panic of its is an error and prints nothing.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
     let outer = begin_catching();
-    let outcome = panic::catch_unwind(AssertUnwindSafe(code));
-    let outcome = match outcome {
+    let outcome = match panic::catch_unwind(AssertUnwindSafe(code)) {
         Ok(value) => Ok(value),
         Err(payload) => Err(into_panic(payload)),
     };

@@ -13,7 +13,6 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::any_process::{AnyProcess, WithControl, wait_for_end};
 use crate::context::Context;
-use crate::current;
 use crate::exit::{ExitReason, Outcome};
 use crate::links::Starter;
 use crate::names::RegisterError;
@@ -443,8 +442,6 @@ impl Started<'_> {
             return Ok(());
         }
         drop(undo);
-        // A system that halts ends it at once: who starts others in vain, again and again, lets others run all the same.
-        current::consume_budget().await;
         let reason = wait_for_end(&*process).await;
         Err(match (outcome, reason) {
             (None, _) => StartError::Timeout(init_timeout.unwrap_or_default()),

@@ -33,7 +33,7 @@ fn fresh_scenarios_end_as_in_otp_where_it_is_installed() {
         let ours = runner::trace(&scenario, Order::InTurn).unwrap();
         compared += 1;
         // On several cores it is chance, in OTP, whether who was left behind stops before its successor starts.
-        if ours != otp && unordered(&scenario, &ours) != unordered(&scenario, &otp) {
+        if unordered(&scenario, &ours) != unordered(&scenario, &otp) {
             different.push(file);
         }
     }
