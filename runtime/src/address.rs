@@ -250,7 +250,7 @@ impl<M: Send + 'static> Address<M> {
     /// });
     /// ```
     pub async fn exited(&self) -> ExitReason {
-        let Some(process) = self.resolve() else {
+        let Some(process) = self.find() else {
             return ExitReason::NoProcess;
         };
         wait_for_end(&*process).await

@@ -1,9 +1,11 @@
 //! Why a process ends, in a byte where that is enough: most reasons carry nothing.
 
 use crate::exit::ExitReason;
+use crate::sync::atomic::{AtomicU8, Ordering};
 
 /// Whether a process ends, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum End {
     #[default]
     Not,
@@ -15,6 +17,27 @@ pub(crate) enum End {
     Ignore,
     /// For a reason that carries something, and lies beside.
     Otherwise,
+}
+
+/// One that is changed by one thread and looked at by others.
+pub(crate) struct AtomicEnd(AtomicU8);
+
+impl AtomicEnd {
+    pub(crate) fn new() -> Self {
+        AtomicEnd(AtomicU8::new(End::Not as u8))
+    }
+
+    #[inline]
+    pub(crate) fn load(&self, ordering: Ordering) -> End {
+        let known = [End::Not, End::Normal, End::Shutdown, End::Kill, End::Killed, End::NoProcess, End::Ignore];
+        let number = self.0.load(ordering);
+        known.get(usize::from(number)).copied().unwrap_or(End::Otherwise)
+    }
+
+    #[inline]
+    pub(crate) fn store(&self, end: End, ordering: Ordering) {
+        self.0.store(end as u8, ordering);
+    }
 }
 
 /// A reason that carries something.
@@ -62,6 +85,10 @@ mod tests {
         for reason in [Normal, Shutdown, Kill, Killed, NoProcess, Ignore].into_iter().chain(others) {
             let (end, beside) = End::of(reason.clone());
             assert_eq!(end.reason(&beside), Some(&reason));
+            let shared = AtomicEnd::new();
+            assert_eq!(shared.load(Ordering::Relaxed), End::Not);
+            shared.store(end, Ordering::Relaxed);
+            assert_eq!(shared.load(Ordering::Relaxed), end);
         }
         assert_eq!(End::default().reason(&None), None);
     }

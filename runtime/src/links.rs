@@ -168,6 +168,10 @@ impl Control {
         self.end == End::Not
     }
 
+    pub(crate) fn end(&self) -> End {
+        self.end
+    }
+
     /// Why it has ended, once nothing of it runs any more.
     pub(crate) fn closed(&self) -> Option<&ExitReason> {
         self.end.reason(&self.reason_beside).filter(|_| self.closed)

@@ -2,8 +2,9 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
+use futures_task::waker_ref;
 use pin_project_lite::pin_project;
 
 use crate::current;
@@ -22,7 +23,6 @@ pin_project! {
         M: 'static,
     {
         process: Arc<Process<M>>,
-        waker: Waker,
         unanswered: Unanswered,
         #[pin]
         body: Body<B, F>,
@@ -72,7 +72,7 @@ impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Running<M,
     /// The body is what `begin` returns, once it is polled.
     pub(crate) fn new(process: Arc<Process<M>>, begin: B) -> Self {
         let body = Body::Unborn { begin: Some(begin) };
-        Running { waker: Waker::from(process.clone()), process, unanswered: Unanswered::default(), body }
+        Running { process, unanswered: Unanswered::default(), body }
     }
 }
 
@@ -106,7 +106,9 @@ impl<M: Send + 'static, B: FnOnce() -> F, F: Future<Output: Outcome>> Running<M,
     fn poll(self: Pin<&mut Self>) -> bool {
         let mut this = self.project();
         let process = this.process;
-        let cx = &mut Context::from_waker(this.waker);
+        // No share of its own: to make and to drop that costs more than all else about a waker.
+        let waker = waker_ref(process);
+        let cx = &mut Context::from_waker(&waker);
         let outer = enter(process, this.unanswered);
         let polled = run(process, this.body.as_mut(), cx);
         let is_over = polled.is_ready();

@@ -469,6 +469,7 @@ impl<M: Send + 'static> Drop for Context<M> {
         if !self.batch.is_empty() || on_failure.is_some() {
             self.process.put_back(std::mem::take(&mut self.batch), on_failure);
         }
+        self.process.timers.retire();
     }
 }
 

@@ -67,7 +67,7 @@ impl<M: Send + 'static> Process<M> {
 
     /// Whoever waits for the end, or for an answer, goes on.
     fn note_end(&self, mut inner: SpinGuard<'_, Inner<M>>) {
-        self.ended.store(true, Ordering::Release);
+        self.ended.store(inner.control.end(), Ordering::Release);
         let onlookers = inner.control.onlookers.take();
         drop(inner);
         if let Some(Onlookers { waiters, debts, .. }) = onlookers.map(|onlookers| *onlookers) {

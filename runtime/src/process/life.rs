@@ -2,7 +2,8 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Wake;
+
+use futures_task::ArcWake;
 
 use super::{Inner, Process};
 use crate::mailbox::Consumer;
@@ -121,12 +122,8 @@ impl<M> Inner<M> {
     }
 }
 
-impl<M: Send + 'static> Wake for Process<M> {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.rouse();
+impl<M: Send + 'static> ArcWake for Process<M> {
+    fn wake_by_ref(process: &Arc<Self>) {
+        process.rouse();
     }
 }

@@ -25,6 +25,7 @@ use crate::ancestors::Ancestors;
 use crate::any_process::{AnyProcess, Delivery};
 use crate::current;
 use crate::dead_letters::{DeadLetter, DeadReason};
+use crate::end::{AtomicEnd, End};
 use crate::exit::ExitReason;
 use crate::failure::OnFailure;
 use crate::info::ProcessInfo;
@@ -72,8 +73,8 @@ pub(crate) struct Process<M> {
     noted: AtomicBool,
     /// Set once its body only cleans up: callers it left unanswered shall hear of its end.
     leaving: AtomicBool,
-    /// Set when all is released and all are told.
-    ended: AtomicBool,
+    /// Why it has ended, set when all is released and all are told.
+    ended: AtomicEnd,
     /// How many times its supervisor had started this child before.
     restarts: AtomicU16,
     pub(crate) system: SystemHandle,
@@ -144,7 +145,7 @@ impl<M: Send + 'static> Process<M> {
             is_behaviour: AtomicBool::new(false),
             noted: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
+            ended: AtomicEnd::new(),
         }
     }
 
@@ -407,14 +408,15 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.ended.load(Ordering::Acquire) != End::Not
     }
 
     fn exit_reason(&self) -> Option<ExitReason> {
-        if !self.has_ended() {
-            return None;
+        match self.ended.load(Ordering::Acquire) {
+            End::Not => None,
+            End::Otherwise => self.inner.lock().control.closed().cloned(),
+            end => end.reason(&None).cloned(),
         }
-        self.inner.lock().control.closed().cloned()
     }
 
     fn poll_end(&self, place: &mut Option<Place>, waker: &Waker) -> Poll<ExitReason> {

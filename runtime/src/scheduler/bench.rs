@@ -21,7 +21,6 @@ per_thread! {
 pub(super) struct Bench {
     /// Whether other workers may take what lies here.
     has_neighbours: bool,
-    slot: SpinLock<Option<Runnable>>,
     /// Whether the bench's own worker, who alone fills the slot, has done so and not emptied it since.
     is_filled: AtomicBool,
     /// How many tasks it has given to its worker, who alone counts them.
@@ -33,15 +32,16 @@ pub(super) struct Bench {
     waiting: Lock<Vec<Arc<dyn PollAgain>>>,
     /// Whether there is anybody, told without the lock.
     has_waiting: AtomicBool,
-    /// Here the other workers look again and again while they have no work.
-    queue: Apart<Queue>,
+    tasks: Apart<SpinLock<Tasks>>,
+    /// How many the queue has, told without the lock. Only the bench's own worker makes them more. Here the other workers look
+    /// again and again while they have no work.
+    length: Apart<AtomicUsize>,
 }
 
 #[derive(Default)]
-struct Queue {
-    tasks: SpinLock<VecDeque<Runnable>>,
-    /// How many there are, told without the lock. Only the bench's own worker makes them more.
-    length: AtomicUsize,
+struct Tasks {
+    slot: Option<Runnable>,
+    queue: VecDeque<Runnable>,
 }
 
 impl Bench {
@@ -59,20 +59,26 @@ impl Bench {
             self.put_last(task);
             return true;
         }
-        let before = self.fill_slot(task);
-        let is_more = before.is_some();
-        if let Some(before) = before {
-            self.put_last(before);
+        if !self.has_neighbours {
+            let before = NEXT.replace(Some(task));
+            return before.map(|before| self.put_last(before)).is_some();
         }
-        is_more
+        self.is_filled.store(true, Ordering::Relaxed);
+        let mut tasks = self.tasks.lock();
+        let before = tasks.slot.replace(task);
+        before.map(|before| self.queue(&mut tasks, before)).is_some()
     }
 
     /// Puts a task behind all others. Only for the bench's own worker.
     #[inline(never)]
     pub(super) fn put_last(&self, task: Runnable) {
-        let mut queue = self.queue.tasks.lock();
-        queue.push_back(task);
-        self.note_length(&queue);
+        self.queue(&mut self.tasks.lock(), task);
+    }
+
+    #[inline]
+    fn queue(&self, tasks: &mut Tasks, task: Runnable) {
+        tasks.queue.push_back(task);
+        self.note_length(tasks);
     }
 
     /// Takes the next task. `in_a_row` counts how often the slot went first. Only for the bench's own worker.
@@ -91,16 +97,6 @@ impl Bench {
         Some(task)
     }
 
-    /// Returns what was there before.
-    #[inline(always)]
-    fn fill_slot(&self, task: Runnable) -> Option<Runnable> {
-        if !self.has_neighbours {
-            return NEXT.replace(Some(task));
-        }
-        self.is_filled.store(true, Ordering::Relaxed);
-        self.slot.lock().replace(task)
-    }
-
     /// Takes what lies in the slot. Only for the bench's own worker.
     #[inline]
     fn empty_slot(&self) -> Option<Runnable> {
@@ -111,7 +107,7 @@ impl Bench {
             return None;
         }
         self.is_filled.store(false, Ordering::Relaxed);
-        self.slot.lock().take()
+        self.take_from_slot()
     }
 
     #[inline(never)]
@@ -119,9 +115,9 @@ impl Bench {
         if self.is_queue_empty() {
             return None;
         }
-        let mut queue = self.queue.tasks.lock();
-        let first = queue.pop_front();
-        self.note_length(&queue);
+        let mut tasks = self.tasks.lock();
+        let first = tasks.queue.pop_front();
+        self.note_length(&tasks);
         first
     }
 
@@ -130,35 +126,35 @@ impl Bench {
         if self.is_queue_empty() {
             return None;
         }
-        let mut queue = self.queue.tasks.lock();
-        let first = queue.pop_front()?;
-        let half = (queue.len() / 2).min(most);
-        let mut loot: VecDeque<Runnable> = queue.drain(..half).collect();
-        self.note_length(&queue);
+        let mut tasks = self.tasks.lock();
+        let first = tasks.queue.pop_front()?;
+        let half = (tasks.queue.len() / 2).min(most);
+        let mut loot: VecDeque<Runnable> = tasks.queue.drain(..half).collect();
+        self.note_length(&tasks);
         // Two workers that steal from each other must not wait for each other's lock.
-        drop(queue);
+        drop(tasks);
         if !loot.is_empty() {
-            let mut queue = thief.queue.tasks.lock();
-            queue.append(&mut loot);
-            thief.note_length(&queue);
+            let mut tasks = thief.tasks.lock();
+            tasks.queue.append(&mut loot);
+            thief.note_length(&tasks);
         }
         Some(first)
     }
 
     /// Takes what runs next, for a worker that gets to it when the bench's own does not.
     pub(super) fn take_from_slot(&self) -> Option<Runnable> {
-        self.slot.lock().take()
+        self.tasks.lock().slot.take()
     }
 
     /// Whether the queue is empty, as far as can be told without its lock.
     #[inline]
     pub(super) fn is_queue_empty(&self) -> bool {
-        self.queue.length.load(Ordering::Relaxed) == 0
+        self.length.load(Ordering::Relaxed) == 0
     }
 
     /// Whether the queue is empty, for a worker that is about to sleep: it must not be mistaken.
     pub(super) fn is_queue_surely_empty(&self) -> bool {
-        self.queue.tasks.lock().is_empty()
+        self.tasks.lock().queue.is_empty()
     }
 
     pub(super) fn given(&self) -> u32 {
@@ -196,20 +192,20 @@ impl Bench {
     /// Drops what is in anybody's reach, and what is put there by that.
     pub(super) fn clear(&self) {
         loop {
-            let next = self.slot.lock().take();
-            let mut queue = self.queue.tasks.lock();
-            let rest = std::mem::take(&mut *queue);
-            self.note_length(&queue);
-            drop(queue);
+            let mut tasks = self.tasks.lock();
+            let Tasks { slot, queue } = std::mem::take(&mut *tasks);
+            self.note_length(&tasks);
+            drop(tasks);
             drop(std::mem::take(&mut *self.waiting.lock()));
-            if next.is_none() && rest.is_empty() {
+            if slot.is_none() && queue.is_empty() {
                 return;
             }
         }
     }
 
-    fn note_length(&self, queue: &VecDeque<Runnable>) {
-        self.queue.length.store(queue.len(), Ordering::Relaxed);
+    #[inline]
+    fn note_length(&self, tasks: &Tasks) {
+        self.length.store(tasks.queue.len(), Ordering::Relaxed);
     }
 }
 

@@ -108,6 +108,27 @@ impl SystemHandle {
         self.shared.timers.sleep_until(self.shared.timers.after(duration))
     }
 
+    /// As [`Context::sleep_until`](crate::Context::sleep_until), for who has no context.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use proscenium_runtime::testing::TestSystem;
+    /// use proscenium_runtime::Context;
+    ///
+    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
+    ///     let system = ctx.system().clone();
+    ///     let noon = system.now() + Duration::from_secs(3600);
+    ///     system.sleep_until(noon).await;
+    ///     assert_eq!(system.now(), noon);
+    /// });
+    /// ```
+    pub fn sleep_until(&self, deadline: Instant) -> Sleep {
+        self.shared.timers.sleep_until(deadline)
+    }
+
     /// Which of this system's processes runs the code that asks; `None` if none does. OTP's `self()`, where there is no
     /// context at hand.
     ///

@@ -62,8 +62,19 @@ impl TimerOwner {
         true
     }
 
+    /// Who alone sets timers for it sets no more. If there are none, its [`end`](Self::end) has nothing to do then.
+    #[inline]
+    pub(crate) fn retire(&self) {
+        if self.0.load(Ordering::Acquire) == NEW {
+            self.0.store(ENDED, Ordering::Release);
+        }
+    }
+
     /// It sets no more timers. Returns where those are that it has set; `lock` locks a store.
     pub(super) fn end<L>(&self, lock: impl Fn(u16) -> L) -> Option<(u16, OwnerRef)> {
+        if self.0.load(Ordering::Acquire) == ENDED {
+            return None;
+        }
         loop {
             let begun = self.0.compare_exchange(NEW, ENDED, Ordering::AcqRel, Ordering::Acquire).err()?;
             let (store, _) = unpack(begun)?;
@@ -112,6 +123,18 @@ mod tests {
         let place = owner.get_or_begin(1, &mut there);
         assert_eq!(owner.end(|store| assert_eq!(store, 1)), place.map(|place| (1, place)));
         assert_eq!(owner.get_or_begin(0, &mut here), None, "it has ended");
+    }
+
+    #[test]
+    fn an_owner_that_retires_keeps_the_timers_it_has_until_it_ends_and_gets_no_others() {
+        let mut wheel = Wheel::new(0);
+        let (owner, place) = begin(&mut wheel);
+        owner.retire();
+        assert_eq!(owner.end(|store| assert_eq!(store, 0)), Some((0, place)));
+        let owner = TimerOwner::new();
+        owner.retire();
+        assert_eq!(owner.get_or_begin(0, &mut wheel), None);
+        assert_eq!(owner.end(|_| unreachable!("it has no store")), None);
     }
 
     #[test]

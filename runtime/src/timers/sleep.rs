@@ -38,6 +38,8 @@ pub struct Sleep {
     timers: Arc<Timers>,
     at: Instant,
     pending: Option<TimerRef>,
+    /// As a limit it has begun to count, and needed no timer at first.
+    has_waited_a_turn: bool,
 }
 
 impl Future for Sleep {
@@ -56,7 +58,7 @@ impl Future for Sleep {
 
 impl Sleep {
     pub(super) fn new(timers: Arc<Timers>, at: Instant) -> Self {
-        Sleep { timers, at, pending: None }
+        Sleep { timers, at, pending: None, has_waited_a_turn: false }
     }
 
     /// Waits for `future`, but no longer than this: `None` if the time is over first.
@@ -84,7 +86,38 @@ impl Sleep {
     /// });
     /// ```
     pub fn limit<T>(self, future: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
-        Limited { sleep: self, has_waited: false, future }
+        Limited { sleep: self, future }
+    }
+
+    /// Ready once the time is over: [`limit`](Self::limit) for a future written by hand, to be called when what it waits for has
+    /// been polled and is not ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use std::pin::pin;
+    /// use std::task::Poll;
+    /// use std::time::Duration;
+    /// use proscenium_runtime::Context;
+    /// use proscenium_runtime::testing::TestSystem;
+    ///
+    /// TestSystem::new(1).run(|mut ctx: Context<&str>| async move {
+    ///     let mut limit = ctx.sleep(Duration::from_secs(60));
+    ///     let mut message = pin!(ctx.receive_message());
+    ///     let outcome = poll_fn(|cx| match message.as_mut().poll(cx) {
+    ///         Poll::Ready(message) => Poll::Ready(Ok(message)),
+    ///         Poll::Pending => limit.poll_limit(cx).map(|()| Err("too late")),
+    ///     });
+    ///     assert_eq!(outcome.await, Err("too late"));
+    /// });
+    /// ```
+    pub fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.has_waited_a_turn && self.can_wait_a_turn(cx.waker()) {
+            self.has_waited_a_turn = true;
+            return Poll::Pending;
+        }
+        Pin::new(self).poll(cx)
     }
 
     /// Whether who waits needs no timer yet, for it is polled once more when this turn ends.
@@ -111,8 +144,6 @@ pin_project! {
     // An async function would keep room for what it is given twice.
     struct Limited<F> {
         sleep: Sleep,
-        // It has begun to wait, and need not be woken by a timer at first.
-        has_waited: bool,
         #[pin]
         future: F,
     }
@@ -125,11 +156,7 @@ impl<F: Future> Future for Limited<F> {
         let this = self.project();
         match this.future.poll(cx) {
             Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending if !*this.has_waited && this.sleep.can_wait_a_turn(cx.waker()) => {
-                *this.has_waited = true;
-                Poll::Pending
-            }
-            Poll::Pending => Pin::new(this.sleep).poll(cx).map(|()| None),
+            Poll::Pending => this.sleep.poll_limit(cx).map(|()| None),
         }
     }
 }
