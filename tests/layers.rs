@@ -102,6 +102,7 @@ const SUPERVISOR: &[&str] = &[
     "typed_start",
     "backoff",
     "intensity",
+    "number_hasher",
     "index",
     "children",
     "strategy",

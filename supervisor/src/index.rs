@@ -1,6 +1,8 @@
 //! Where something is in a list, by what it carries itself: an index that keeps nothing but places, in some five bytes each.
 
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
+
+use crate::number_hasher::HashNumbers;
 
 /// Places in a list by a key that each has for its own; `key_of` tells the key of a place.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +14,7 @@ pub(crate) struct Index<S = RandomState> {
 }
 
 /// An index by pids.
-pub(crate) type PidIndex = Index<BuildHasherDefault<PidHasher>>;
+pub(crate) type PidIndex = Index<HashNumbers>;
 
 const FREE: u32 = u32::MAX;
 
@@ -113,28 +115,6 @@ fn around(slots: usize, slot: usize) -> impl Iterator<Item = usize> {
 
 fn free_slots(capacity: usize) -> Vec<u32> {
     vec![FREE; capacity + capacity.div_ceil(4)]
-}
-
-/// Hashes pids: nobody can choose them, so that they need not be hashed with a secret, which costs ten times this.
-#[derive(Default)]
-pub(crate) struct PidHasher(u64);
-
-/// An odd number without a pattern: two to the 64th, divided by the golden ratio.
-const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-
-impl Hasher for PidHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.0 = (self.0.rotate_left(32) ^ u64::from(number)).wrapping_mul(SPREAD);
-    }
-
-    fn finish(&self) -> u64 {
-        // The index looks at the upper end: what has come last is not mixed into all of it yet.
-        (self.0 ^ self.0 >> 32).wrapping_mul(SPREAD)
-    }
 }
 
 #[cfg(test)]

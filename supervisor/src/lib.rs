@@ -66,6 +66,7 @@ mod typed_start;
 
 mod children;
 mod index;
+mod number_hasher;
 
 mod backoff;
 mod intensity;

@@ -1,15 +1,17 @@
 //! What those ask of a troupe's stage that have jobs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 
-use proscenium_runtime::{Address, SystemHandle};
+use proscenium_runtime::Address;
 
-use super::core::{Bond, Refusal, Terms};
+use super::core::{Bond, Refusal};
 use super::effects;
 use super::error::{JobError, JobFault};
 use super::job::Payload;
 use super::line::Turn;
+use super::offer::{Limit, Offer, Taken, WaitsUntil};
 use super::queue::JobId;
 use super::route::Route;
 use super::settings::{SettingsError, TroupeSettings};
@@ -20,47 +22,47 @@ use crate::supervisor_ref::SupervisorRef;
 impl<M: Send + 'static> Stage<M> {
     /// Who shall have a job, by its message.
     pub(super) fn bond(&self, message: &M) -> Bond {
+        if !self.is_routed.load(Ordering::Acquire) {
+            return Bond::Anybody;
+        }
         let route = self.lock().route.clone();
         route.bond(message, || self.lock().candidates())
     }
 
-    /// Takes a job, unless it is refused: then the sender keeps it, with a place in the line if it waits for room.
-    pub(super) fn submit(
-        &self,
-        payload: &mut Option<Payload<M>>,
-        terms: Terms,
-        turn: &mut Option<Turn>,
-        sender: Option<&Waker>,
-    ) -> Result<JobId, Refusal> {
-        self.act(|state, now| {
-            let outcome = state.core.submit(terms, turn, sender.is_some(), now);
-            match outcome {
-                Ok(id) => drop(state.payloads.insert(id, payload.take().expect("a job is sent once"))),
-                Err(_) => {
-                    if let (Some(turn), Some(sender)) = (*turn, sender) {
-                        return (outcome, state.line.insert(turn, sender.clone()));
-                    }
+    /// Takes a job, unless it is refused: then it is offered still, with a place in the line if its `sender` waits for room.
+    pub(super) fn submit(&self, offer: &mut Offer<M>, sender: Option<&Waker>, limit: Limit) -> Result<Taken, Refusal> {
+        self.act(|state| {
+            let now = state.now();
+            match state.core.submit(offer.terms, &mut offer.turn, sender.is_some(), now) {
+                Ok(job) => {
+                    state.payloads.insert(job, offer.payload.take().expect("a job is sent once"));
+                    (Ok(Taken { job, end: state.end_of(limit, now) }), None)
+                }
+                Err(refusal) => {
+                    let waiting = offer.turn.zip(sender);
+                    (Err(refusal), waiting.and_then(|(turn, sender)| state.line.insert(turn, sender.clone())))
                 }
             }
-            (outcome, None)
         })
         .0
     }
 
+    /// As it begins to wait for room.
+    pub(super) fn end_of(&self, limit: Limit) -> Option<WaitsUntil> {
+        let state = self.lock();
+        state.end_of(limit, state.now())
+    }
+
     pub(super) fn leave_line(&self, turn: Turn) {
-        let waker = self.act(|state, now| {
-            state.core.leave_line(turn, now);
+        let waker = self.act(|state| {
+            state.core.leave_line(turn, state.now());
             state.line.remove(&turn)
         });
         drop(waker);
     }
 
     pub(super) fn withdraw(&self, job: JobId) {
-        self.act(|state, now| state.core.withdraw(job, now));
-    }
-
-    pub(super) fn system(&self) -> Option<SystemHandle> {
-        self.lock().scene.as_ref().map(|scene| scene.system.clone())
+        self.act(|state| state.core.withdraw(job, state.now()));
     }
 
     pub(super) fn door(&self) -> Option<Address<M>> {
@@ -112,11 +114,12 @@ impl<M: Send + 'static> Stage<M> {
     }
 
     pub(super) fn set(&self, settings: TroupeSettings) {
-        self.act(|state, now| state.core.set(settings, now));
+        self.act(|state| state.core.set(settings, state.now()));
     }
 
     pub(super) fn set_route(&self, route: Route<M>) {
         let before = std::mem::replace(&mut self.lock().route, route);
+        self.is_routed.store(true, Ordering::Release);
         drop(before);
     }
 
@@ -130,7 +133,7 @@ impl<M: Send + 'static> Stage<M> {
     }
 
     pub(super) fn drain(&self) {
-        self.act(|state, _now| state.core.drain());
+        self.act(|state| state.core.drain());
     }
 
     /// Ready when there is no job any more.

@@ -23,18 +23,18 @@ impl<M: Send + 'static> Stage<M> {
     }
 
     pub(super) fn joined(&self, worker: WorkerId, address: &Address<M>) {
-        self.act(|state, now| {
+        self.act(|state| {
             // Who comes when all is over belongs to a tree that is being stopped.
             if !state.core.is_closed() {
                 state.workers.insert(worker, Seated { address: address.clone(), waker: None, reason: None });
                 state.orders.push(Order::Watch(worker));
-                state.core.joined(worker, now);
+                state.core.joined(worker, state.now());
             }
         });
     }
 
     pub(super) fn poll_part(&self, worker: WorkerId, waker: &Waker) -> Poll<Part<M>> {
-        let (part, before) = self.act(|state, now| match state.core.begin(worker, now) {
+        let (part, before) = self.act(|state| match state.begin(worker) {
             Some(job) => (Some(state.part(job)), None),
             None => (None, state.workers.get_mut(&worker).and_then(|seated| seated.waker.replace(waker.clone()))),
         });
@@ -45,7 +45,7 @@ impl<M: Send + 'static> Stage<M> {
     /// Keeps a copy of what a worker has begun with.
     pub(super) fn keep_copy(&self, job: JobId, copy: M) {
         let mut copy = Some(copy);
-        self.act(|state, _now| {
+        self.act(|state| {
             if let Some(payload) = state.payloads.get_mut(&job) {
                 payload.copy = copy.take();
                 state.core.set_repeatable(job);
@@ -54,9 +54,9 @@ impl<M: Send + 'static> Stage<M> {
     }
 
     pub(super) fn finished(&self, job: JobId, result: Result<(), JobFault>) {
-        self.act(|state, now| {
+        self.act(|state| {
             let is_done = result.is_ok();
-            if let Some(took) = state.core.finished(job, result, now).filter(|_| is_done) {
+            if let Some(took) = state.core.finished(job, result, state.now()).filter(|_| is_done) {
                 state.recent.record(took);
             }
         });
@@ -69,7 +69,7 @@ impl<M: Send + 'static> Stage<M> {
     }
 
     pub(super) fn leaving(&self, worker: WorkerId) {
-        self.act(|state, _now| state.core.leaving(worker));
+        self.act(|state| state.core.leaving(worker));
     }
 }
 
@@ -77,11 +77,11 @@ impl<M: Send + 'static> Stage<M> {
 impl<M: Send + 'static> Stage<M> {
     /// From now on it runs. False if it does already.
     pub(super) fn open(&self, scene: Scene<M>) -> bool {
-        self.act(|state, now| {
+        self.act(|state| {
             let is_new = state.core.is_closed();
             if is_new {
                 state.scene = Some(scene);
-                state.core.open(now);
+                state.core.open(state.now());
             }
             is_new
         })
@@ -93,7 +93,7 @@ impl<M: Send + 'static> Stage<M> {
     }
 
     pub(super) fn close(&self) {
-        let before = self.act(|state, _now| {
+        let before = self.act(|state| {
             state.core.close();
             state.orders.clear();
             (std::mem::take(&mut state.workers), state.manager.take())
@@ -103,9 +103,9 @@ impl<M: Send + 'static> Stage<M> {
 
     /// A manager begins: returns the workers that there are.
     pub(super) fn manage(&self, manager: Address<Control>) -> Vec<WorkerId> {
-        self.act(|state, now| {
+        self.act(|state| {
             state.orders.clear();
-            state.core.restarted(now);
+            state.core.restarted(state.now());
             // It looks before it does anything else.
             state.manager = Some(Manager { address: manager, is_told: true, alarm: None });
             state.workers.keys().copied().collect()
@@ -115,7 +115,7 @@ impl<M: Send + 'static> Stage<M> {
     /// What the manager has to do, and when it shall look again. It asks when it was told to look, and after each
     /// [`tick`](Self::tick).
     pub(super) fn orders(&self) -> (Vec<Order>, Option<Instant>) {
-        self.act(|state, _now| {
+        self.act(|state| {
             let alarm = state.core.wanted();
             if let Some(manager) = &mut state.manager {
                 (manager.is_told, manager.alarm) = (false, alarm);
@@ -125,11 +125,11 @@ impl<M: Send + 'static> Stage<M> {
     }
 
     pub(super) fn tick(&self) {
-        self.act(|state, now| {
+        self.act(|state| {
             if let Some(manager) = &mut state.manager {
                 (manager.is_told, manager.alarm) = (true, None);
             }
-            state.core.tick(now);
+            state.core.tick(state.now());
         });
     }
 
@@ -138,10 +138,10 @@ impl<M: Send + 'static> Stage<M> {
     }
 
     pub(super) fn left(&self, worker: WorkerId, reason: &ExitReason) {
-        let seated = self.act(|state, now| {
+        let seated = self.act(|state| {
             let seated = state.workers.remove(&worker);
             let own = seated.as_ref().and_then(|seated| seated.reason.as_ref());
-            state.core.left(worker, own.unwrap_or(reason), now);
+            state.core.left(worker, own.unwrap_or(reason), state.now());
             seated
         });
         drop(seated);
@@ -149,11 +149,11 @@ impl<M: Send + 'static> Stage<M> {
 
     /// Orders something of the manager.
     pub(super) fn order(&self, order: Order) {
-        self.act(|state, _now| state.orders.push(order));
+        self.act(|state| state.orders.push(order));
     }
 
     pub(super) fn not_hired(&self) {
-        self.act(|state, now| state.core.not_hired(now));
+        self.act(|state| state.core.not_hired(state.now()));
     }
 
     /// What makes the message of a job again.
@@ -163,12 +163,12 @@ impl<M: Send + 'static> Stage<M> {
 
     /// The message of a job was made again, or could not be.
     pub(super) fn repeated(&self, job: JobId, mut made: Option<(M, Again<M>)>) {
-        self.act(|state, now| {
+        self.act(|state| {
             let is_made = made.is_some();
             if let (Some(payload), Some((message, again))) = (state.payloads.get_mut(&job), made.take()) {
                 (payload.message, payload.again) = (Some(message), Some(again));
             }
-            state.core.repeated(job, is_made, now);
+            state.core.repeated(job, is_made, state.now());
         });
     }
 }

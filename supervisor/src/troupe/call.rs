@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use proscenium_runtime::Sleep;
-
 use super::core::{Refusal, Terms};
 use super::error::{JobError, JobFault};
 use super::exchange::Exchange;
 use super::job::Payload;
-use super::line::Turn;
+use super::offer::{Limit, Offer, Taken, WaitsUntil};
 use super::queue::JobId;
 use super::stage::Stage;
 
@@ -46,23 +44,13 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct TroupeCall<M: Send + 'static, T: Send + 'static> {
     stage: Arc<Stage<M>>,
-    terms: Terms,
-    /// Until it is sent.
-    payload: Option<Payload<M>>,
-    turn: Option<Turn>,
+    offer: Offer<M>,
     job: Option<JobId>,
     exchange: Arc<Exchange<T>>,
     /// What is the result if the job is done and has no answer; `None` if that is a fault.
     done: Option<fn() -> T>,
     limit: Limit,
-    sleep: Option<(Sleep, Duration)>,
-}
-
-#[derive(Clone, Copy)]
-enum Limit {
-    Never,
-    After(Duration),
-    At(Instant),
+    end: Option<WaitsUntil>,
 }
 
 // Nothing in it is pinned.
@@ -71,22 +59,11 @@ impl<M: Send + 'static, T: Send + 'static> Unpin for TroupeCall<M, T> {}
 impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
     pub(super) fn new(
         stage: Arc<Stage<M>>,
-        terms: Terms,
+        offer: Offer<M>,
         exchange: Arc<Exchange<T>>,
-        payload: Payload<M>,
         done: Option<fn() -> T>,
     ) -> Self {
-        TroupeCall {
-            stage,
-            terms,
-            payload: Some(payload),
-            turn: None,
-            job: None,
-            exchange,
-            done,
-            limit: Limit::After(DEFAULT_TIMEOUT),
-            sleep: None,
-        }
+        TroupeCall { stage, offer, job: None, exchange, done, limit: Limit::After(DEFAULT_TIMEOUT), end: None }
     }
 
     /// Waits at most this long, room in the queue included.
@@ -173,30 +150,24 @@ impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
     }
 
     fn poll_submit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), JobFault>> {
-        match self.stage.submit(&mut self.payload, self.terms, &mut self.turn, Some(cx.waker())) {
-            Ok(job) => {
+        match self.stage.submit(&mut self.offer, Some(cx.waker()), self.limit) {
+            Ok(Taken { job, end }) => {
                 self.job = Some(job);
+                // Unless it counts already: it has waited for room.
+                self.end = self.end.take().or(end);
                 Poll::Ready(Ok(()))
             }
-            Err(Refusal::Full) if self.turn.is_some() => Poll::Pending,
+            Err(Refusal::Full) if self.offer.turn.is_some() => Poll::Pending,
             Err(refusal) => Poll::Ready(Err(refusal.into())),
         }
     }
 
     fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<JobFault> {
-        if self.sleep.is_none() {
-            let Some(system) = self.stage.system() else { return Poll::Pending };
-            self.sleep = match self.limit {
-                Limit::Never => None,
-                Limit::After(timeout) => Some((system.sleep(timeout), timeout)),
-                Limit::At(at) => {
-                    let timeout = at.saturating_duration_since(system.now());
-                    Some((system.sleep(timeout), timeout))
-                }
-            };
+        if self.job.is_none() && self.end.is_none() {
+            self.end = self.stage.end_of(self.limit);
         }
-        let Some((sleep, timeout)) = &mut self.sleep else { return Poll::Pending };
-        Pin::new(sleep).poll(cx).map(|()| JobFault::Timeout(*timeout))
+        let Some((sleep, timeout)) = &mut self.end else { return Poll::Pending };
+        sleep.poll_limit(cx).map(|()| JobFault::Timeout(*timeout))
     }
 }
 
@@ -220,7 +191,7 @@ impl<M: Send + 'static, T: Send + 'static> Future for TroupeCall<M, T> {
 
 impl<M: Send + 'static, T: Send + 'static> Drop for TroupeCall<M, T> {
     fn drop(&mut self) {
-        if let Some(turn) = self.turn.take() {
+        if let Some(turn) = self.offer.turn.take() {
             self.stage.leave_line(turn);
         }
         if let Some(job) = self.job.take() {
@@ -231,7 +202,7 @@ impl<M: Send + 'static, T: Send + 'static> Drop for TroupeCall<M, T> {
 
 impl<M: Send + 'static, T: Send + 'static> fmt::Debug for TroupeCall<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TroupeCall").field("is_sent", &self.payload.is_none()).finish_non_exhaustive()
+        f.debug_struct("TroupeCall").field("is_sent", &self.offer.payload.is_none()).finish_non_exhaustive()
     }
 }
 
@@ -245,19 +216,20 @@ impl From<Refusal> for JobFault {
     }
 }
 
+/// Why an offer that was refused has its message.
+pub(super) const STILL_THERE: &str = "what is refused is still here";
+
 /// A job on its way into a queue that may have no room for it.
 pub(super) struct Sending<'a, M: Send + 'static> {
     stage: &'a Stage<M>,
-    terms: Terms,
-    payload: Option<Payload<M>>,
-    turn: Option<Turn>,
+    offer: Offer<M>,
     /// Who sent it has been told that it was taken.
     is_owed: bool,
 }
 
 impl<'a, M: Send + 'static> Sending<'a, M> {
     pub(super) fn new(stage: &'a Stage<M>, terms: Terms, message: M) -> Self {
-        Sending { stage, terms, payload: Some(Payload::of(message)), turn: None, is_owed: false }
+        Sending { stage, offer: Offer::new(terms, Payload::of(message)), is_owed: false }
     }
 
     /// If this is dropped before the job is sent, it is a dead letter.
@@ -274,24 +246,21 @@ impl<M: Send + 'static> Future for Sending<'_, M> {
     type Output = Result<(), (M, Refusal)>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Sending { stage, terms, payload, turn, .. } = &mut *self;
-        match stage.submit(payload, *terms, turn, Some(cx.waker())) {
+        let Sending { stage, offer, .. } = &mut *self;
+        match stage.submit(offer, Some(cx.waker()), Limit::Never) {
             Ok(_) => Poll::Ready(Ok(())),
-            Err(Refusal::Full) if turn.is_some() => Poll::Pending,
-            Err(refusal) => {
-                let message = payload.take().and_then(|payload| payload.message);
-                Poll::Ready(Err((message.expect("what is refused is still here"), refusal)))
-            }
+            Err(Refusal::Full) if offer.turn.is_some() => Poll::Pending,
+            Err(refusal) => Poll::Ready(Err((offer.take_message().expect(STILL_THERE), refusal))),
         }
     }
 }
 
 impl<M: Send + 'static> Drop for Sending<'_, M> {
     fn drop(&mut self) {
-        if let Some(turn) = self.turn.take() {
+        if let Some(turn) = self.offer.turn.take() {
             self.stage.leave_line(turn);
         }
-        if let Some(message) = self.payload.take().filter(|_| self.is_owed).and_then(|payload| payload.message) {
+        if let Some(message) = self.offer.take_message().filter(|_| self.is_owed) {
             self.stage.bury(message, JobFault::NotRunning);
         }
     }

@@ -7,7 +7,7 @@
 //! - What a worker has not begun is nobody's fault: when it ends, that waits again, and no attempt is counted.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use proscenium_runtime::ExitReason;
@@ -158,7 +158,7 @@ pub(super) struct Core {
     /// When to tick next, at the latest.
     pub(super) wanted: Option<Instant>,
     pub(super) counts: Counts,
-    pub(super) actions: Vec<Action>,
+    pub(super) actions: VecDeque<Action>,
 }
 
 /// What happens.
@@ -181,7 +181,7 @@ impl Core {
             alarms: BTreeSet::new(),
             wanted: None,
             counts: Counts::default(),
-            actions: Vec::new(),
+            actions: VecDeque::new(),
         }
     }
 
@@ -241,7 +241,7 @@ impl Core {
             let place = job.place;
             self.remove(id);
             self.counts.withdrawn += 1;
-            self.actions.push(Action::Forget(id));
+            self.actions.push_back(Action::Forget(id));
             if let Place::Given(worker) = place {
                 self.feed(worker, now);
             }
@@ -249,10 +249,10 @@ impl Core {
         }
     }
 
-    /// A worker looks for something to do.
-    pub(super) fn begin(&mut self, worker: WorkerId, now: Instant) -> Option<JobId> {
+    /// A worker looks for something to do. What time it is counts only if a job may take so long.
+    pub(super) fn begin(&mut self, worker: WorkerId, now: impl FnOnce() -> Instant) -> Option<JobId> {
         let id = self.crew.get_mut(worker)?.given.pop_front()?;
-        let limit = self.settings.time_limit.and_then(|limit| now.checked_add(limit));
+        let limit = self.settings.time_limit.and_then(|limit| now().checked_add(limit));
         let job = self.jobs.get_mut(&id).expect("what a worker was given is a job");
         job.place = Place::Begun(worker);
         job.attempts += 1;
@@ -429,8 +429,14 @@ impl Core {
 
 /// What can be asked of it.
 impl Core {
-    pub(super) fn take_actions(&mut self) -> Vec<Action> {
-        std::mem::take(&mut self.actions)
+    /// Whether anything is to be done.
+    pub(super) fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
+    /// What is to be done next.
+    pub(super) fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
     }
 
     pub(super) fn settings(&self) -> &TroupeSettings {

@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
+use std::{iter, option, vec};
 
 use proscenium_runtime::{Address, DeadLetter, DeadReason, Pid};
 
@@ -14,23 +15,65 @@ use super::stage::Scene;
 
 pub(super) struct Effects<M> {
     /// Jobs that are over.
-    pub(super) over: Vec<(Payload<M>, Result<(), JobFault>)>,
+    pub(super) over: Several<(Payload<M>, Result<(), JobFault>)>,
     /// Who hears how a job ends that is not over.
     pub(super) told: Vec<(Arc<dyn Waiter>, JobFault)>,
     /// Jobs that nobody wants any more.
     pub(super) forgotten: Vec<Payload<M>>,
-    pub(super) wakers: Vec<Waker>,
+    pub(super) wakers: Several<Waker>,
     /// The manager has something to do.
     pub(super) look: Option<Address<Control>>,
 }
 
+/// Nearly always one, or none: the first needs no memory of its own.
+pub(super) struct Several<T> {
+    first: Option<T>,
+    others: Vec<T>,
+}
+
+impl<T> Several<T> {
+    const fn new() -> Self {
+        Several { first: None, others: Vec::new() }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.others)
+    }
+}
+
+impl<T> Extend<T> for Several<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
+        for item in items {
+            match self.first {
+                None => self.first = Some(item),
+                Some(_) => self.others.push(item),
+            }
+        }
+    }
+}
+
+impl<T> IntoIterator for Several<T> {
+    type Item = T;
+    type IntoIter = iter::Chain<option::IntoIter<T>, vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.others)
+    }
+}
+
 impl<M> Default for Effects<M> {
     fn default() -> Self {
-        Effects { over: Vec::new(), told: Vec::new(), forgotten: Vec::new(), wakers: Vec::new(), look: None }
+        let (over, wakers) = (Several::new(), Several::new());
+        Effects { over, told: Vec::new(), forgotten: Vec::new(), wakers, look: None }
     }
 }
 
 impl<M: Send + 'static> Effects<M> {
+    /// Whether a job that is over is a dead letter, which says where it was.
+    pub(super) fn are_dead_letters_among(&self) -> bool {
+        self.over.iter().any(|(payload, result)| result.is_err() && is_dead_letter(payload))
+    }
+
     pub(super) fn happen(self, scene: Option<&Scene<M>>) {
         for (payload, result) in self.over {
             end(payload, result, scene, None);
@@ -50,8 +93,12 @@ impl<M: Send + 'static> Effects<M> {
     }
 }
 
-/// Tells whoever waits, before the message goes with the reply in it. What nobody waits for and nobody has begun with is a
-/// dead letter.
+/// Whether it is one if it has failed: nobody waits for it, and nobody has begun with it.
+fn is_dead_letter<M>(payload: &Payload<M>) -> bool {
+    payload.waiter.is_none() && payload.message.is_some()
+}
+
+/// Tells whoever waits, before the message goes with the reply in it.
 pub(super) fn end<M: Send + 'static>(
     payload: Payload<M>,
     result: Result<(), JobFault>,
@@ -60,7 +107,7 @@ pub(super) fn end<M: Send + 'static>(
 ) {
     match (&payload.waiter, result) {
         (Some(waiter), result) => waiter.hear(result),
-        (None, Err(fault)) if payload.message.is_some() => {
+        (None, Err(fault)) if is_dead_letter(&payload) => {
             if let Some(Scene { system, door }) = scene {
                 system.dead_letter(DeadLetter {
                     target: door.recipient(),

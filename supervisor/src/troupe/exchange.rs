@@ -71,8 +71,10 @@ impl<T: Send + 'static> Exchange<T> {
 impl<T: Send + 'static> Waiter for Exchange<T> {
     fn hear(&self, result: Result<(), JobFault>) {
         let mut state = self.lock();
+        // Who still waits for an answer is woken by that, or by its reply's being dropped.
+        let goes_on = result.is_ok() && state.answer.is_some();
         state.end.get_or_insert(result);
-        let sender = state.sender.take();
+        let sender = if goes_on { None } else { state.sender.take() };
         drop(state);
         wake(sender);
     }

@@ -29,6 +29,7 @@ mod job;
 mod latency;
 mod line;
 mod manager;
+mod offer;
 mod places;
 #[cfg(test)]
 mod properties;

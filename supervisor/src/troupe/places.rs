@@ -100,7 +100,7 @@ impl Core {
         }
         self.set_place(id, Place::Given(worker));
         self.crew.give(worker, id);
-        self.actions.push(Action::Wake(worker));
+        self.actions.push_back(Action::Wake(worker));
     }
 
     pub(super) fn claim(&mut self, bond: Bond, worker: WorkerId) -> Option<&mut Claim> {
@@ -170,7 +170,7 @@ impl Core {
             Err(_) => self.counts.failed += 1,
         }
         self.remove(id);
-        self.actions.push(Action::End(id, result));
+        self.actions.push_back(Action::End(id, result));
     }
 
     /// The worker of a job that had begun has ended.
@@ -180,7 +180,7 @@ impl Core {
         let fault = match self.settings.time_limit {
             Some(limit) if job.has_overrun => JobFault::TimeLimit(limit),
             _ if job.is_repeatable && job.attempts <= job.retries && !job.is_told => {
-                return self.actions.push(Action::Repeat(id));
+                return self.actions.push_back(Action::Repeat(id));
             }
             _ => JobFault::WorkerDied { reason: reason.clone(), attempts: job.attempts },
         };

@@ -1,6 +1,7 @@
 //! Whatever happens to a troupe, in whatever order: what holds of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
@@ -126,7 +127,7 @@ impl World {
 
     fn begin(&mut self) {
         let worker = self.pick(self.core.crew.ids());
-        if let Some(job) = worker.and_then(|worker| self.core.begin(worker, self.now)) {
+        if let Some(job) = worker.and_then(|worker| self.core.begin(worker, || self.now)) {
             *self.begun.entry(job).or_default() += 1;
         }
     }
@@ -166,7 +167,7 @@ impl World {
 
     /// Takes note of what is to be done, and looks whether all is well.
     fn see(&mut self) {
-        for action in self.core.take_actions() {
+        while let Some(action) = self.core.next_action() {
             self.log.push(format!("    {action:?}"));
             match action {
                 Action::End(job, result) => self.end(job, Some(result)),
@@ -263,7 +264,7 @@ impl World {
                     self.core.left(worker, &ExitReason::Shutdown, self.now);
                     self.see();
                 }
-                while let Some(job) = self.core.begin(worker, self.now) {
+                while let Some(job) = self.core.begin(worker, || self.now) {
                     *self.begun.entry(job).or_default() += 1;
                 }
             }
@@ -352,7 +353,7 @@ fn order_of(routing: Routing, workers: u64, terms: &[Terms]) -> Vec<(WorkerId, J
     (1..=workers).for_each(|worker| core.joined(worker, now));
     let mut order = Vec::new();
     while !core.is_empty() {
-        let begun = (1..=workers).filter_map(|worker| Some((worker, core.begin(worker, now)?)));
+        let begun = (1..=workers).filter_map(|worker| Some((worker, core.begin(worker, || now)?)));
         let begun: Vec<_> = begun.collect();
         for (_, job) in &begun {
             core.finished(*job, Ok(()), now);
@@ -412,7 +413,7 @@ fn each_routing_has_its_way_with_jobs_that_come_one_by_one() {
         let workers = expected.map(|_| {
             now += Duration::from_millis(1);
             let job = core.submit(Terms::default(), &mut None, false, now).unwrap();
-            let worker = (1..=3).find(|worker| core.begin(*worker, now).is_some()).unwrap();
+            let worker = (1..=3).find(|worker| core.begin(*worker, || now).is_some()).unwrap();
             core.finished(job, Ok(()), now);
             worker
         });
@@ -431,7 +432,7 @@ fn the_oldest_of_the_least_urgent_gives_way_unless_the_new_one_is_less_urgent() 
     assert_eq!(send(-1), Err(Refusal::Dropped));
     assert_eq!(send(1), Ok(3), "and 1 is dropped");
     assert_eq!(send(1), Ok(4), "and 2 is dropped");
-    let dropped = core.take_actions().into_iter().filter_map(|action| match action {
+    let dropped = iter::from_fn(|| core.next_action()).filter_map(|action| match action {
         Action::End(job, Err(JobFault::QueueFull)) => Some(job),
         _ => None,
     });

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::thread;
@@ -213,14 +214,13 @@ impl<M: Send + 'static> Feed<M> for Seat<M> {
 
     fn handled(&mut self) {
         let mut jobs = self.member.desk.lock();
-        let Jobs { current, released, .. } = &mut *jobs;
-        if current.is_none() && released.is_empty() {
-            return;
-        }
-        let mut done: Vec<JobId> = current.take().into_iter().chain(released.drain(..)).collect();
-        done.retain(|job| !jobs.holds.contains_key(job));
+        let Jobs { current, released, holds, .. } = &mut *jobs;
+        let is_done = |job: &JobId| !holds.contains_key(job);
+        let current = current.take().filter(is_done);
+        let mut released = mem::take(released);
+        released.retain(is_done);
         drop(jobs);
-        for job in done {
+        for job in current.into_iter().chain(released) {
             self.stage.finished(job, Ok(()));
         }
     }

@@ -21,7 +21,7 @@ impl Core {
         while self.waiting + self.line.promised() < bound
             && let Some(turn) = self.line.promise()
         {
-            self.actions.push(Action::Room(turn));
+            self.actions.push_back(Action::Room(turn));
         }
         self.hire(now);
     }
@@ -46,14 +46,14 @@ impl Core {
 
     pub(super) fn dismiss(&mut self, worker: WorkerId) {
         self.crew.leave(worker);
-        self.actions.push(Action::Dismiss(worker));
+        self.actions.push_back(Action::Dismiss(worker));
     }
 
     pub(super) fn count_setback(&mut self, now: Instant) {
         self.setbacks += 1;
         if self.setbacks > MOST_SETBACKS {
             self.setbacks = 0;
-            self.actions.push(Action::GiveUp);
+            self.actions.push_back(Action::GiveUp);
         }
         let pause = FIRST_PAUSE * 2_u32.pow(self.setbacks.saturating_sub(1).min(10));
         self.hire_after = now.checked_add(pause.min(LONGEST_PAUSE));
@@ -67,7 +67,7 @@ impl Core {
             (Alarm::Deadline, Place::Begun(_)) => {
                 job.is_told = true;
                 self.counts.expired += 1;
-                self.actions.push(Action::Tell(id, JobFault::Expired(after)));
+                self.actions.push_back(Action::Tell(id, JobFault::Expired(after)));
             }
             (Alarm::Deadline, place) => {
                 self.end(id, Err(JobFault::Expired(after)));
@@ -78,7 +78,7 @@ impl Core {
             (Alarm::Limit, Place::Begun(worker)) => {
                 job.has_overrun = true;
                 self.crew.leave(worker);
-                self.actions.push(Action::Kill(worker));
+                self.actions.push_back(Action::Kill(worker));
             }
             (Alarm::Limit, _) => {}
         }

@@ -8,6 +8,7 @@
 
 use std::any::type_name;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
@@ -21,18 +22,22 @@ use super::job::Payload;
 use super::latency::Recent;
 use super::line::Turn;
 use super::manager::Control;
+use super::offer::{Limit, WaitsUntil};
 use super::queue::JobId;
 use super::route::{Candidate, Route};
 use super::settings::TroupeSettings;
+use crate::number_hasher::HashNumbers;
 use crate::supervisor_ref::SupervisorRef;
 
 pub(super) struct Stage<M: Send + 'static> {
     state: Mutex<State<M>>,
+    /// Whether messages say who shall have them, told without the lock.
+    pub(super) is_routed: AtomicBool,
 }
 
 pub(super) struct State<M: Send + 'static> {
     pub(super) core: Core,
-    pub(super) payloads: HashMap<JobId, Payload<M>>,
+    pub(super) payloads: HashMap<JobId, Payload<M>, HashNumbers>,
     pub(super) workers: BTreeMap<WorkerId, Seated<M>>,
     pub(super) last_worker: WorkerId,
     /// Who waits for room.
@@ -100,7 +105,7 @@ impl<M: Send + 'static> Stage<M> {
     pub(super) fn new() -> Self {
         let state = State {
             core: Core::new(TroupeSettings::default()),
-            payloads: HashMap::new(),
+            payloads: HashMap::default(),
             workers: BTreeMap::new(),
             last_worker: 0,
             line: BTreeMap::new(),
@@ -114,23 +119,25 @@ impl<M: Send + 'static> Stage<M> {
             copy: None,
             label: type_name::<M>().into(),
         };
-        Stage { state: Mutex::new(state) }
+        Stage { state: Mutex::new(state), is_routed: AtomicBool::new(false) }
     }
 
     /// Changes the state, then does what follows.
-    pub(super) fn act<R>(&self, change: impl FnOnce(&mut State<M>, Instant) -> R) -> R {
+    pub(super) fn act<R>(&self, change: impl FnOnce(&mut State<M>) -> R) -> R {
         let mut state = self.lock();
-        let now = state.now();
-        let result = change(&mut state, now);
-        Self::follow(state, now);
+        let result = change(&mut state);
+        Self::follow(state);
         result
     }
 
     /// Carries out what was decided, frees the lock, and only then does what may run a user's code.
     // Apart from `act`, which is compiled for each change.
-    fn follow(mut state: MutexGuard<'_, State<M>>, now: Instant) {
-        let effects = state.carry_out(now);
-        let scene = effects.over.first().and_then(|_| state.scene.as_ref()).map(Scene::share);
+    fn follow(mut state: MutexGuard<'_, State<M>>) {
+        if state.is_at_rest() {
+            return;
+        }
+        let effects = state.carry_out();
+        let scene = if effects.are_dead_letters_among() { state.scene.as_ref().map(Scene::share) } else { None };
         drop(state);
         effects.happen(scene.as_ref());
     }
@@ -142,37 +149,60 @@ impl<M: Send + 'static> Stage<M> {
 }
 
 impl<M: Send + 'static> State<M> {
-    fn now(&self) -> Instant {
-        self.scene.as_ref().map_or_else(Instant::now, |scene| scene.system.now())
+    pub(super) fn now(&self) -> Instant {
+        now(self.scene.as_ref())
+    }
+
+    /// Until when a sender waits from `now` on, if not for ever.
+    pub(super) fn end_of(&self, limit: Limit, now: Instant) -> Option<WaitsUntil> {
+        let system = &self.scene.as_ref()?.system;
+        let (at, timeout) = match limit {
+            Limit::Never => return None,
+            // What the clock cannot tell never comes.
+            Limit::After(timeout) => (now.checked_add(timeout)?, timeout),
+            Limit::At(at) => (at, at.saturating_duration_since(now)),
+        };
+        Some((system.sleep_until(at), timeout))
+    }
+
+    /// A worker looks for something to do.
+    pub(super) fn begin(&mut self, worker: WorkerId) -> Option<JobId> {
+        let State { core, scene, .. } = self;
+        core.begin(worker, || now(scene.as_ref()))
+    }
+
+    /// Whether nothing follows from the last change.
+    fn is_at_rest(&self) -> bool {
+        !self.core.has_actions() && self.drained.is_empty() && !self.is_manager_wanted()
     }
 
     /// Carries out what was decided, but for what may run code of a user's.
-    fn carry_out(&mut self, now: Instant) -> Effects<M> {
+    fn carry_out(&mut self) -> Effects<M> {
         let mut effects = Effects::default();
-        loop {
-            let actions = self.core.take_actions();
-            if actions.is_empty() {
-                break;
-            }
-            for action in actions {
-                self.carry_out_one(action, &mut effects, now);
-            }
+        while let Some(action) = self.core.next_action() {
+            self.carry_out_one(action, &mut effects);
         }
         if !self.drained.is_empty() && self.core.is_empty() {
-            effects.wakers.append(&mut self.drained);
+            effects.wakers.extend(self.drained.drain(..));
         }
-        let wanted = self.core.wanted();
-        if let Some(manager) = self.manager.as_mut().filter(|manager| !manager.is_told) {
-            let is_late = wanted.is_some_and(|at| manager.alarm.is_none_or(|alarm| at < alarm));
-            if is_late || !self.orders.is_empty() {
-                manager.is_told = true;
-                effects.look = Some(manager.address.clone());
-            }
+        if self.is_manager_wanted()
+            && let Some(manager) = &mut self.manager
+        {
+            manager.is_told = true;
+            effects.look = Some(manager.address.clone());
         }
         effects
     }
 
-    fn carry_out_one(&mut self, action: Action, effects: &mut Effects<M>, now: Instant) {
+    /// Whether the manager has something to do, or shall look sooner than it does by itself, and was not told so.
+    fn is_manager_wanted(&self) -> bool {
+        self.manager.as_ref().filter(|manager| !manager.is_told).is_some_and(|manager| {
+            let is_sooner = |at: Instant| manager.alarm.is_none_or(|alarm| at < alarm);
+            !self.orders.is_empty() || self.core.wanted().is_some_and(is_sooner)
+        })
+    }
+
+    fn carry_out_one(&mut self, action: Action, effects: &mut Effects<M>) {
         match action {
             Action::Wake(worker) => {
                 let seated = self.workers.get_mut(&worker);
@@ -190,7 +220,7 @@ impl<M: Send + 'static> State<M> {
             Action::Repeat(job) => match self.payloads.get_mut(&job).and_then(|payload| payload.copy.take()) {
                 Some(copy) => {
                     self.payloads.get_mut(&job).expect("it was there").message = Some(copy);
-                    self.core.repeated(job, true, now);
+                    self.core.repeated(job, true, self.now());
                 }
                 None => self.orders.push(Order::Repeat(job)),
             },
@@ -214,6 +244,10 @@ impl<M: Send + 'static> State<M> {
             |(number, worker): (_, &Worker)| Candidate { number, jobs: worker.jobs.len(), waiting: worker.own.len() };
         staying.map(candidate).collect()
     }
+}
+
+fn now<M: Send + 'static>(scene: Option<&Scene<M>>) -> Instant {
+    scene.map_or_else(Instant::now, |scene| scene.system.now())
 }
 
 impl<M: Send + 'static> Scene<M> {

@@ -8,12 +8,13 @@ use std::time::Duration;
 use proscenium_behaviours::{Sys, SysError};
 use proscenium_runtime::{Address, CallError, ExitReason, Recipient, Reply, SendError, SystemHandle, TrySendError};
 
-use super::call::{Sending, TroupeCall};
+use super::call::{STILL_THERE, Sending, TroupeCall};
 use super::core::{Refusal, Terms};
 use super::door::Door;
 use super::error::JobFault;
 use super::exchange::Exchange;
 use super::job::{Again, Payload};
+use super::offer::{Limit, Offer};
 use super::settings::{SettingsError, TroupeSettings};
 use super::stage::Stage;
 use super::status::TroupeStatus;
@@ -586,16 +587,14 @@ impl<M: Send + 'static> TroupeRef<M> {
     ) -> TroupeCall<M, T> {
         let terms = self.terms(&job, again.is_some());
         let payload = Payload { again, waiter: Some(exchange.clone()), ..Payload::of(job) };
-        TroupeCall::new(self.stage.clone(), terms, exchange, payload, done)
+        TroupeCall::new(self.stage.clone(), Offer::new(terms, payload), exchange, done)
     }
 
     fn submit(&self, job: M) -> Result<(), (M, Refusal)> {
         let terms = self.terms(&job, false);
-        let mut payload = Some(Payload::of(job));
-        self.stage.submit(&mut payload, terms, &mut None, None).map(drop).map_err(|refusal| {
-            let job = payload.and_then(|payload| payload.message);
-            (job.expect("what is refused is still here"), refusal)
-        })
+        let mut offer = Offer::new(terms, Payload::of(job));
+        let refused = self.stage.submit(&mut offer, None, Limit::Never).err();
+        refused.map_or(Ok(()), |refusal| Err((offer.take_message().expect(STILL_THERE), refusal)))
     }
 
     /// What is said of a job; code of a user's looks at it.
