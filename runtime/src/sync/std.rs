@@ -31,6 +31,7 @@ pub(crate) struct Patience;
 
 impl RelaxStrategy for Patience {
     #[cold]
+    #[inline(never)]
     fn relax() {
         const LOOKS: u32 = 64;
         const YIELDS: u32 = 1024;
