@@ -100,39 +100,45 @@ impl Timers {
         at: Instant,
         fire: impl FnMut(Firing<'_>) -> Option<Instant> + Send + 'static,
     ) -> TimerRef {
-        let mut action = Some(Action::Call(Box::new(fire)));
-        let store = self.store_for(owner);
-        let timer = self.insert(store, at, |wheel, at| {
-            let owner = owner.get_or_begin(store, wheel)?;
-            Some(wheel.set(at, Some(owner), action.take()?))
-        });
-        // Whoever has ended has no more timers.
-        timer.unwrap_or(TimerRef::NONE)
+        let action = Action::Call(Box::new(fire));
+        let at = self.nanos(at);
+        let number = self.store_for(owner);
+        let mut store = self.store(number);
+        let Some(owner) = owner.get_or_begin(number, &mut store.wheel) else {
+            // Whoever has ended has no more timers.
+            return TimerRef::NONE;
+        };
+        let timer = store.wheel.set(at, Some(owner), action);
+        self.look_by(at, store);
+        timer
     }
 
     /// Wakes `waker` at that instant.
     fn set_wake(&self, at: Instant, waker: Waker) -> TimerRef {
-        self.insert(self.store_here(), at, |wheel, at| wheel.set(at, None, Action::Wake(waker)))
+        self.set_unowned(at, Action::Wake(waker))
     }
 
     /// Whoever waits for that value waits until that instant; to be [forgotten](Self::forget) once it has come.
     pub(crate) fn expire_at(&self, at: Instant, value: Owed) -> TimerRef {
-        self.insert(self.store_here(), at, |wheel, at| wheel.set(at, None, Action::Expire(value)))
+        self.set_unowned(at, Action::Expire(value))
     }
 
-    fn insert<R>(&self, store: u16, at: Instant, insert: impl FnOnce(&mut Wheel<Action>, Nanos) -> R) -> R {
+    fn set_unowned(&self, at: Instant, action: Action) -> TimerRef {
         let at = self.nanos(at);
-        let mut store = self.store(store);
-        let inserted = insert(&mut store.wheel, at);
-        let is_sooner = at < store.soonest;
-        if is_sooner {
+        let mut store = self.store(self.store_here());
+        let timer = store.wheel.set(at, None, action);
+        self.look_by(at, store);
+        timer
+    }
+
+    /// Has the driver look at that store by then, and frees it.
+    #[inline]
+    fn look_by(&self, at: Nanos, mut store: SpinGuard<'_, Store>) {
+        if at < store.soonest {
             store.soonest = at;
-        }
-        drop(store);
-        if is_sooner {
+            drop(store);
             self.sooner.notify(1);
         }
-        inserted
     }
 
     /// Makes an end of one of the owner's timers. Returns when it would have fired, or `None` if it was over.

@@ -36,6 +36,8 @@ impl<T> Slab<T> {
         Slab { chunks: Vec::new(), open: BTreeSet::new(), spare: None }
     }
 
+    // Always, as in a chunk: or the value would be written somewhere else first.
+    #[inline(always)]
     pub(super) fn insert(&mut self, value: T) -> u32 {
         let number = self.open.first().copied().unwrap_or_else(|| self.add_chunk());
         let chunk = &mut self.chunks[number];
@@ -93,6 +95,7 @@ impl<T> Slab<T> {
 }
 
 impl<T> Chunk<T> {
+    #[inline(always)]
     fn insert(&mut self, value: T) -> u32 {
         self.taken += 1;
         if let Some(vacant) = self.vacant {
