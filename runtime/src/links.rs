@@ -168,6 +168,7 @@ impl Control {
         self.end == End::Not
     }
 
+    /// Whether it ends, and why, but for what lies beside.
     pub(crate) fn end(&self) -> End {
         self.end
     }

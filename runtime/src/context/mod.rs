@@ -469,6 +469,7 @@ impl<M: Send + 'static> Drop for Context<M> {
         if !self.batch.is_empty() || on_failure.is_some() {
             self.process.put_back(std::mem::take(&mut self.batch), on_failure);
         }
+        // So the end of the process, which comes next as a rule, need not exclude that one is being set.
         self.process.timers.retire();
     }
 }

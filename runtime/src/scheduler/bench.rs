@@ -32,6 +32,7 @@ pub(super) struct Bench {
     waiting: Lock<Vec<Arc<dyn PollAgain>>>,
     /// Whether there is anybody, told without the lock.
     has_waiting: AtomicBool,
+    /// Under one lock: who fills the slot moves what was there to the queue in one step.
     tasks: Apart<SpinLock<Tasks>>,
     /// How many the queue has, told without the lock. Only the bench's own worker makes them more. Here the other workers look
     /// again and again while they have no work.
@@ -141,7 +142,7 @@ impl Bench {
         Some(first)
     }
 
-    /// Takes what runs next, for a worker that gets to it when the bench's own does not.
+    /// Takes what runs next. Another worker does so when the bench's own does not get to it.
     pub(super) fn take_from_slot(&self) -> Option<Runnable> {
         self.tasks.lock().slot.take()
     }

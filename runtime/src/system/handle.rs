@@ -116,14 +116,11 @@ impl SystemHandle {
     /// use std::time::Duration;
     ///
     /// use proscenium_runtime::testing::TestSystem;
-    /// use proscenium_runtime::Context;
     ///
-    /// TestSystem::new(1).run(|ctx: Context<()>| async move {
-    ///     let system = ctx.system().clone();
-    ///     let noon = system.now() + Duration::from_secs(3600);
-    ///     system.sleep_until(noon).await;
-    ///     assert_eq!(system.now(), noon);
-    /// });
+    /// let test = TestSystem::new(1);
+    /// let noon = test.now() + Duration::from_secs(3600);
+    /// test.block_on(test.sleep_until(noon)); // Outside any process.
+    /// assert_eq!(test.now(), noon);
     /// ```
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
         self.shared.timers.sleep_until(deadline)

@@ -62,7 +62,10 @@ impl TimerOwner {
         true
     }
 
-    /// Who alone sets timers for it sets no more. If there are none, its [`end`](Self::end) has nothing to do then.
+    /// Its context is dropped: nobody sets timers for it from now on. If it has none, its [`end`](Self::end) has nothing to do then.
+    ///
+    /// No exchange is needed: only a context makes anything but its end of who is new. (That of a probe has two contexts, in one
+    /// place.)
     #[inline]
     pub(crate) fn retire(&self) {
         if self.0.load(Ordering::Acquire) == NEW {

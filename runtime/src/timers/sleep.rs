@@ -89,8 +89,13 @@ impl Sleep {
         Limited { sleep: self, future }
     }
 
-    /// Ready once the time is over: [`limit`](Self::limit) for a future written by hand, to be called when what it waits for has
-    /// been polled and is not ready.
+    /// Ready once the time is over: [`limit`](Self::limit) for a future written by hand, to be called in each poll in which what
+    /// it waits for is not ready.
+    ///
+    /// As there, no timer may be set until the worker's turn has ended; of one `Sleep`, this is so for the first wait only.
+    ///
+    /// # Cancel safety
+    /// As [`Sleep`] itself.
     ///
     /// # Examples
     ///

@@ -36,7 +36,7 @@ impl<M: Send + 'static> Stage<M> {
             match state.core.submit(offer.terms, &mut offer.turn, sender.is_some(), now) {
                 Ok(job) => {
                     state.payloads.insert(job, offer.payload.take().expect("a job is sent once"));
-                    (Ok(Taken { job, end: state.end_of(limit, now) }), None)
+                    (Ok(Taken { job, waits_until: state.waits_until(limit, now) }), None)
                 }
                 Err(refusal) => {
                     let waiting = offer.turn.zip(sender);
@@ -47,10 +47,10 @@ impl<M: Send + 'static> Stage<M> {
         .0
     }
 
-    /// As it begins to wait for room.
-    pub(super) fn end_of(&self, limit: Limit) -> Option<WaitsUntil> {
+    /// Until when a sender waits that begins to wait now.
+    pub(super) fn waits_until(&self, limit: Limit) -> Option<WaitsUntil> {
         let state = self.lock();
-        state.end_of(limit, state.now())
+        state.waits_until(limit, state.now())
     }
 
     pub(super) fn leave_line(&self, turn: Turn) {

@@ -50,7 +50,8 @@ pub struct TroupeCall<M: Send + 'static, T: Send + 'static> {
     /// What is the result if the job is done and has no answer; `None` if that is a fault.
     done: Option<fn() -> T>,
     limit: Limit,
-    end: Option<WaitsUntil>,
+    /// Since it has begun to wait, unless its limit is that there is none.
+    waits_until: Option<WaitsUntil>,
 }
 
 // Nothing in it is pinned.
@@ -63,7 +64,7 @@ impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
         exchange: Arc<Exchange<T>>,
         done: Option<fn() -> T>,
     ) -> Self {
-        TroupeCall { stage, offer, job: None, exchange, done, limit: Limit::After(DEFAULT_TIMEOUT), end: None }
+        TroupeCall { stage, offer, job: None, exchange, done, limit: Limit::After(DEFAULT_TIMEOUT), waits_until: None }
     }
 
     /// Waits at most this long, room in the queue included.
@@ -84,9 +85,8 @@ impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
     ///     assert_eq!(pizza, Ok(1)); // Of the first baker.
     /// });
     /// ```
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.limit = Limit::After(timeout);
-        self
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.limit_by(Limit::After(timeout))
     }
 
     /// Waits until then, by the system's clock.
@@ -112,9 +112,8 @@ impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
     /// });
     /// assert_eq!(test.elapsed(), Duration::from_secs(30));
     /// ```
-    pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.limit = Limit::At(deadline);
-        self
+    pub fn deadline(self, deadline: Instant) -> Self {
+        self.limit_by(Limit::At(deadline))
     }
 
     /// Waits for as long as it takes.
@@ -132,8 +131,13 @@ impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
     ///     assert_eq!(bakers.call(|reply| Order::Pizza(3600, reply)).without_timeout().await, Ok(1));
     /// });
     /// ```
-    pub fn without_timeout(mut self) -> Self {
-        self.limit = Limit::Never;
+    pub fn without_timeout(self) -> Self {
+        self.limit_by(Limit::Never)
+    }
+
+    /// It counts from the next poll on.
+    fn limit_by(mut self, limit: Limit) -> Self {
+        (self.limit, self.waits_until) = (limit, None);
         self
     }
 
@@ -151,10 +155,10 @@ impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
 
     fn poll_submit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), JobFault>> {
         match self.stage.submit(&mut self.offer, Some(cx.waker()), self.limit) {
-            Ok(Taken { job, end }) => {
+            Ok(Taken { job, waits_until }) => {
                 self.job = Some(job);
-                // Unless it counts already: it has waited for room.
-                self.end = self.end.take().or(end);
+                // Unless its time counts already: it has waited for room.
+                self.waits_until = self.waits_until.take().or(waits_until);
                 Poll::Ready(Ok(()))
             }
             Err(Refusal::Full) if self.offer.turn.is_some() => Poll::Pending,
@@ -162,11 +166,21 @@ impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
         }
     }
 
-    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<JobFault> {
-        if self.job.is_none() && self.end.is_none() {
-            self.end = self.stage.end_of(self.limit);
+    /// Waits for room no longer, nor for a job that no worker has begun with.
+    fn withdraw(&mut self) {
+        if let Some(turn) = self.offer.turn.take() {
+            self.stage.leave_line(turn);
         }
-        let Some((sleep, timeout)) = &mut self.end else { return Poll::Pending };
+        if let Some(job) = self.job.take() {
+            self.stage.withdraw(job);
+        }
+    }
+
+    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<JobFault> {
+        if self.waits_until.is_none() && !matches!(self.limit, Limit::Never) {
+            self.waits_until = self.stage.waits_until(self.limit);
+        }
+        let Some((sleep, timeout)) = &mut self.waits_until else { return Poll::Pending };
         sleep.poll_limit(cx).map(|()| JobFault::Timeout(*timeout))
     }
 }
@@ -180,10 +194,9 @@ impl<M: Send + 'static, T: Send + 'static> Future for TroupeCall<M, T> {
             Poll::Ready(result) => result,
             Poll::Pending => Err(ready!(this.poll_limit(cx))),
         };
-        if let Some(job) = this.job.take()
-            && matches!(result, Err(JobFault::Timeout(_)))
-        {
-            this.stage.withdraw(job);
+        match result {
+            Err(JobFault::Timeout(_)) => this.withdraw(),
+            _ => this.job = None,
         }
         Poll::Ready(result.map_err(|fault| this.stage.error(fault)))
     }
@@ -191,12 +204,7 @@ impl<M: Send + 'static, T: Send + 'static> Future for TroupeCall<M, T> {
 
 impl<M: Send + 'static, T: Send + 'static> Drop for TroupeCall<M, T> {
     fn drop(&mut self) {
-        if let Some(turn) = self.offer.turn.take() {
-            self.stage.leave_line(turn);
-        }
-        if let Some(job) = self.job.take() {
-            self.stage.withdraw(job);
-        }
+        self.withdraw();
     }
 }
 
@@ -215,9 +223,6 @@ impl From<Refusal> for JobFault {
         }
     }
 }
-
-/// Why an offer that was refused has its message.
-pub(super) const STILL_THERE: &str = "what is refused is still here";
 
 /// A job on its way into a queue that may have no room for it.
 pub(super) struct Sending<'a, M: Send + 'static> {
@@ -250,7 +255,7 @@ impl<M: Send + 'static> Future for Sending<'_, M> {
         match stage.submit(offer, Some(cx.waker()), Limit::Never) {
             Ok(_) => Poll::Ready(Ok(())),
             Err(Refusal::Full) if offer.turn.is_some() => Poll::Pending,
-            Err(refusal) => Poll::Ready(Err((offer.take_message().expect(STILL_THERE), refusal))),
+            Err(refusal) => Poll::Ready(Err((offer.refused(), refusal))),
         }
     }
 }

@@ -249,7 +249,7 @@ impl Core {
         }
     }
 
-    /// A worker looks for something to do. What time it is counts only if a job may take so long.
+    /// A worker looks for something to do. `now` is asked only if there is a time limit.
     pub(super) fn begin(&mut self, worker: WorkerId, now: impl FnOnce() -> Instant) -> Option<JobId> {
         let id = self.crew.get_mut(worker)?.given.pop_front()?;
         let limit = self.settings.time_limit.and_then(|limit| now().checked_add(limit));

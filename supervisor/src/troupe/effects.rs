@@ -70,7 +70,7 @@ impl<M> Default for Effects<M> {
 
 impl<M: Send + 'static> Effects<M> {
     /// Whether a job that is over is a dead letter, which says where it was.
-    pub(super) fn are_dead_letters_among(&self) -> bool {
+    pub(super) fn has_dead_letters(&self) -> bool {
         self.over.iter().any(|(payload, result)| result.is_err() && is_dead_letter(payload))
     }
 
@@ -93,7 +93,7 @@ impl<M: Send + 'static> Effects<M> {
     }
 }
 
-/// Whether it is one if it has failed: nobody waits for it, and nobody has begun with it.
+/// Whether a job that has failed is a dead letter: nobody waits for it, and nobody has begun with it.
 fn is_dead_letter<M>(payload: &Payload<M>) -> bool {
     payload.waiter.is_none() && payload.message.is_some()
 }

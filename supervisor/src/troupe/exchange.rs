@@ -72,9 +72,9 @@ impl<T: Send + 'static> Waiter for Exchange<T> {
     fn hear(&self, result: Result<(), JobFault>) {
         let mut state = self.lock();
         // Who still waits for an answer is woken by that, or by its reply's being dropped.
-        let goes_on = result.is_ok() && state.answer.is_some();
+        let is_awaited = result.is_ok() && state.answer.is_some();
         state.end.get_or_insert(result);
-        let sender = if goes_on { None } else { state.sender.take() };
+        let sender = if is_awaited { None } else { state.sender.take() };
         drop(state);
         wake(sender);
     }
@@ -83,5 +83,97 @@ impl<T: Send + 'static> Waiter for Exchange<T> {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// A sender that waits.
+    struct Sender {
+        exchange: Arc<Exchange<u32>>,
+        woken: Arc<Woken>,
+    }
+
+    impl Sender {
+        fn new(exchange: &Arc<Exchange<u32>>) -> Self {
+            let sender = Sender { exchange: exchange.clone(), woken: Arc::default() };
+            assert_eq!(sender.poll(), Poll::Pending);
+            sender
+        }
+
+        fn poll(&self) -> Poll<Result<Option<u32>, JobFault>> {
+            self.exchange.poll(&mut Context::from_waker(&Waker::from(self.woken.clone())))
+        }
+
+        /// Whether it was woken since it was asked last.
+        fn is_woken(&self) -> bool {
+            self.woken.0.swap(0, Ordering::SeqCst) > 0
+        }
+    }
+
+    #[test]
+    fn a_job_that_is_done_leaves_its_sender_waiting_for_who_has_the_reply() {
+        for is_sent in [true, false] {
+            let exchange = Exchange::new();
+            let reply = exchange.reply();
+            let sender = Sender::new(&exchange);
+            exchange.hear(Ok(()));
+            assert!(!sender.is_woken() && sender.poll().is_pending());
+            if is_sent {
+                reply.send(7)
+            } else {
+                drop(reply)
+            }
+            assert!(sender.is_woken());
+            assert_eq!(sender.poll(), Poll::Ready(Ok(is_sent.then_some(7))));
+        }
+    }
+
+    #[test]
+    fn a_sender_that_waits_for_no_answer_is_woken_when_its_job_is_done() {
+        let sender = Sender::new(&Exchange::new());
+        sender.exchange.hear(Ok(()));
+        assert!(sender.is_woken());
+        assert_eq!(sender.poll(), Poll::Ready(Ok(None)));
+    }
+
+    #[test]
+    fn a_fault_ends_the_wait_for_an_answer() {
+        let exchange = Exchange::new();
+        let _reply = exchange.reply();
+        let sender = Sender::new(&exchange);
+        exchange.hear(Err(JobFault::QueueFull));
+        assert!(sender.is_woken());
+        assert_eq!(sender.poll(), Poll::Ready(Err(JobFault::QueueFull)));
+    }
+
+    #[test]
+    fn a_job_that_is_made_again_is_waited_for_with_its_new_reply() {
+        let exchange = Exchange::new();
+        let first = exchange.reply();
+        let sender = Sender::new(&exchange);
+        drop(first);
+        assert!(sender.is_woken() && sender.poll().is_pending(), "its worker has died: it may be made again");
+        let second = exchange.reply();
+        assert!(sender.is_woken() && sender.poll().is_pending());
+        exchange.hear(Ok(()));
+        assert!(!sender.is_woken());
+        second.send(8);
+        assert!(sender.is_woken());
+        assert_eq!(sender.poll(), Poll::Ready(Ok(Some(8))));
     }
 }

@@ -5,7 +5,7 @@
 //! | `settings` `error` `status` `latency` | what is said to and by a troupe |
 //! | `queue` `line` `crew` | jobs that wait; senders that wait; workers: pure |
 //! | `core` `places` `staff` | the whole troupe as a pure state machine: what happens; where jobs are; who comes and goes |
-//! | `route` `job` `exchange` | which worker a job shall have; a job; where its sender waits for what comes of it |
+//! | `route` `job` `offer` `exchange` | which worker a job shall have; a job; one that is not taken yet; where its sender waits |
 //! | `stage` `effects` | the state that all share, and what follows from its changes |
 //! | `audience` `backstage` | what is asked of it: by those that have jobs, by its own processes |
 //! | `call` `troupe_ref` | the side of those that have jobs |

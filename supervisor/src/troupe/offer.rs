@@ -28,15 +28,21 @@ pub(super) enum Limit {
 /// A job that was taken.
 pub(super) struct Taken {
     pub(super) job: JobId,
-    pub(super) end: Option<WaitsUntil>,
+    /// Nothing if its sender waits for ever.
+    pub(super) waits_until: Option<WaitsUntil>,
 }
 
-/// Until when its sender waits, and how long that is.
+/// Until when a sender waits, and how long that is.
 pub(super) type WaitsUntil = (Sleep, Duration);
 
 impl<M> Offer<M> {
     pub(super) fn new(terms: Terms, payload: Payload<M>) -> Self {
         Offer { terms, payload: Some(payload), turn: None }
+    }
+
+    /// It was refused: its sender has its message back.
+    pub(super) fn refused(&mut self) -> M {
+        self.take_message().expect("what is refused is still here")
     }
 
     /// Takes out its message, if it was not taken.

@@ -137,7 +137,7 @@ impl<M: Send + 'static> Stage<M> {
             return;
         }
         let effects = state.carry_out();
-        let scene = if effects.are_dead_letters_among() { state.scene.as_ref().map(Scene::share) } else { None };
+        let scene = state.scene.as_ref().filter(|_| effects.has_dead_letters()).map(Scene::share);
         drop(state);
         effects.happen(scene.as_ref());
     }
@@ -154,7 +154,7 @@ impl<M: Send + 'static> State<M> {
     }
 
     /// Until when a sender waits from `now` on, if not for ever.
-    pub(super) fn end_of(&self, limit: Limit, now: Instant) -> Option<WaitsUntil> {
+    pub(super) fn waits_until(&self, limit: Limit, now: Instant) -> Option<WaitsUntil> {
         let system = &self.scene.as_ref()?.system;
         let (at, timeout) = match limit {
             Limit::Never => return None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proscenium_behaviours::{Sys, SysError};
 use proscenium_runtime::{Address, CallError, ExitReason, Recipient, Reply, SendError, SystemHandle, TrySendError};
 
-use super::call::{STILL_THERE, Sending, TroupeCall};
+use super::call::{Sending, TroupeCall};
 use super::core::{Refusal, Terms};
 use super::door::Door;
 use super::error::JobFault;
@@ -594,7 +594,7 @@ impl<M: Send + 'static> TroupeRef<M> {
         let terms = self.terms(&job, false);
         let mut offer = Offer::new(terms, Payload::of(job));
         let refused = self.stage.submit(&mut offer, None, Limit::Never).err();
-        refused.map_or(Ok(()), |refusal| Err((offer.take_message().expect(STILL_THERE), refusal)))
+        refused.map_or(Ok(()), |refusal| Err((offer.refused(), refusal)))
     }
 
     /// What is said of a job; code of a user's looks at it.

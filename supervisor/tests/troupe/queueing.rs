@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_lite::future::{or, zip};
+use futures_lite::future::{or, poll_once, zip};
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Address, Context, DeadReason, SendError, TrySendError};
 use proscenium_supervisor::{JobFault, Troupe, TroupeOptions, TroupeRef, WhenFull};
@@ -48,6 +48,39 @@ fn who_gives_up_waiting_for_room_leaves_it_to_the_next() {
         let (hasty, patient) = zip(hasty, troupe.perform(Work::Note(4, SECOND)).without_timeout()).await;
         assert_eq!((fault(hasty), patient), (JobFault::Timeout(SECOND / 2), Ok(())));
         assert_eq!(log.notes(), [0, 1, 2, 4]);
+    });
+}
+
+#[test]
+fn who_has_given_up_waiting_for_room_holds_up_nobody_though_it_is_there_still() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let troupe = full(players(&log), WhenFull::Wait, &mut ctx).await;
+        // As many as there will be room for.
+        let mut hasty = [3, 4].map(|note| troupe.perform(Work::Note(note, SECOND)).timeout(SECOND / 2));
+        let [first, second] = &mut hasty;
+        let patient = troupe.perform(Work::Note(5, SECOND)).without_timeout();
+        let ((first, second), patient) = zip(zip(first, second), patient).await;
+        assert_eq!([first, second].map(fault), [(); 2].map(|()| JobFault::Timeout(SECOND / 2)));
+        assert_eq!((patient, log.notes()), (Ok(()), vec![0, 1, 2, 5]));
+        drop(hasty);
+    });
+}
+
+#[test]
+fn a_limit_that_is_set_while_the_job_is_under_way_counts_from_then_on() {
+    in_any_order(|mut ctx| async move {
+        let troupe = players(&Log::default()).workers(1..=1).start_link(&mut ctx).await.unwrap();
+        let call = || troupe.call(|reply| Work::Take(9 * SECOND, reply));
+        let mut patient = call().without_timeout();
+        assert!(poll_once(&mut patient).await.is_none());
+        ctx.sleep(2 * SECOND).await;
+        let before = ctx.system().now();
+        assert_eq!(fault(patient.timeout(SECOND).await), JobFault::Timeout(SECOND));
+        assert_eq!(ctx.system().now() - before, SECOND);
+        let mut hasty = call().timeout(SECOND);
+        assert!(poll_once(&mut hasty).await.is_none());
+        assert_eq!(hasty.without_timeout().await, Ok(1));
     });
 }
 

@@ -1,10 +1,12 @@
 //! What only real threads can show.
 
+use std::future::pending;
 use std::time::Duration;
 
+use futures_lite::future::block_on;
 use proscenium_behaviours::GenServer;
-use proscenium_runtime::{Context, ExitReason, Pid, Reply, System};
-use proscenium_supervisor::{ChildSpec, JobFault, Supervisor, Troupe, TroupeRef};
+use proscenium_runtime::{Context, ExitReason, Pid, Reply, System, SystemHandle};
+use proscenium_supervisor::{ChildSpec, JobFault, Supervisor, Troupe, TroupeRef, WhenFull};
 
 const KILLS: usize = 200;
 
@@ -76,6 +78,49 @@ fn many_callers_of_many_workers_get_each_its_own_answer() {
         // A caller has its answer a moment before its job is done.
         troupe.drain().await;
         assert_eq!((troupe.status().done, troupe.status().queued), (16_000, 0));
+        Ok(())
+    });
+    assert_eq!(outcome, Ok(()));
+}
+
+/// Does nothing with what it has begun with.
+struct Stuck;
+
+impl GenServer for Stuck {
+    type Args = ();
+    type Message = Reply<()>;
+
+    async fn init(_args: (), _ctx: &mut Context<Reply<()>>) -> Result<Self, ExitReason> {
+        Ok(Stuck)
+    }
+
+    async fn handle(&mut self, _reply: Reply<()>, _ctx: &mut Context<Reply<()>>) -> Result<(), ExitReason> {
+        pending().await
+    }
+}
+
+/// Long enough for a wait to set no timer at first.
+const LIMIT: Duration = Duration::from_millis(60);
+
+/// Why there is no answer to who waits for it, and to who waits for room in the queue.
+async fn wait_in_vain(system: &SystemHandle) -> [JobFault; 2] {
+    let troupe = Troupe::new(|seat| Stuck::start(()).feed(seat)).workers(1..=1).queue(1, WhenFull::Wait);
+    let troupe = troupe.spawn(system).await.expect("nothing keeps it from starting");
+    let fault = async || troupe.call(|reply| reply).timeout(LIMIT).await.expect_err("nobody answers").fault;
+    let answer = fault().await;
+    troupe.cast(Reply::pair().0);
+    let room = fault().await;
+    troupe.stop(ExitReason::Shutdown, None).await.expect("it runs");
+    [answer, room]
+}
+
+#[test]
+fn a_limit_by_the_machines_clock_ends_a_wait_in_a_process_and_outside() {
+    let system = system();
+    let expected = [JobFault::Timeout(LIMIT), JobFault::Timeout(LIMIT)];
+    assert_eq!(block_on(wait_in_vain(&system)), expected);
+    let outcome = system.run(move |ctx: Context<()>| async move {
+        assert_eq!(wait_in_vain(ctx.system()).await, expected);
         Ok(())
     });
     assert_eq!(outcome, Ok(()));
