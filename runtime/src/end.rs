@@ -44,7 +44,7 @@ impl AtomicEnd {
 pub(crate) type Beside = Option<Box<ExitReason>>;
 
 impl End {
-    pub(crate) fn of(reason: ExitReason) -> (End, Beside) {
+    pub(crate) fn of(reason: &ExitReason) -> (End, Beside) {
         let end = match reason {
             ExitReason::Normal => End::Normal,
             ExitReason::Shutdown => End::Shutdown,
@@ -53,7 +53,7 @@ impl End {
             ExitReason::NoProcess => End::NoProcess,
             ExitReason::Ignore => End::Ignore,
             ExitReason::ShutdownWith(_) | ExitReason::InitError(_) | ExitReason::Panic(_) | ExitReason::Error(_) => {
-                return (End::Otherwise, Some(Box::new(reason)));
+                return (End::Otherwise, Some(Box::new(reason.clone())));
             }
         };
         (end, None)
@@ -83,7 +83,7 @@ mod tests {
         use ExitReason::{Ignore, Kill, Killed, NoProcess, Normal, Shutdown};
         let others = [ExitReason::error("no tea"), ExitReason::shutdown_with("done"), ExitReason::init_error("no cup")];
         for reason in [Normal, Shutdown, Kill, Killed, NoProcess, Ignore].into_iter().chain(others) {
-            let (end, beside) = End::of(reason.clone());
+            let (end, beside) = End::of(&reason);
             assert_eq!(end.reason(&beside), Some(&reason));
             let shared = AtomicEnd::new();
             assert_eq!(shared.load(Ordering::Relaxed), End::Not);

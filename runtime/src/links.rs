@@ -178,7 +178,7 @@ impl Control {
         self.end.reason(&self.reason_beside).filter(|_| self.closed)
     }
 
-    fn set_end(&mut self, reason: ExitReason) {
+    fn set_end(&mut self, reason: &ExitReason) {
         (self.end, self.reason_beside) = End::of(reason);
     }
 
@@ -316,7 +316,7 @@ impl Control {
         if !self.is_running() {
             return Effect::Nothing;
         }
-        self.set_end(reason);
+        self.set_end(&reason);
         Effect::End
     }
 
@@ -339,14 +339,12 @@ impl Control {
             // The executor went away, and the process with it.
             (None, None) => (ExitReason::Killed, false),
         };
-        self.set_end(reason.clone());
-        let mut ending = Ending { reason, crashed, held: None, on_failure: None, thread: None, overruled: before };
-        if let Some(seldom) = self.seldom.get_mut() {
-            ending.held = Some(take(&mut seldom.held));
-            ending.on_failure = seldom.on_failure.take();
-            ending.thread = seldom.thread.take();
-        }
-        ending
+        self.set_end(&reason);
+        let (held, on_failure, thread) = match self.seldom.get_mut() {
+            Some(seldom) => (Some(take(&mut seldom.held)), seldom.on_failure.take(), seldom.thread.take()),
+            None => (None, None, None),
+        };
+        Ending { reason, crashed, held, on_failure, thread, overruled: before }
     }
 
     /// Ends the process for good and hands out who must be told, if there is anybody.

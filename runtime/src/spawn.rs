@@ -463,18 +463,21 @@ fn bear<M: Send + 'static>(
         Tie::StartMonitor(_) => Ancestors::default(),
         _ => parent.map(AnyProcess::ancestors_of_child).unwrap_or_default(),
     };
-    let MoreOptions { name, label, mailbox, via, .. } = options.more.take().map(|more| *more).unwrap_or_default();
+    let mut more = options.more.take();
+    let mailbox = more.as_ref().map_or_else(Mailbox::unbounded, |more| more.mailbox);
     let mut control = tied_child(tie, parent.map(|parent| parent.pid()), system);
-    if label.is_some() {
-        control.seldom.make().label = label;
+    if let Some(label) = more.as_mut().and_then(|more| more.label.take()) {
+        control.seldom.make().label = Some(label);
     }
     let handle = SystemHandle { shared: system.clone() };
     let process = system.table.insert(|pid| Arc::new(Process::new(pid, ancestors, handle, mailbox, control)));
     if options.behaviour {
         process.become_behaviour();
     }
-    system.observe(Moment::Spawned(&*process, name.as_deref()));
-    if name.is_some() || via.is_some() {
+    system.observe(Moment::Spawned(&*process, more.as_ref().and_then(|more| more.name.as_deref())));
+    if let Some(MoreOptions { name, via, .. }) = more.map(|more| *more)
+        && (name.is_some() || via.is_some())
+    {
         let unborn = Unborn(&process);
         let any: Arc<dyn AnyProcess> = process.clone();
         register(system, name.as_ref(), via.as_deref(), &any)?;

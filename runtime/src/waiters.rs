@@ -31,8 +31,8 @@ impl Waiters {
         self.wakers.remove(&place.0)
     }
 
-    pub(crate) fn wake_all(self) {
-        self.wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    pub(crate) fn wake_all(&mut self) {
+        std::mem::take(&mut self.wakers).into_iter().for_each(|(_, waker)| waker.wake());
     }
 }
 

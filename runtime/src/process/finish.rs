@@ -8,7 +8,7 @@ use crate::any_process::WithControl;
 use crate::dead_letters::DeadReason;
 use crate::exit::{ExitReason, Panic};
 use crate::failure::{Failure, OnFailure};
-use crate::links::{Held, Onlookers, Starter, Ties};
+use crate::links::{Held, Starter, Ties};
 use crate::mailbox::{Burst, Item};
 use crate::observer::Moment;
 use crate::panic::{catch, drop_quietly};
@@ -24,10 +24,10 @@ impl<M: Send + 'static> Process<M> {
         let mut inner = self.inner.lock();
         // From here on it takes neither messages nor a name, but links and monitors still count.
         let ending = inner.control.begin_exit(by_itself);
-        let left = inner.queue.close();
+        let mut left = inner.queue.close();
         drop(inner);
         let name = ending.held.and_then(|held| self.release(held));
-        let unreceived = self.bury(left.items);
+        let unreceived = self.bury(&mut left.items);
         for sender in left.senders {
             sender.wake();
         }
@@ -70,10 +70,10 @@ impl<M: Send + 'static> Process<M> {
         self.ended.store(inner.control.end(), Ordering::Release);
         let onlookers = inner.control.onlookers.take();
         drop(inner);
-        if let Some(Onlookers { waiters, debts, .. }) = onlookers.map(|onlookers| *onlookers) {
-            waiters.wake_all();
-            if !debts.is_empty() {
-                debts.default_on_all();
+        if let Some(mut onlookers) = onlookers {
+            onlookers.waiters.wake_all();
+            if !onlookers.debts.is_empty() {
+                std::mem::take(&mut onlookers.debts).default_on_all();
             }
         }
     }
@@ -89,13 +89,14 @@ impl<M: Send + 'static> Process<M> {
 
     /// Drops what was not received, each message a dead letter; a panic in one's drop harms nobody.
     #[inline]
-    pub(super) fn bury(&self, items: Burst<Item<M>>) -> usize {
+    pub(super) fn bury(&self, items: &mut Burst<Item<M>>) -> usize {
         if items.is_empty() { 0 } else { self.bury_all(items) }
     }
 
-    fn bury_all(&self, items: Burst<Item<M>>) -> usize {
+    #[cold]
+    fn bury_all(&self, items: &mut Burst<Item<M>>) -> usize {
         let mut messages = 0;
-        for item in items {
+        for item in std::mem::take(items) {
             if item.is_message() {
                 messages += 1;
                 self.dead_letter(DeadReason::DroppedAtExit, None);

@@ -293,12 +293,12 @@ impl<M: Send + 'static> Process<M> {
 
     /// Takes back what the body held when its context was dropped. If the context has outlived the process, it is too
     /// late for that.
-    pub(crate) fn put_back(&self, batch: Burst<Item<M>>, on_failure: Option<OnFailure>) {
+    pub(crate) fn put_back(&self, mut batch: Burst<Item<M>>, on_failure: Option<OnFailure>) {
         let mut inner = self.inner.lock();
         self.hold(0);
         if inner.control.stopped {
             drop(inner);
-            self.bury(batch);
+            self.bury(&mut batch);
             let _ = drop_quietly(on_failure);
         } else {
             self.armed.store(false, Ordering::Release);
@@ -327,6 +327,15 @@ impl<M: Send + 'static> Process<M> {
         if !self.noted.load(Ordering::Acquire) {
             self.noted.store(true, Ordering::Relaxed);
             self.system.shared.home.poll_after_turn(self);
+        }
+    }
+
+    #[inline(always)]
+    fn reason_if_ended(&self) -> Option<ExitReason> {
+        match self.ended.load(Ordering::Acquire) {
+            End::Not => None,
+            End::Otherwise => self.inner.lock().control.closed().cloned(),
+            end => end.reason(&None).cloned(),
         }
     }
 
@@ -412,15 +421,11 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn exit_reason(&self) -> Option<ExitReason> {
-        match self.ended.load(Ordering::Acquire) {
-            End::Not => None,
-            End::Otherwise => self.inner.lock().control.closed().cloned(),
-            end => end.reason(&None).cloned(),
-        }
+        self.reason_if_ended()
     }
 
     fn poll_end(&self, place: &mut Option<Place>, waker: &Waker) -> Poll<ExitReason> {
-        if let Some(reason) = self.exit_reason() {
+        if let Some(reason) = self.reason_if_ended() {
             return Poll::Ready(reason);
         }
         // Not under the lock: the waker may be anybody's.
@@ -429,7 +434,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         // The lock is taken to wake those who wait: either that finds this one, or it is done.
         if self.has_ended() {
             drop(inner);
-            return self.exit_reason().map_or(Poll::Pending, Poll::Ready);
+            return self.reason_if_ended().map_or(Poll::Pending, Poll::Ready);
         }
         let before = inner.control.onlookers.make().waiters.wait(place, waker);
         drop(inner);
