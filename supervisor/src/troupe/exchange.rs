@@ -21,11 +21,22 @@ struct State<T> {
 }
 
 impl<T: Send + 'static> Exchange<T> {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Exchange { state: Mutex::new(State { answer: None, end: None, sender: None }) })
+    /// For a sender that waits for an answer, and the reply to it.
+    pub(super) fn with_reply() -> (Arc<Self>, Reply<T>) {
+        let (reply, answer) = Reply::pair();
+        (Self::new(Some(answer)), reply)
     }
 
-    /// A reply to the sender, in the place of any before.
+    /// For a sender that waits for the end of a job only.
+    pub(super) fn without_reply() -> Arc<Self> {
+        Self::new(None)
+    }
+
+    fn new(answer: Option<Answer<T>>) -> Arc<Self> {
+        Arc::new(Exchange { state: Mutex::new(State { answer, end: None, sender: None }) })
+    }
+
+    /// Another reply to the sender, in the place of any before.
     pub(super) fn reply(&self) -> Reply<T> {
         let (reply, answer) = Reply::pair();
         let mut state = self.lock();
@@ -128,8 +139,7 @@ mod tests {
     #[test]
     fn a_job_that_is_done_leaves_its_sender_waiting_for_who_has_the_reply() {
         for is_sent in [true, false] {
-            let exchange = Exchange::new();
-            let reply = exchange.reply();
+            let (exchange, reply) = Exchange::with_reply();
             let sender = Sender::new(&exchange);
             exchange.hear(Ok(()));
             assert!(!sender.is_woken() && sender.poll().is_pending());
@@ -145,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_sender_that_waits_for_no_answer_is_woken_when_its_job_is_done() {
-        let sender = Sender::new(&Exchange::new());
+        let sender = Sender::new(&Exchange::without_reply());
         sender.exchange.hear(Ok(()));
         assert!(sender.is_woken());
         assert_eq!(sender.poll(), Poll::Ready(Ok(None)));
@@ -153,8 +163,7 @@ mod tests {
 
     #[test]
     fn a_fault_ends_the_wait_for_an_answer() {
-        let exchange = Exchange::new();
-        let _reply = exchange.reply();
+        let (exchange, _reply) = Exchange::with_reply();
         let sender = Sender::new(&exchange);
         exchange.hear(Err(JobFault::QueueFull));
         assert!(sender.is_woken());
@@ -163,8 +172,7 @@ mod tests {
 
     #[test]
     fn a_job_that_is_made_again_is_waited_for_with_its_new_reply() {
-        let exchange = Exchange::new();
-        let first = exchange.reply();
+        let (exchange, first) = Exchange::with_reply();
         let sender = Sender::new(&exchange);
         drop(first);
         assert!(sender.is_woken() && sender.poll().is_pending(), "its worker has died: it may be made again");

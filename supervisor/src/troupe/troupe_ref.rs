@@ -222,9 +222,8 @@ impl<M: Send + 'static> TroupeRef<M> {
     /// assert_eq!(test.elapsed(), std::time::Duration::from_secs(3)); // At the same time.
     /// ```
     pub fn call<T: Send + 'static>(&self, job: impl FnOnce(Reply<T>) -> M) -> TroupeCall<M, T> {
-        let exchange = Exchange::new();
-        let job = job(exchange.reply());
-        self.begin(exchange, job, None, None)
+        let (exchange, reply) = Exchange::with_reply();
+        self.begin(exchange, job(reply), None, None)
     }
 
     /// As [`call`](Self::call), a job that is made again if its worker dies of it, as often as the
@@ -260,8 +259,8 @@ impl<M: Send + 'static> TroupeRef<M> {
         &self,
         mut job: impl FnMut(Reply<T>) -> M + Send + 'static,
     ) -> TroupeCall<M, T> {
-        let exchange = Exchange::new();
-        let (first, replies) = (job(exchange.reply()), exchange.clone());
+        let (exchange, reply) = Exchange::with_reply();
+        let (first, replies) = (job(reply), exchange.clone());
         self.begin(exchange, first, Some(Box::new(move || job(replies.reply()))), None)
     }
 
@@ -291,7 +290,7 @@ impl<M: Send + 'static> TroupeRef<M> {
     /// assert_eq!(test.elapsed(), Duration::from_secs(3)); // It is baked, and not only ordered.
     /// ```
     pub fn perform(&self, job: M) -> TroupeCall<M, ()> {
-        self.begin(Exchange::new(), job, None, Some(|| ()))
+        self.begin(Exchange::without_reply(), job, None, Some(|| ()))
     }
 
     /// Sends a job and waits for nothing. One that is refused, or given up before it is begun, is a dead letter; of a troupe
