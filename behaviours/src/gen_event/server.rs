@@ -99,6 +99,8 @@ impl<E: Send + Sync + 'static> GenServer for EventServer<E> {
     type Args = ();
     type Message = EventMessage<E>;
 
+    const BEHAVIOUR: &'static str = "gen_event";
+
     async fn init(_args: (), ctx: &mut Context<EventMessage<E>>) -> Result<Self, ExitReason> {
         ctx.trap_exit(true);
         Ok(EventServer { handlers: Vec::new(), last: 0 })

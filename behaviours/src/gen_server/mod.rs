@@ -83,6 +83,10 @@ pub trait GenServer: Sized + Send + 'static {
     /// What the server takes.
     type Message: Send + 'static;
 
+    /// What the behaviour is called in [statuses](crate::Sys::get_status) and reports. Another name is for who makes a behaviour of
+    /// their own out of servers, as [`EventManager`](crate::EventManager)s are: OTP, too, calls them `gen_event`.
+    const BEHAVIOUR: &'static str = "gen_server";
+
     /// Whether what [`format_message`](Self::format_message) writes of the message handled last is kept for the report of a
     /// failure. It is written before each message is handled, and takes as long as that takes; so not by default. The
     /// [log](crate::Sys::log) can be switched on while the server runs, and is reported likewise.

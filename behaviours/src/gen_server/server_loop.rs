@@ -95,7 +95,7 @@ pub(crate) struct Live<S>(pub(crate) S);
 
 impl<S: GenServer> Subject for Live<S> {
     fn behaviour(&self) -> &'static str {
-        "gen_server"
+        S::BEHAVIOUR
     }
 
     fn state(&mut self) -> &mut dyn Any {

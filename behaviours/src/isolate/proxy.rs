@@ -73,6 +73,8 @@ struct Proxy {
     wire: Wire,
     os_process: OsProcess,
     server: &'static str,
+    /// What its behaviour is called.
+    behaviour: &'static str,
     pid: Pid,
     name: Option<Arc<str>>,
     label: Option<Arc<str>>,
@@ -115,6 +117,7 @@ impl Proxy {
             wire,
             os_process,
             server,
+            behaviour: S::BEHAVIOUR,
             pid: ctx.pid(),
             name: ctx.name(),
             label: ctx.label(),
@@ -324,8 +327,8 @@ impl Proxy {
     fn take_last(&self, word: FromServer) -> Result<(), End> {
         match word {
             FromServer::Terminated { reason, state, last_message, log } => {
-                let server = self.server;
-                let mut report = TerminateReport::new(self.pid, reason, "gen_server", server, state.into());
+                let (behaviour, server) = (self.behaviour, self.server);
+                let mut report = TerminateReport::new(self.pid, reason, behaviour, server, state.into());
                 (report.name, report.label) = (self.name.clone(), self.label.clone());
                 report.last_message = last_message.map(Into::into);
                 report.log = log;

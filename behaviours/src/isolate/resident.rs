@@ -115,6 +115,7 @@ impl<S: Isolatable> GenServer for Resident<S> {
     type Args = (S::Args, Arc<Post<S::Message>>);
     type Message = S::Message;
 
+    const BEHAVIOUR: &'static str = S::BEHAVIOUR;
     const KEEPS_LAST_MESSAGE: bool = S::KEEPS_LAST_MESSAGE;
 
     async fn init((args, post): Self::Args, ctx: &mut Context<S::Message>) -> Result<Self, ExitReason> {

@@ -26,8 +26,9 @@ fn a_suspended_manager_keeps_events_and_lets_its_handlers_be_seen_and_replaced()
 fn the_status_of_a_manager_lists_its_handlers_and_shows_nothing_of_them() {
     in_any_order(|mut ctx| async move {
         let (events, [a, b]) = manager(&mut ctx, &Log::default(), ["secret", "private"]).await;
-        let state = events.sys().get_status().await.unwrap().state;
-        assert_eq!(&*state, format!("[HandlerId({}), HandlerId({})]", b.id(), a.id()));
+        let status = events.sys().get_status().await.unwrap();
+        assert_eq!(status.behaviour, "gen_event");
+        assert_eq!(&*status.state, format!("[HandlerId({}), HandlerId({})]", b.id(), a.id()));
     });
 }
 

@@ -1,7 +1,9 @@
 //! Ends: why a server ends, whether it cleans up, and who hears of it.
 
-use proscenium_behaviours::{GenServer, Info};
-use proscenium_runtime::{CallError, Context, Event, ExitReason, Pid, Report};
+use std::task::{self, Poll};
+
+use proscenium_behaviours::{Feed, GenServer, Info};
+use proscenium_runtime::{Address, CallError, Context, Event, ExitReason, Pid, Report};
 
 use super::common::{Log, Order, SECOND, boom, in_any_order, settle};
 
@@ -31,6 +33,30 @@ fn a_server_that_panics_cleans_up_and_ends_with_the_panic() {
         assert_eq!(panic.message(), "as ordered");
         assert!(panic.location().unwrap().contains("common.rs"), "{panic}");
         assert_eq!(log.take(), "init, terminate panic: as ordered after 1, done");
+    });
+}
+
+/// Its one message never comes.
+struct Broken;
+
+impl Feed<Order> for Broken {
+    fn started(&mut self, _server: &Address<Order>) {}
+
+    fn poll_next(&mut self, _cx: &mut task::Context<'_>) -> Poll<Order> {
+        panic!("out of order");
+    }
+
+    fn handled(&mut self) {}
+}
+
+#[test]
+fn a_server_whose_feed_panics_cleans_up_and_ends_with_the_panic() {
+    in_any_order(|mut ctx| async move {
+        let log = Log::default();
+        let server = log.server().start().feed(Broken).link(&mut ctx).await.unwrap();
+        let ExitReason::Panic(panic) = server.exited().await else { panic!() };
+        assert_eq!(panic.message(), "out of order");
+        assert_eq!(log.take(), "init, terminate panic: out of order after 0, done");
     });
 }
 
