@@ -321,8 +321,11 @@ impl<B: Behaviour> Start<B> {
     /// counter.cast(Count::Add(2));
     /// assert_eq!(test.block_on(counter.call(Count::Get)), Ok(42));
     /// ```
-    pub async fn spawn(self, system: &SystemHandle) -> Result<B::Handle, StartError> {
-        start(system, options_of(self.options), |ctx, ack| B::run(self.args, ctx, ack)).await.map(B::Handle::from)
+    // These say that they are `Send`, for then the compiler need not look into them for that: there it would forget that what a
+    // generic behaviour is made of, such as a `&'static str`, lives for ever.
+    pub fn spawn(self, system: &SystemHandle) -> impl Future<Output = Result<B::Handle, StartError>> + Send {
+        let body = |ctx, ack| B::run(self.args, ctx, ack);
+        async move { start(system, options_of(self.options), body).await.map(B::Handle::from) }
     }
 
     /// Starts the process linked to that of `ctx`, its parent; OTP's `start_link`.
@@ -353,8 +356,12 @@ impl<B: Behaviour> Start<B> {
     /// let exit = parent.expect_exit_matching(|exit| Some(exit.pid) == child.pid());
     /// assert!(exit.reason.is_crash());
     /// ```
-    pub async fn link<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<B::Handle, StartError> {
-        self.link_to(&ctx.as_parent()).await.map(B::Handle::from)
+    pub fn link<M: Send + 'static>(
+        self,
+        ctx: &mut Context<M>,
+    ) -> impl Future<Output = Result<B::Handle, StartError>> + Send {
+        let parent = ctx.as_parent();
+        async move { self.link_to(&parent).await.map(B::Handle::from) }
     }
 
     /// As [`link`](Self::link), for whoever has the parent's handle, such as a supervisor; with the bare address.
@@ -380,8 +387,8 @@ impl<B: Behaviour> Start<B> {
     ///     assert_eq!(counter.call(Count::Get).await, Ok(40));
     /// });
     /// ```
-    pub async fn link_to(self, parent: &Parent) -> Result<Address<B::Message>, StartError> {
-        start_link(parent, options_of(self.options), |ctx, ack| B::run(self.args, ctx, ack)).await
+    pub fn link_to(self, parent: &Parent) -> impl Future<Output = Result<Address<B::Message>, StartError>> + Send {
+        start_link(parent, options_of(self.options), |ctx, ack| B::run(self.args, ctx, ack))
     }
 
     /// Starts the process without a parent, and monitored by that of `ctx`; OTP's `start_monitor`.
@@ -408,10 +415,15 @@ impl<B: Behaviour> Start<B> {
     ///     assert!(down.reason.to_string().ends_with("the total fits"));
     /// });
     /// ```
-    pub async fn monitor<M: Send + 'static>(self, ctx: &mut Context<M>) -> Result<(B::Handle, MonitorRef), StartError> {
+    pub fn monitor<M: Send + 'static>(
+        self,
+        ctx: &mut Context<M>,
+    ) -> impl Future<Output = Result<(B::Handle, MonitorRef), StartError>> + Send {
         let body = |ctx, ack| B::run(self.args, ctx, ack);
-        let (address, monitor) = start_monitor(ctx, options_of(self.options), body).await?;
-        Ok((address.into(), monitor))
+        async move {
+            let (address, monitor) = start_monitor(ctx, options_of(self.options), body).await?;
+            Ok((address.into(), monitor))
+        }
     }
 }
 

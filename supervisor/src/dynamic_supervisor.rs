@@ -399,8 +399,12 @@ impl DynamicRef {
     ///
     /// # Errors
     /// If there are as many children as there may be, or it does not start.
-    pub async fn start_child<S: TypedStart>(&self, start: S) -> Result<Option<S::Handle>, ChildError> {
-        self.apply(start, None).await
+    // As the ways of a `Start`, these say that they are `Send`.
+    pub fn start_child<S: TypedStart>(
+        &self,
+        start: S,
+    ) -> impl Future<Output = Result<Option<S::Handle>, ChildError>> + Send {
+        self.apply(start, None)
     }
 
     /// As [`start_child`](Self::start_child), restarted as `restart` says, or else as all children are.
@@ -453,8 +457,11 @@ impl DynamicRef {
     ///     assert_eq!(ann.call(|reply| reply).await, Ok("Ann".into()));
     /// });
     /// ```
-    pub async fn start_temporary<B: Behaviour>(&self, start: Start<B>) -> Result<Option<B::Handle>, ChildError> {
-        self.start_child(Once::behaviour(start)).await
+    pub fn start_temporary<B: Behaviour>(
+        &self,
+        start: Start<B>,
+    ) -> impl Future<Output = Result<Option<B::Handle>, ChildError>> + Send {
+        self.start_child(Once::behaviour(start))
     }
 
     /// Stops a child, and forgets it. `pid` may also be of the last incarnation of one that is restarted.

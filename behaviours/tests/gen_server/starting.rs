@@ -1,7 +1,7 @@
 //! Starts: the starter waits for `init`, and a start that fails leaves nothing.
 
-use proscenium_behaviours::GenServer;
-use proscenium_runtime::{Context, Event, ExitReason, KeyError, RegisterError, Registry, Report, StartError};
+use proscenium_behaviours::{EventManager, GenServer};
+use proscenium_runtime::{Context, Event, ExitReason, KeyError, RegisterError, Registry, Reply, Report, StartError};
 
 use super::common::{Init, Log, Order, SECOND, boom, in_any_order, settle};
 
@@ -237,5 +237,39 @@ fn a_server_has_its_key_from_before_init_until_its_end_and_meanwhile_nobody_else
         assert_eq!(room.exited().await, ExitReason::Normal);
         assert_eq!(rooms.count(), 0);
         start.link(&mut ctx).await.unwrap();
+    });
+}
+
+/// Says what it was given.
+struct Echo<T>(T);
+
+impl<T: Clone + Send + Sync + 'static> GenServer for Echo<T> {
+    type Args = T;
+    type Message = Reply<T>;
+
+    async fn init(said: T, _ctx: &mut Context<Reply<T>>) -> Result<Self, ExitReason> {
+        Ok(Echo(said))
+    }
+
+    async fn handle(&mut self, reply: Reply<T>, _ctx: &mut Context<Reply<T>>) -> Result<(), ExitReason> {
+        reply.send(self.0.clone());
+        Ok(())
+    }
+}
+
+/// That this compiles is the point: a future that holds what is generic over a borrow is `Send` only if it says so.
+#[test]
+fn a_server_that_is_made_of_a_static_borrow_is_started_in_every_way() {
+    in_any_order(|mut ctx| async move {
+        let linked = Echo::<&str>::start("linked").link(&mut ctx).await.unwrap();
+        let parent = ctx.as_parent();
+        let child = Echo::<&str>::start("child").link_to(&parent).await.unwrap();
+        let spawned = Echo::<&str>::start("spawned").spawn(ctx.system()).await.unwrap();
+        let (monitored, _) = Echo::<&str>::start("monitored").monitor(&mut ctx).await.unwrap();
+        for (server, said) in [(linked, "linked"), (child, "child"), (spawned, "spawned"), (monitored, "monitored")] {
+            assert_eq!(server.call(|reply| reply).await, Ok(said));
+        }
+        let events = EventManager::<&str>::start().link(&mut ctx).await.unwrap();
+        assert_eq!(events.which_handlers().await, Ok(vec![]));
     });
 }

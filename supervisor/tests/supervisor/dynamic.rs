@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proscenium_behaviours::GenServer;
+use proscenium_behaviours::{EventManager, GenServer};
 use proscenium_runtime::testing::TestSystem;
 use proscenium_runtime::{Address, Context, ErrorContext, Event, ExitReason, Pid, Report, StartError};
 use proscenium_supervisor::{
@@ -382,5 +382,18 @@ fn ten_thousand_children_stop_in_the_time_of_one() {
         supervisor.stop(ExitReason::Shutdown, None).await.unwrap();
         assert_eq!(ctx.system().now() - began, SECOND);
         assert_eq!(ctx.system().process_count(), 1);
+    });
+}
+
+/// That this compiles is the point: a future that holds what is generic over a borrow is `Send` only if it says so.
+#[test]
+fn an_event_manager_of_static_borrows_is_started_as_a_child() {
+    in_any_order(|mut ctx| async move {
+        let supervisor = dynamic(&mut ctx).await;
+        let events = supervisor.start_child(EventManager::<&str>::start()).await.unwrap().expect("it runs");
+        let others = supervisor.start_temporary(EventManager::<&str>::start()).await.unwrap().expect("it runs");
+        for manager in [events, others] {
+            assert_eq!(manager.which_handlers().await, Ok(vec![]));
+        }
     });
 }
