@@ -310,6 +310,8 @@ fn a_crowd_that_signals_one_process_at_the_same_time_gets_through() {
                 }
             }
         });
+        // It traps exits before anybody sends one.
+        assert_eq!(future::block_on(target.call(Post::Ask)), Ok(42));
         let crowd: Vec<Address<()>> = (0..8)
             .map(|_| {
                 system.spawn({
