@@ -200,6 +200,51 @@ fn a_registry_is_of_one_system_though_another_has_the_same_pids() {
     });
 }
 
+/// A key whose drop panics, which that of its clones does not.
+#[derive(Debug)]
+struct Brittle {
+    is_original: bool,
+}
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        Brittle { is_original: false }
+    }
+}
+
+impl PartialEq for Brittle {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Brittle {}
+
+impl Hash for Brittle {
+    fn hash<H: Hasher>(&self, _state: &mut H) {}
+}
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        assert!(!self.is_original, "the key broke");
+    }
+}
+
+#[test]
+fn a_key_that_panics_when_a_spawn_drops_it_leaves_no_process_and_nobody_under_it() {
+    in_every_order(|ctx: Context<()>| async move {
+        let rooms: Registry<Brittle, (), u32> = Registry::unique(ctx.system());
+        let (theirs, before) = (rooms.clone(), ctx.system().process_count());
+        let spawner = ctx.system().spawn(move |ctx: Context<()>| async move {
+            let options = SpawnOptions::new().via(&theirs, Brittle { is_original: true }, 1);
+            drop(ctx.system().spawn_with(options, idle));
+        });
+        let ExitReason::Panic(panic) = spawner.exited().await else { panic!("it spawned somebody") };
+        assert_eq!(panic.message(), "the key broke");
+        assert_eq!((rooms.count(), ctx.system().process_count()), (0, before));
+    });
+}
+
 /// The contexts of processes that do nothing, for whoever acts in their place.
 fn puppets(system: &SystemHandle, count: usize) -> Vec<Context<()>> {
     let (give, given) = async_channel::unbounded();
