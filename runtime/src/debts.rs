@@ -29,14 +29,9 @@ impl Debts {
         }
     }
 
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Ends the wait of everybody who has no answer yet.
-    pub(crate) fn default_on_all(self) {
-        self.0.into_iter().for_each(Owed::cancel);
+    pub(crate) fn default_on_all(&mut self) {
+        self.0.drain(..).for_each(Owed::cancel);
     }
 }
 

@@ -311,7 +311,7 @@ impl<M: Send + 'static> Context<M> {
     /// assert_eq!(test.elapsed(), Duration::from_secs(3));
     /// ```
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
-        self.process.system.shared.timers.sleep_until(deadline)
+        self.process.system.sleep_until(deadline)
     }
 
     /// For behaviours: from here on a loop runs this process that takes [system messages](Self::receive_incoming).

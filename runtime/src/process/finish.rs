@@ -72,9 +72,7 @@ impl<M: Send + 'static> Process<M> {
         drop(inner);
         if let Some(mut onlookers) = onlookers {
             onlookers.waiters.wake_all();
-            if !onlookers.debts.is_empty() {
-                std::mem::take(&mut onlookers.debts).default_on_all();
-            }
+            onlookers.debts.default_on_all();
         }
     }
 

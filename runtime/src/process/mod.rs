@@ -330,15 +330,6 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
-    #[inline(always)]
-    fn reason_if_ended(&self) -> Option<ExitReason> {
-        match self.ended.load(Ordering::Acquire) {
-            End::Not => None,
-            End::Otherwise => self.inner.lock().control.closed().cloned(),
-            end => end.reason(&None).cloned(),
-        }
-    }
-
     /// From now on system messages reach it.
     pub(crate) fn become_behaviour(&self) {
         self.is_behaviour.store(true, Ordering::Release);
@@ -420,12 +411,17 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.ended.load(Ordering::Acquire) != End::Not
     }
 
+    #[inline(always)]
     fn exit_reason(&self) -> Option<ExitReason> {
-        self.reason_if_ended()
+        match self.ended.load(Ordering::Acquire) {
+            End::Not => None,
+            End::Otherwise => self.inner.lock().control.closed().cloned(),
+            end => end.reason(&None).cloned(),
+        }
     }
 
     fn poll_end(&self, place: &mut Option<Place>, waker: &Waker) -> Poll<ExitReason> {
-        if let Some(reason) = self.reason_if_ended() {
+        if let Some(reason) = self.exit_reason() {
             return Poll::Ready(reason);
         }
         // Not under the lock: the waker may be anybody's.
@@ -434,7 +430,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         // The lock is taken to wake those who wait: either that finds this one, or it is done.
         if self.has_ended() {
             drop(inner);
-            return self.reason_if_ended().map_or(Poll::Pending, Poll::Ready);
+            return self.exit_reason().map_or(Poll::Pending, Poll::Ready);
         }
         let before = inner.control.onlookers.make().waiters.wait(place, waker);
         drop(inner);

@@ -10,7 +10,6 @@ use super::core::{Bond, Refusal};
 use super::effects;
 use super::error::{JobError, JobFault};
 use super::job::Payload;
-use super::line::Turn;
 use super::offer::{Limit, Offer, Taken, WaitsUntil};
 use super::queue::JobId;
 use super::route::Route;
@@ -47,13 +46,28 @@ impl<M: Send + 'static> Stage<M> {
         .0
     }
 
+    /// As [`submit`](Self::submit), for a sender that waits for room: pending while it does.
+    pub(super) fn poll_submit(
+        &self,
+        offer: &mut Offer<M>,
+        sender: &Waker,
+        limit: Limit,
+    ) -> Poll<Result<Taken, Refusal>> {
+        match self.submit(offer, Some(sender), limit) {
+            Err(Refusal::Full) if offer.turn.is_some() => Poll::Pending,
+            outcome => Poll::Ready(outcome),
+        }
+    }
+
     /// Until when a sender waits that begins to wait now.
     pub(super) fn waits_until(&self, limit: Limit) -> Option<WaitsUntil> {
         let state = self.lock();
         state.waits_until(limit, state.now())
     }
 
-    pub(super) fn leave_line(&self, turn: Turn) {
+    /// The sender no longer waits for room, if it does.
+    pub(super) fn leave_line(&self, offer: &mut Offer<M>) {
+        let Some(turn) = offer.turn.take() else { return };
         let waker = self.act(|state| {
             state.core.leave_line(turn, state.now());
             state.line.remove(&turn)

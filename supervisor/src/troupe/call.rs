@@ -154,23 +154,16 @@ impl<M: Send + 'static, T: Send + 'static> TroupeCall<M, T> {
     }
 
     fn poll_submit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), JobFault>> {
-        match self.stage.submit(&mut self.offer, Some(cx.waker()), self.limit) {
-            Ok(Taken { job, waits_until }) => {
-                self.job = Some(job);
-                // Unless its time counts already: it has waited for room.
-                self.waits_until = self.waits_until.take().or(waits_until);
-                Poll::Ready(Ok(()))
-            }
-            Err(Refusal::Full) if self.offer.turn.is_some() => Poll::Pending,
-            Err(refusal) => Poll::Ready(Err(refusal.into())),
-        }
+        let Taken { job, waits_until } = ready!(self.stage.poll_submit(&mut self.offer, cx.waker(), self.limit))?;
+        self.job = Some(job);
+        // Unless its time counts already: it has waited for room.
+        self.waits_until = self.waits_until.take().or(waits_until);
+        Poll::Ready(Ok(()))
     }
 
     /// Waits for room no longer, nor for a job that no worker has begun with.
     fn withdraw(&mut self) {
-        if let Some(turn) = self.offer.turn.take() {
-            self.stage.leave_line(turn);
-        }
+        self.stage.leave_line(&mut self.offer);
         if let Some(job) = self.job.take() {
             self.stage.withdraw(job);
         }
@@ -252,19 +245,14 @@ impl<M: Send + 'static> Future for Sending<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Sending { stage, offer, .. } = &mut *self;
-        match stage.submit(offer, Some(cx.waker()), Limit::Never) {
-            Ok(_) => Poll::Ready(Ok(())),
-            Err(Refusal::Full) if offer.turn.is_some() => Poll::Pending,
-            Err(refusal) => Poll::Ready(Err((offer.refused(), refusal))),
-        }
+        let outcome = ready!(stage.poll_submit(offer, cx.waker(), Limit::Never));
+        Poll::Ready(outcome.map(drop).map_err(|refusal| (offer.refused(), refusal)))
     }
 }
 
 impl<M: Send + 'static> Drop for Sending<'_, M> {
     fn drop(&mut self) {
-        if let Some(turn) = self.offer.turn.take() {
-            self.stage.leave_line(turn);
-        }
+        self.stage.leave_line(&mut self.offer);
         if let Some(message) = self.offer.take_message().filter(|_| self.is_owed) {
             self.stage.bury(message, JobFault::NotRunning);
         }

@@ -592,8 +592,8 @@ impl<M: Send + 'static> TroupeRef<M> {
     fn submit(&self, job: M) -> Result<(), (M, Refusal)> {
         let terms = self.terms(&job, false);
         let mut offer = Offer::new(terms, Payload::of(job));
-        let refused = self.stage.submit(&mut offer, None, Limit::Never).err();
-        refused.map_or(Ok(()), |refusal| Err((offer.refused(), refusal)))
+        let outcome = self.stage.submit(&mut offer, None, Limit::Never);
+        outcome.map(drop).map_err(|refusal| (offer.refused(), refusal))
     }
 
     /// What is said of a job; code of a user's looks at it.
